@@ -1,0 +1,327 @@
+//! Decides which series became worse relative to which deploy, which are proven fine, and which cannot
+//! be told. Reads series and events, writes a [`Judgement`]; knows nothing of files or pages.
+//!
+//! Changes are judged on logs where values are positive, so an effect is a log ratio; shares near zero
+//! are judged as differences. Effects point **in the bad direction**: positive is worse.
+
+use crate::deploy::DeployGroup;
+use crate::metric::{Class, Direction, SeriesKey, Unit};
+use crate::time::Window;
+
+/// The contract's verdicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// An alarm: became worse at this deploy by more than the limit.
+    Worse,
+    /// Became worse beyond noise, but not surely by what matters or not surely here.
+    PossiblyWorse,
+    /// An alarm in the good direction.
+    Better,
+    /// Harm and gain of the size that matters are both ruled out.
+    NoMaterialChange,
+    /// Harm of the size that matters is ruled out.
+    NotWorse,
+    /// The evidence settles nothing.
+    Inconclusive,
+    /// Changed, but something other than the deploy explains it.
+    Explained,
+    /// The deploy is too fresh.
+    TooEarly,
+    /// Too little data to judge.
+    NoData,
+}
+
+impl Verdict {
+    /// Every verdict, the worst first.
+    pub const ALL: [Self; 9] = [
+        Self::Worse,
+        Self::PossiblyWorse,
+        Self::Better,
+        Self::NoMaterialChange,
+        Self::NotWorse,
+        Self::Explained,
+        Self::Inconclusive,
+        Self::TooEarly,
+        Self::NoData,
+    ];
+
+    /// Returns the contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Worse => "worse",
+            Self::PossiblyWorse => "possibly_worse",
+            Self::Better => "better",
+            Self::NoMaterialChange => "no_material_change",
+            Self::NotWorse => "not_worse",
+            Self::Inconclusive => "inconclusive",
+            Self::Explained => "explained",
+            Self::TooEarly => "too_early",
+            Self::NoData => "no_data",
+        }
+    }
+
+    /// Tells whether it is one of the two alarms.
+    pub fn is_alarm(self) -> bool {
+        matches!(self, Self::Worse | Self::Better)
+    }
+}
+
+/// What explains a change other than the deploy's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rival {
+    /// It moved along its load curve.
+    Load,
+    /// Siblings that were not deployed moved alike.
+    Fleet,
+    /// The mix of requests changed, no endpoint did.
+    Mix,
+    /// An incident, campaign or drill covers the hours.
+    Event,
+}
+
+impl Rival {
+    /// Returns the contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Fleet => "fleet",
+            Self::Mix => "mix",
+            Self::Event => "event",
+        }
+    }
+}
+
+/// The shape of a change over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pattern {
+    /// Still there at the end of the data.
+    Sustained,
+    /// Went away at `until` (UTC ms); `by` is the deploy group that took it back, if one did.
+    Recovered {
+        /// When the old level was back.
+        until: i64,
+        /// Index into [`Judgement::groups`].
+        by: Option<usize>,
+    },
+    /// Bad only in the first minutes after the deploy.
+    Burst,
+    /// Only the high percentiles moved.
+    TailOnly,
+}
+
+impl Pattern {
+    /// Returns the contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sustained => "sustained",
+            Self::Recovered { .. } => "recovered",
+            Self::Burst => "burst",
+            Self::TailOnly => "tail_only",
+        }
+    }
+}
+
+/// An estimate with its 95 % interval, on one scale (log ratio or difference), **as measured**:
+/// positive means the value went up, whatever is better.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// Best estimate.
+    pub value: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+/// One series against one deploy group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// Index into [`Judgement::series`].
+    pub series: usize,
+    /// Index into [`Judgement::groups`].
+    pub group: usize,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// With [`Verdict::Explained`]: by what.
+    pub explained_by: Option<Rival>,
+    /// Shape of the change, if there is one.
+    pub pattern: Option<Pattern>,
+    /// Typical level before, base unit; `None` without data.
+    pub before: Option<f64>,
+    /// Typical level after, base unit: `before` changed by the estimate.
+    pub after: Option<f64>,
+    /// Change as a log ratio (after / before), beyond time of day and load.
+    pub log_ratio: Option<Estimate>,
+    /// Change as a difference in the base unit, for shares near zero.
+    pub delta: Option<Estimate>,
+    /// The same log ratio before load and siblings were taken out, where that was done.
+    pub plain_log_ratio: Option<f64>,
+    /// The change that matters, as a log ratio (positive); infinite when nothing could matter.
+    pub limit: f64,
+    /// The change that matters as a difference, with `delta`.
+    pub limit_delta: Option<f64>,
+    /// The smallest log ratio that would have been found with 80 % power.
+    pub detectable: Option<f64>,
+    /// Two-sided p of no change.
+    pub p_value: Option<f64>,
+    /// p after control of the false discovery rate over the report.
+    pub q_value: Option<f64>,
+    /// Share of the compared hours that had data.
+    pub coverage: f64,
+    /// The hours compared before the deploy.
+    pub before_window: Window,
+    /// The hours compared after it.
+    pub after_window: Window,
+    /// When the change began, as an interval, if one was located.
+    pub onset: Option<Window>,
+    /// Share of the blame that falls on this group when a change was located near it, 0 to 1.
+    pub blame: Option<f64>,
+    /// Seconds of waiting added so far (negative: saved), for latency of operations with known traffic.
+    pub cost_s: Option<f64>,
+    /// When a fresh deploy can be judged, with [`Verdict::TooEarly`], UTC ms.
+    pub ready_at: Option<i64>,
+}
+
+/// A fact that fits or does not fit a finding. Never a claim of cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// Time in the database per request moved alike.
+    DatabaseTime(Fit),
+    /// Traffic moved.
+    Traffic(Fit),
+    /// The processor of the service became busier.
+    Processor(Fit),
+    /// Errors moved.
+    Errors(Fit),
+}
+
+/// Whether a hint fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// It moved in the direction that would explain the finding.
+    Fits,
+    /// It did not move, or moved the other way.
+    DoesNotFit,
+    /// Its own evidence settles nothing.
+    CannotTell,
+}
+
+/// What the report tells: one change of one target at one deploy group, with its signals.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// Stable id, `F-` and six hexadecimal digits.
+    pub id: String,
+    /// Index into [`Judgement::groups`].
+    pub group: usize,
+    /// [`Verdict::Worse`], [`Verdict::PossiblyWorse`], [`Verdict::Better`] or [`Verdict::Explained`].
+    pub verdict: Verdict,
+    /// The comparison that tells it best, as an index into [`Judgement::comparisons`].
+    pub lead: usize,
+    /// Every comparison of the target at this group that moved, the lead included.
+    pub members: Vec<usize>,
+    /// Shape of the change.
+    pub pattern: Option<Pattern>,
+    /// Facts beside it, each with the comparison that shows it.
+    pub hints: Vec<(Hint, usize)>,
+    /// Seconds of waiting added (negative: saved).
+    pub cost_s: f64,
+}
+
+/// What changed with no deploy near.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ElsewhereKind {
+    /// A step.
+    Shift,
+    /// A slow climb or fall over the whole history.
+    Drift,
+}
+
+/// A change that no deploy explains.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Elsewhere {
+    /// Index into [`Judgement::series`].
+    pub series: usize,
+    /// Step or drift.
+    pub kind: ElsewhereKind,
+    /// When it happened (interval); for a drift the span it was seen over.
+    pub at: Window,
+    /// Size as a log ratio (a difference for shares near zero: `is_delta`).
+    pub size: Estimate,
+    /// `size` is a difference in the base unit.
+    pub is_delta: bool,
+    /// Two-sided p.
+    pub p_value: f64,
+    /// It is for the worse.
+    pub is_worse: bool,
+}
+
+/// How often the judge cries when nothing was deployed, measured on the same data.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Audit {
+    /// Placebo deploys judged.
+    pub tests: usize,
+    /// Alarms among them.
+    pub false_alarms: usize,
+    /// Alarms that the report must expect to be false: the larger of what the audit measured and what the
+    /// false discovery rate allows is not taken; this is the audit's rate times the comparisons made.
+    pub expected_false: f64,
+    /// The p below which a comparison could become an alarm here.
+    pub p_threshold: f64,
+}
+
+/// One series as the report draws it: hourly, in base units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesSummary {
+    /// What it is of.
+    pub key: SeriesKey,
+    /// The input's unit.
+    pub unit: Unit,
+    /// Golden signal.
+    pub class: Class,
+    /// Which way it gets worse.
+    pub direction: Direction,
+    /// Typical step between points, milliseconds.
+    pub step_ms: i64,
+    /// Start of the first hour, UTC ms, a whole hour.
+    pub start: i64,
+    /// Typical value of each hour (median of its points; for errors, requests-weighted mean); NaN is missing.
+    pub hourly: Vec<f32>,
+    /// Largest value of each hour; NaN is missing.
+    pub hourly_max: Vec<f32>,
+    /// Requests in each hour, where the target's traffic is known; empty otherwise.
+    pub requests: Vec<f32>,
+    /// Share of the period's points that were there.
+    pub coverage: f64,
+    /// Typical level in the period; NaN without data.
+    pub level: f64,
+    /// Typical level in the period before; NaN without data.
+    pub level_before: f64,
+    /// Change of the period against the span of the same length before it, hour of week matched.
+    /// A log ratio, or a difference when `change_is_delta`.
+    pub change: Option<Estimate>,
+    /// `change` is a difference in the base unit.
+    pub change_is_delta: bool,
+    /// Largest value in the period, and when.
+    pub peak: Option<(f64, i64)>,
+    /// Requests × mean (or median) latency over the period, seconds; for latency of operations and datastores.
+    pub total_time_s: Option<f64>,
+}
+
+/// Everything that detection found out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// The period that was judged.
+    pub period: Window,
+    /// Deploy groups of the period over all services, by time, numbered from 1.
+    pub groups: Vec<DeployGroup>,
+    /// Every series, ordered by key.
+    pub series: Vec<SeriesSummary>,
+    /// Every series × deploy group of its service in the period, ordered by series, then group.
+    pub comparisons: Vec<Comparison>,
+    /// What the report tells: worse by cost, then possibly worse, better, explained.
+    pub findings: Vec<Finding>,
+    /// Changes with no deploy near, largest first.
+    pub elsewhere: Vec<Elsewhere>,
+    /// The placebo audit.
+    pub audit: Audit,
+}

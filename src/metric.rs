@@ -1,0 +1,228 @@
+//! The vocabulary of measured things: signals, units, series. Calls nobody.
+//!
+//! Inside the program every value is in its base unit (seconds, shares from 0 to 1, per second, bytes,
+//! counts); scaling back to what people read happens in `report` alone.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// What a series was measured on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// An endpoint, transaction or function.
+    Operation,
+    /// A database, table or statement.
+    Datastore,
+    /// A machine, container, queue or load balancer.
+    Resource,
+}
+
+impl Kind {
+    /// Parses the contract's word for a kind.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "operation" => Some(Self::Operation),
+            "datastore" => Some(Self::Datastore),
+            "resource" => Some(Self::Resource),
+            _ => None,
+        }
+    }
+
+    /// Returns the contract's word for the kind.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operation => "operation",
+            Self::Datastore => "datastore",
+            Self::Resource => "resource",
+        }
+    }
+}
+
+/// The golden signal that a series belongs to; it decides transform, limit and section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Times: response time, database time, queue time.
+    Latency,
+    /// Requests or other work per second.
+    Traffic,
+    /// Shares of failed work.
+    Errors,
+    /// How full a resource is: shares of a limit.
+    Saturation,
+    /// Anything else: counts, bytes, connections.
+    Other,
+}
+
+/// Which way a series gets worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Smaller is better (latency, errors, utilisation).
+    Lower,
+    /// Larger is better (cache hit ratio, free memory).
+    Higher,
+    /// Neither (traffic): judged for having moved, never called worse or better.
+    Neutral,
+}
+
+/// What a unit measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dimension {
+    /// Base unit: seconds.
+    Time,
+    /// Base unit: a share from 0 to 1.
+    Share,
+    /// Base unit: per second.
+    Rate,
+    /// Base unit: bytes.
+    Bytes,
+    /// Base unit: bytes per second.
+    ByteRate,
+    /// Base unit: one.
+    Count,
+}
+
+/// A unit as an input wrote it, with the factor that turns its values into base units.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Unit {
+    /// The input's word, such as `ms`.
+    pub symbol: &'static str,
+    /// What it measures.
+    pub dimension: Dimension,
+    /// `base value = factor * written value`.
+    pub factor: f64,
+}
+
+/// Every unit that an input may name.
+pub const UNITS: &[Unit] = &[
+    unit("s", Dimension::Time, 1.0),
+    unit("ms", Dimension::Time, 1e-3),
+    unit("us", Dimension::Time, 1e-6),
+    unit("ns", Dimension::Time, 1e-9),
+    unit("min", Dimension::Time, 60.0),
+    unit("ratio", Dimension::Share, 1.0),
+    unit("percent", Dimension::Share, 1e-2),
+    unit("requests/s", Dimension::Rate, 1.0),
+    unit("requests/min", Dimension::Rate, 1.0 / 60.0),
+    unit("count/s", Dimension::Rate, 1.0),
+    unit("count/min", Dimension::Rate, 1.0 / 60.0),
+    unit("calls/s", Dimension::Rate, 1.0),
+    unit("calls/min", Dimension::Rate, 1.0 / 60.0),
+    unit("count", Dimension::Count, 1.0),
+    unit("bytes", Dimension::Bytes, 1.0),
+    unit("KiB", Dimension::Bytes, 1024.0),
+    unit("MiB", Dimension::Bytes, 1_048_576.0),
+    unit("GiB", Dimension::Bytes, 1_073_741_824.0),
+    unit("bytes/s", Dimension::ByteRate, 1.0),
+];
+
+const fn unit(symbol: &'static str, dimension: Dimension, factor: f64) -> Unit {
+    Unit { symbol, dimension, factor }
+}
+
+impl Unit {
+    /// Finds the unit that an input names; `None` if there is no such unit.
+    pub fn parse(symbol: &str) -> Option<Self> {
+        UNITS.iter().find(|unit| unit.symbol == symbol).copied()
+    }
+}
+
+/// What a series is of. Orders by service, kind, target, signal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesKey {
+    /// The service that deploys belong to.
+    pub service: Arc<str>,
+    /// What it was measured on.
+    pub kind: Kind,
+    /// `GET /v1/cards/{id}`, `select cards`, `rds:cards-1`. Comes from outside: escape it.
+    pub target: Arc<str>,
+    /// `latency_p95`, `throughput`, …
+    pub signal: Arc<str>,
+}
+
+impl fmt::Display for SeriesKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} · {} · {}", self.service, self.target, self.signal)
+    }
+}
+
+/// One series: what was measured, when, in base units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// What it is of.
+    pub key: SeriesKey,
+    /// The unit that the input wrote; `values` are in its base unit already.
+    pub unit: Unit,
+    /// Starts of the intervals, UTC milliseconds since 1970, strictly increasing.
+    pub times: Vec<i64>,
+    /// Base-unit values, one a time; NaN is missing. Never infinite.
+    pub values: Vec<f64>,
+}
+
+/// How a signal is judged unless the config says otherwise: `(name, class, direction)`.
+///
+/// The OpenTelemetry metric that each stands for: `latency_*` is `http.server.request.duration`,
+/// `throughput` its count, `error_rate` its share with `error.type`, `cpu_utilization`
+/// `system.cpu.utilization`, `memory_utilization` `system.memory.utilization`, `db_time`
+/// `db.client.operation.duration` summed over one request.
+const SIGNALS: &[(&str, Class, Direction)] = &[
+    ("latency_p50", Class::Latency, Direction::Lower),
+    ("latency_p95", Class::Latency, Direction::Lower),
+    ("latency_p99", Class::Latency, Direction::Lower),
+    ("latency_mean", Class::Latency, Direction::Lower),
+    ("db_time", Class::Latency, Direction::Lower),
+    ("external_time", Class::Latency, Direction::Lower),
+    ("throughput", Class::Traffic, Direction::Neutral),
+    ("db_calls", Class::Traffic, Direction::Neutral),
+    ("task_count", Class::Other, Direction::Neutral),
+    ("error_rate", Class::Errors, Direction::Lower),
+    ("cpu_utilization", Class::Saturation, Direction::Lower),
+    ("memory_utilization", Class::Saturation, Direction::Lower),
+    ("disk_utilization", Class::Saturation, Direction::Lower),
+    ("connections", Class::Other, Direction::Lower),
+    ("queue_length", Class::Other, Direction::Lower),
+    ("cache_hit_ratio", Class::Other, Direction::Higher),
+];
+
+/// Returns the class and direction that a signal has when the config is silent.
+///
+/// Unknown names are judged by their unit: times as latency, rates as traffic, shares as saturation,
+/// everything else as `Other`; smaller is better except for rates.
+pub fn default_nature(signal: &str, unit: Unit) -> (Class, Direction) {
+    if let Some((_, class, direction)) = SIGNALS.iter().find(|(name, ..)| *name == signal) {
+        return (*class, *direction);
+    }
+    match unit.dimension {
+        Dimension::Time => (Class::Latency, Direction::Lower),
+        Dimension::Rate | Dimension::ByteRate => (Class::Traffic, Direction::Neutral),
+        Dimension::Share if signal.contains("error") => (Class::Errors, Direction::Lower),
+        Dimension::Share => (Class::Saturation, Direction::Lower),
+        Dimension::Bytes | Dimension::Count => (Class::Other, Direction::Lower),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_turn_into_base_units() {
+        let ms = Unit::parse("ms").expect("known");
+        assert!((ms.factor * 250.0 - 0.25).abs() < 1e-12);
+        assert!(Unit::parse("msec").is_none());
+        let per_minute = Unit::parse("requests/min").expect("known");
+        assert!((per_minute.factor * 120.0 - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn unknown_signals_are_judged_by_unit() {
+        let share = Unit::parse("percent").expect("known");
+        assert_eq!(default_nature("upstream_error_share", share), (Class::Errors, Direction::Lower));
+        assert_eq!(default_nature("heap", share), (Class::Saturation, Direction::Lower));
+        assert_eq!(default_nature("render_time", Unit::parse("s").expect("known")).0, Class::Latency);
+    }
+}
