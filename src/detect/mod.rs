@@ -4,9 +4,60 @@
 //! Changes are judged on logs where values are positive, so an effect is a log ratio; shares near zero
 //! are judged as differences. Effects point **in the bad direction**: positive is worse.
 
-use crate::deploy::DeployGroup;
-use crate::metric::{Class, Direction, SeriesKey, Unit};
+mod baseline;
+mod calendar;
+mod changes;
+mod compare;
+mod conclude;
+mod findings;
+mod grid;
+mod noise;
+mod service;
+mod shared;
+mod shares;
+mod summary;
+mod track;
+pub mod verdict;
+
+use rayon::prelude::*;
+
+use crate::config::Config;
+use crate::deploy::{DeployGroup, Event};
+use crate::metric::{Class, Direction, Series, SeriesKey, Unit};
 use crate::time::Window;
+
+/// What a report is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The period that is judged.
+    pub period: Window,
+    /// The span that series are read from: the baseline before the period, and the period.
+    pub history: Window,
+}
+
+/// What one part of the services gave; [`conclude`] joins the parts.
+#[derive(Debug, Default)]
+pub struct Partial {
+    services: Vec<service::ServiceResult>,
+}
+
+/// Judges the series of some services. `series`: sorted by key, whole services; `events`: sorted by time.
+pub fn judge(series: &[Series], events: &[Event], context: &Context<'_>) -> Partial {
+    let calendar = calendar::Calendar::new(context.history, context.config.zone, &context.config.holidays);
+    let services: Vec<&[Series]> = series.chunk_by(|a, b| a.key.service == b.key.service).collect();
+    let services = services
+        .into_par_iter()
+        .filter_map(|series| Some(service::judge(&series.first()?.key.service, series, events, &calendar, context)))
+        .collect();
+    Partial { services }
+}
+
+/// Joins the parts into the judgement of the report. `events`: the same as before.
+pub fn conclude(parts: Vec<Partial>, events: &[Event], context: &Context<'_>) -> Judgement {
+    conclude::conclude(parts.into_iter().flat_map(|part| part.services).collect(), events, context)
+}
 
 /// The contract's verdicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,236 @@
+//! Finds the steps of one series over its whole history and says which deploy each belongs to.
+//!
+//! All moments are judged together: the clearest step is accepted, the series is judged again knowing it, and so
+//! on until no step stands out. A step's blame is then shared between the deploys and the moments around it in
+//! proportion to how well each explains the data.
+
+use super::noise::{Noise, PER_HOUR};
+use crate::stats::structural::{Scan, Step, Workspace};
+
+/// A step at a deploy is accepted from this many standard errors on; the false discovery rate judges it later.
+const AT_DEPLOY: f64 = 3.3;
+
+/// A step at any other moment needs more: there are over a thousand of them in a fortnight.
+const ANYWHERE: f64 = 4.5;
+
+/// How much likelier a step is at one deploy than at one quarter hour without any, before looking at the data.
+const DEPLOY_ODDS: f64 = 50.0;
+
+/// Likelihoods are flattened by this, because the noise is never quite what the model says.
+const TEMPER: f64 = 1.5;
+
+/// Blame is shared with moments up to this far from the clearest one, in buckets.
+const REACH: usize = 24 * PER_HOUR;
+
+/// No more steps than this are accepted in one series.
+const MOST: usize = 16;
+
+/// A deploy group as the series sees it: its buckets from the first deploy to the end of settling are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// First bucket that the deploy touches.
+    pub from: usize,
+    /// First bucket of the settled time after it.
+    pub to: usize,
+}
+
+/// An accepted step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// First bucket of the new level.
+    pub at: usize,
+    /// The deploy group that it belongs to, as an index into the moments; `None` if no deploy explains it.
+    pub group: Option<usize>,
+    /// Earliest and latest bucket at which it may have begun (95 %).
+    pub onset: (usize, usize),
+    /// Groups that share the blame, with their shares; what is missing to 1 lies at no deploy.
+    pub blame: Vec<(usize, f64)>,
+    /// The step, knowing all other steps.
+    pub step: Step,
+}
+
+/// Finds the steps of a series.
+///
+/// `residual`: level and noise, one a bucket, NaN is missing; the buckets inside each moment must be NaN. `moments`:
+/// sorted. The result is sorted by time.
+pub fn find(space: &mut Workspace, residual: &[f64], noise: &Noise, moments: &[Moment], inflation: f64) -> Vec<Change> {
+    let mut changes: Vec<Change> = Vec::new();
+    let mut refused: Vec<usize> = Vec::new();
+    while changes.len() < MOST {
+        let steps = steps_of(&changes);
+        let scan = Scan::run(space, residual, &noise.white, noise.memory, &steps);
+        let Some(change) = clearest(&scan, residual, moments, &steps, &refused, inflation) else { break };
+        refused.push(change.at);
+        changes.push(change);
+        changes.sort_by_key(|change| change.at);
+    }
+    prune(space, residual, noise, moments, inflation, &mut changes);
+    changes
+}
+
+/// Returns the first buckets of the new levels.
+pub fn steps_of(changes: &[Change]) -> Vec<usize> {
+    changes.iter().map(|change| change.at).collect()
+}
+
+/// Places each step anew knowing all the others, and drops those that no longer stand out, the weakest first.
+fn prune(
+    space: &mut Workspace,
+    residual: &[f64],
+    noise: &Noise,
+    moments: &[Moment],
+    inflation: f64,
+    changes: &mut Vec<Change>,
+) {
+    if changes.len() > 1 {
+        for index in 0..changes.len() {
+            let at = changes[index].at;
+            let others: Vec<usize> = steps_of(changes).into_iter().filter(|step| *step != at).collect();
+            let scan = Scan::run(space, residual, &noise.white, noise.memory, &others);
+            if let Some(moved) = placed(&scan, residual, moments, &others, at, inflation) {
+                changes[index] = moved;
+            }
+        }
+        changes.sort_by_key(|change| change.at);
+        changes.dedup_by_key(|change| change.at);
+    }
+    loop {
+        let scan = Scan::run(space, residual, &noise.white, noise.memory, &steps_of(changes));
+        for change in changes.iter_mut() {
+            change.step = scan.step(change.at);
+        }
+        let weakest = changes
+            .iter()
+            .enumerate()
+            .map(|(index, change)| (index, change.step.z().abs() / inflation / threshold(change)))
+            .min_by(|a, b| a.1.total_cmp(&b.1));
+        match weakest {
+            Some((index, strength)) if strength < 1.0 => {
+                changes.remove(index);
+            }
+            _ => return,
+        }
+    }
+}
+
+fn threshold(change: &Change) -> f64 {
+    if change.group.is_some() { AT_DEPLOY } else { ANYWHERE }
+}
+
+/// Returns the clearest step that is not known yet; `None` if none stands out.
+fn clearest(
+    scan: &Scan<'_>,
+    residual: &[f64],
+    moments: &[Moment],
+    known: &[usize],
+    refused: &[usize],
+    inflation: f64,
+) -> Option<Change> {
+    let free = |at: usize| !known.iter().chain(refused).any(|known| known.abs_diff(at) < PER_HOUR / 2);
+    let strength = |at: usize| scan.step(at).z().abs() / inflation;
+    let at_deploy = moments
+        .iter()
+        .filter(|moment| moment.to < residual.len() && free(moment.to))
+        .map(|moment| (moment.to, strength(moment.to)))
+        .max_by(|a, b| a.1.total_cmp(&b.1));
+    let anywhere = (1..residual.len())
+        .filter(|at| !residual[*at].is_nan() && free(*at))
+        .map(|at| (at, strength(at)))
+        .max_by(|a, b| a.1.total_cmp(&b.1));
+    let (at, z) = match (at_deploy, anywhere) {
+        (Some(deploy), Some(any)) if any.1 > deploy.1 && any.1 >= ANYWHERE => any,
+        (Some(deploy), _) if deploy.1 >= AT_DEPLOY => deploy,
+        (_, Some(any)) if any.1 >= ANYWHERE => any,
+        _ => return None,
+    };
+    if !z.is_finite() {
+        return None;
+    }
+    let change = placed(scan, residual, moments, known, at, inflation)?;
+    // A deploy that takes the blame for a step near it must itself stand out.
+    (free(change.at) && change.step.z().abs() / inflation >= threshold(&change)).then_some(change)
+}
+
+/// Places the step that was seen around `at`: at the deploy with most of the blame, or at `at` if none has it.
+fn placed(
+    scan: &Scan<'_>,
+    residual: &[f64],
+    moments: &[Moment],
+    known: &[usize],
+    at: usize,
+    inflation: f64,
+) -> Option<Change> {
+    let (onset, blame) = share_blame(scan, residual, moments, known, at, inflation)?;
+    let at_deploys: f64 = blame.iter().map(|(_, share)| share).sum();
+    let chosen = blame.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1)).filter(|_| at_deploys >= 0.5);
+    let (at, group) = match chosen {
+        Some((group, _)) => (moments.get(group)?.to, Some(group)),
+        None => (at, None),
+    };
+    Some(Change { at, group, onset, blame, step: scan.step(at) })
+}
+
+/// The interval in which a step began, and the deploy groups that share its blame.
+type Shares = ((usize, usize), Vec<(usize, f64)>);
+
+/// Shares the blame for the step around `at` between deploys and all other moments near it.
+fn share_blame(
+    scan: &Scan<'_>,
+    residual: &[f64],
+    moments: &[Moment],
+    known: &[usize],
+    at: usize,
+    inflation: f64,
+) -> Option<Shares> {
+    // Up to the neighbouring steps: beyond them the data speak of another change.
+    let first = known.iter().copied().filter(|known| *known < at).max().map_or(0, |known| known + 1);
+    let last = known.iter().copied().filter(|known| *known > at).min().unwrap_or(residual.len());
+    let (first, last) = (first.max(at.saturating_sub(REACH)).max(1), last.min(at + REACH + 1).min(residual.len()));
+    let sign = scan.step(at).size.signum();
+    let gain = |at: usize| {
+        let step = scan.step(at);
+        let z = step.z() / inflation;
+        if step.size * sign > 0.0 && z.is_finite() { z * z / (2.0 * TEMPER) } else { 0.0 }
+    };
+    let mut weights: Vec<(usize, Option<usize>, f64)> = Vec::new();
+    let within = |moment: &Moment| moment.to > first && moment.from < last && moment.to < residual.len();
+    for (group, moment) in moments.iter().enumerate().filter(|(_, moment)| within(moment)) {
+        weights.push((moment.to, Some(group), gain(moment.to) + DEPLOY_ODDS.ln()));
+    }
+    for bucket in (first..last).filter(|bucket| !residual[*bucket].is_nan()) {
+        if !moments.iter().any(|moment| moment.from <= bucket && bucket <= moment.to) {
+            weights.push((bucket, None, gain(bucket)));
+        }
+    }
+    let best = weights.iter().map(|(_, _, gain)| *gain).fold(f64::NEG_INFINITY, f64::max);
+    if !best.is_finite() {
+        return None;
+    }
+    let total: f64 = weights.iter().map(|(_, _, gain)| (gain - best).exp()).sum();
+    weights.sort_by_key(|(bucket, ..)| *bucket);
+    let mut onset = (at, at);
+    let mut sum = 0.0;
+    let mut blame = Vec::new();
+    for (bucket, group, gain) in weights {
+        let share = (gain - best).exp() / total;
+        if sum < 0.025 {
+            onset.0 = bucket;
+        }
+        if sum < 0.975 {
+            onset.1 = bucket;
+        }
+        sum += share;
+        if let Some(group) = group
+            && share >= 0.01
+        {
+            blame.push((group, share));
+        }
+    }
+    // A deploy's own onset begins with its first minute, not with the end of settling.
+    for moment in moments {
+        if moment.to == onset.0 {
+            onset.0 = moment.from;
+        }
+    }
+    Some((onset, blame))
+}

@@ -1,0 +1,255 @@
+//! One series against one deploy group: levels, estimate, interval, limit and what the rule says of them.
+
+use super::changes::{Change, Moment};
+use super::noise::PER_HOUR;
+use super::shares::ShareTrack;
+use super::track::{Input, Track};
+use super::verdict;
+use super::{Comparison, Estimate, Pattern, Verdict};
+use crate::metric::{Class, Direction};
+use crate::stats::describe;
+use crate::stats::distribution;
+use crate::stats::structural::{Scan, Step};
+use crate::time::Window;
+
+/// Power at which the detectable change is stated.
+const POWER: f64 = 0.8;
+
+/// What is the same for every comparison of a series.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Index of the series.
+    pub series: usize,
+    /// Golden signal.
+    pub class: Class,
+    /// Which way it gets worse.
+    pub direction: Direction,
+    /// Relative limit.
+    pub relative: f64,
+    /// Absolute limit, base unit; 0 if there is none.
+    pub absolute: f64,
+    /// Values as they are on the grid (base unit), NaN is missing.
+    pub raw: &'a [f64],
+    /// Requests of each bucket, or empty.
+    pub requests: &'a [f64],
+}
+
+/// Where a comparison stands in time.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// Index of the group among those of the service.
+    pub group: usize,
+    /// The group's buckets.
+    pub moment: Moment,
+    /// Accepted steps of the series.
+    pub changes: &'a [Change],
+    /// Whole length of the grid.
+    pub len: usize,
+}
+
+impl Place<'_> {
+    /// Returns the bucket where the compared hours before the deploy begin.
+    fn begin(&self) -> usize {
+        self.changes.iter().map(|change| change.at).filter(|at| *at < self.moment.to).max().unwrap_or(0)
+    }
+
+    /// Returns the bucket where the compared hours after the deploy end.
+    fn end(&self) -> usize {
+        self.changes.iter().map(|change| change.at).find(|at| *at > self.moment.to).unwrap_or(self.len)
+    }
+
+    /// Returns the step that was accepted at this group.
+    fn accepted(&self) -> Option<&Change> {
+        self.changes.iter().find(|change| change.group == Some(self.group))
+    }
+
+    /// Returns how much of the blame for a step near it falls on this group, and where that step lies.
+    fn blame(&self) -> Option<(f64, &Change)> {
+        self.changes
+            .iter()
+            .flat_map(|change| change.blame.iter().map(move |(group, share)| (*group, *share, change)))
+            .filter(|(group, ..)| *group == self.group)
+            .map(|(_, share, change)| (share, change))
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+    }
+}
+
+/// Returns a comparison of which nothing is known yet but the compared hours and their coverage.
+pub fn blank(subject: &Subject<'_>, place: &Place<'_>, at: impl Fn(usize) -> i64) -> Comparison {
+    let (begin, end) = (place.begin(), place.end());
+    let before = subject.raw.get(begin..place.moment.from.max(begin)).unwrap_or(&[]);
+    let after = subject.raw.get(place.moment.to.min(end)..end).unwrap_or(&[]);
+    let there = |values: &[f64]| values.iter().filter(|value| value.is_finite()).count();
+    let hours = before.len() + after.len();
+    Comparison {
+        series: subject.series,
+        group: place.group,
+        verdict: Verdict::NoData,
+        explained_by: None,
+        pattern: None,
+        before: describe::median(before),
+        after: None,
+        log_ratio: None,
+        delta: None,
+        plain_log_ratio: None,
+        limit: f64::INFINITY,
+        limit_delta: None,
+        detectable: None,
+        p_value: None,
+        q_value: None,
+        coverage: if hours > 0 { (there(before) + there(after)) as f64 / hours as f64 } else { 0.0 },
+        before_window: Window::new(at(begin), at(place.moment.from.max(begin))),
+        after_window: Window::new(at(place.moment.to.min(end)), at(end)),
+        onset: None,
+        blame: None,
+        cost_s: None,
+        ready_at: None,
+    }
+}
+
+/// Compares a series judged by its level.
+pub fn level(
+    subject: &Subject<'_>,
+    place: &Place<'_>,
+    input: &Input,
+    track: &Track,
+    scan: &Scan<'_>,
+    blank: Comparison,
+) -> Comparison {
+    let mut comparison = blank;
+    let step = scan.step(place.moment.to);
+    let (Some(noise), Some(before)) = (&track.noise, comparison.before) else { return comparison };
+    let df = noise.independent(track.residual.len()).clamp(4.0, 1e9);
+    let error = step.variance.sqrt() * track.inflation;
+    if !error.is_finite() || error <= 0.0 {
+        return comparison;
+    }
+    let mut estimate = interval(step, error, df);
+    comparison.p_value = Some(distribution::two_sided_p(step.size / error, df));
+    mark(&mut comparison, place, &mut estimate, |change| {
+        interval(change.step, change.step.variance.sqrt() * track.inflation, df)
+    });
+    let reach = (distribution::quantile(0.975, df) + distribution::quantile(POWER, df)) * error;
+    if input.is_log() {
+        let limit = limit_log(subject, before);
+        comparison.limit = limit;
+        comparison.log_ratio = Some(estimate);
+        comparison.after = Some(before * estimate.value.exp());
+        comparison.detectable = Some(reach);
+        comparison.verdict = verdict::rule(estimate, limit, subject.direction);
+        if subject.class == Class::Latency && !subject.requests.is_empty() {
+            comparison.cost_s = Some(cost(subject, place, before * estimate.value.exp_m1()));
+        }
+    } else {
+        let typical = subject
+            .raw
+            .iter()
+            .filter(|value| value.is_finite())
+            .map(|value| value.abs())
+            .fold((0.0, 0.0), |(s, c), v| (s + v, c + 1.0));
+        let typical = if typical.1 > 0.0 { typical.0 / typical.1 } else { 0.0 };
+        let limit = (subject.relative * before.abs().max(typical)).max(subject.absolute);
+        comparison.limit_delta = Some(limit);
+        comparison.limit = if before > 0.0 { (limit / before).ln_1p() } else { f64::INFINITY };
+        comparison.delta = Some(estimate);
+        comparison.after = Some(before + estimate.value);
+        comparison.detectable = (before > 0.0).then(|| (reach / before).ln_1p());
+        comparison.verdict = verdict::rule(estimate, limit, subject.direction);
+    }
+    comparison
+}
+
+/// Compares a share judged by counts.
+pub fn share(subject: &Subject<'_>, place: &Place<'_>, track: &ShareTrack, blank: Comparison) -> Comparison {
+    let mut comparison = blank;
+    let Some(step) = track.step(place.moment.to) else { return comparison };
+    let [before, after] = step.shares;
+    let limit = subject.absolute.max(subject.relative * before);
+    let mut estimate = Estimate { value: after - before, low: step.difference[0], high: step.difference[1] };
+    comparison.before = Some(before);
+    comparison.p_value = Some(step.p_value);
+    mark(&mut comparison, place, &mut estimate, |change| {
+        track.step(change.at).map_or(estimate_of_nothing(), |step| Estimate {
+            value: step.shares[1] - step.shares[0],
+            low: step.difference[0],
+            high: step.difference[1],
+        })
+    });
+    comparison.after = Some((before + estimate.value).max(0.0));
+    comparison.delta = Some(estimate);
+    let ratio = [after / before, step.ratio[0], step.ratio[1]].map(f64::ln);
+    if ratio.iter().all(|value| value.is_finite()) {
+        comparison.log_ratio = Some(Estimate { value: ratio[0], low: ratio[1], high: ratio[2] });
+    }
+    comparison.limit_delta = Some(limit);
+    comparison.limit = if before > 0.0 { (limit / before).ln_1p() } else { f64::INFINITY };
+    let error = (step.difference[1] - step.difference[0]) / (2.0 * distribution::quantile(0.975, f64::INFINITY));
+    let reach = error * (distribution::quantile(0.975, f64::INFINITY) + distribution::quantile(POWER, f64::INFINITY));
+    comparison.detectable = (before > 0.0).then(|| (reach / before).ln_1p());
+    comparison.verdict = verdict::rule(estimate, limit, subject.direction);
+    comparison
+}
+
+fn estimate_of_nothing() -> Estimate {
+    Estimate { value: 0.0, low: 0.0, high: 0.0 }
+}
+
+fn interval(step: Step, error: f64, df: f64) -> Estimate {
+    let half = distribution::quantile(0.975, df) * error;
+    Estimate { value: step.size, low: step.size - half, high: step.size + half }
+}
+
+/// Writes the blame and the onset; a deploy that may be the cause of a step told at its neighbour keeps an interval
+/// that reaches to that step, so that it is never proven fine.
+fn mark(comparison: &mut Comparison, place: &Place<'_>, estimate: &mut Estimate, of: impl Fn(&Change) -> Estimate) {
+    let Some((share, change)) = place.blame() else { return };
+    comparison.blame = Some(share);
+    let onset = change.onset;
+    let span = |bucket: usize| {
+        comparison.before_window.start + (bucket as i64 - place.begin() as i64) * super::calendar::BUCKET
+    };
+    comparison.onset = Some(Window::new(span(onset.0), span(onset.1 + 1)));
+    if place.accepted().is_none() {
+        let other = of(change);
+        estimate.low = estimate.low.min(other.low);
+        estimate.high = estimate.high.max(other.high);
+    } else if let Some(next) = place.changes.iter().find(|next| next.at > change.at) {
+        // Taken back: the next step undoes at least two thirds of this one.
+        let share = -next.step.size / change.step.size;
+        if (0.67..=1.5).contains(&share) {
+            comparison.pattern = Some(Pattern::Recovered { until: span(next.at), by: next.group });
+        } else {
+            comparison.pattern = Some(Pattern::Sustained);
+        }
+    } else {
+        comparison.pattern = Some(Pattern::Sustained);
+    }
+}
+
+/// Returns the change of a positive level that matters: relative and absolute limit must both be exceeded.
+fn limit_log(subject: &Subject<'_>, before: f64) -> f64 {
+    let absolute = if before > 0.0 { (subject.absolute / before).ln_1p() } else { f64::INFINITY };
+    subject.relative.ln_1p().max(absolute)
+}
+
+/// Returns the added seconds so far: added time of a request × requests after the deploy.
+fn cost(subject: &Subject<'_>, place: &Place<'_>, added_s: f64) -> f64 {
+    let after = subject.requests.get(place.moment.to.min(place.end())..place.end()).unwrap_or(&[]);
+    added_s * after.iter().filter(|n| n.is_finite()).sum::<f64>()
+}
+
+/// Hours with data that each side of a comparison needs at the least.
+pub const LEAST_HOURS: usize = 2;
+
+/// Tells whether both sides hold enough data: hours at all, and the configured share of each.
+pub fn has_data(subject: &Subject<'_>, place: &Place<'_>, min_coverage: f64) -> bool {
+    let enough = |values: &[f64]| {
+        let there = values.iter().filter(|value| value.is_finite()).count();
+        there >= LEAST_HOURS * PER_HOUR && there as f64 >= min_coverage * values.len() as f64
+    };
+    // A week before is enough, however old the last change is: a series may be younger than the history.
+    let begin = place.begin().max(place.moment.from.saturating_sub(7 * 24 * PER_HOUR));
+    let end = place.end();
+    enough(subject.raw.get(begin..place.moment.from.max(begin)).unwrap_or(&[]))
+        && enough(subject.raw.get(place.moment.to.min(end)..end).unwrap_or(&[]))
+}

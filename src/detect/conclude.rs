@@ -1,0 +1,111 @@
+//! Brings the services together: multiplicity over the whole report, alarms, ranking, audit.
+
+use super::service::ServiceResult;
+use super::{Audit, Comparison, Context, Elsewhere, Judgement, Pattern, Verdict, findings, verdict};
+use crate::deploy::{DeployGroup, Event};
+use crate::metric::Direction;
+use crate::stats::fdr;
+
+/// Share of the blame that a deploy must bear for an alarm.
+const LEAST_BLAME: f64 = 0.5;
+
+/// Joins what the services gave into the judgement of the report.
+pub fn conclude(results: Vec<ServiceResult>, events: &[Event], context: &Context<'_>) -> Judgement {
+    let mut results = results;
+    results.sort_by(|a, b| a.series.first().map(|series| &series.key).cmp(&b.series.first().map(|series| &series.key)));
+    let mut judgement = Judgement {
+        period: context.period,
+        groups: Vec::new(),
+        series: Vec::new(),
+        comparisons: Vec::new(),
+        findings: Vec::new(),
+        elsewhere: Vec::new(),
+        audit: Audit::default(),
+    };
+    let mut placebos: Vec<(f64, f64)> = Vec::new();
+    let numbers = number_groups(&mut results, context);
+    for (result, numbers) in results.into_iter().zip(numbers) {
+        let first = judgement.series.len();
+        judgement.groups.extend(result.groups.into_iter().filter(|group| context.period.contains(group.window.start)));
+        judgement.series.extend(result.series);
+        judgement
+            .elsewhere
+            .extend(result.elsewhere.into_iter().map(|item| Elsewhere { series: item.series + first, ..item }));
+        for mut comparison in result.comparisons {
+            comparison.series += first;
+            comparison.group = numbers.get(comparison.group).copied().flatten().unwrap_or(0);
+            if let Some(Pattern::Recovered { by, .. }) = &mut comparison.pattern {
+                *by = by.and_then(|by| numbers.get(by).copied().flatten());
+            }
+            judgement.comparisons.push(comparison);
+        }
+        placebos.extend(result.placebos);
+    }
+    judgement.groups.sort_by_key(|group| group.number);
+    judgement.comparisons.sort_by_key(|comparison| (comparison.series, comparison.group));
+    let threshold = control(&mut judgement.comparisons, &judgement.series, context);
+    judgement.audit = audit(&placebos, threshold, judgement.comparisons.iter().filter(|c| c.p_value.is_some()).count());
+    judgement.elsewhere.sort_by(|a, b| b.size.value.abs().total_cmp(&a.size.value.abs()).then(a.series.cmp(&b.series)));
+    findings::tell(&mut judgement, events);
+    judgement
+}
+
+/// Numbers the groups of the period over all services by time; returns for each service the index in the report of
+/// each of its groups.
+fn number_groups(results: &mut [ServiceResult], context: &Context<'_>) -> Vec<Vec<Option<usize>>> {
+    let mut order: Vec<(i64, String, usize, usize)> = Vec::new();
+    for (service, result) in results.iter().enumerate() {
+        for (index, group) in result.groups.iter().enumerate() {
+            if context.period.contains(group.window.start) {
+                order.push((group.window.start, group.service.clone(), service, index));
+            }
+        }
+    }
+    order.sort();
+    let mut numbers: Vec<Vec<Option<usize>>> = results.iter().map(|result| vec![None; result.groups.len()]).collect();
+    for (position, (_, _, service, index)) in order.into_iter().enumerate() {
+        numbers[service][index] = Some(position);
+        let group: &mut DeployGroup = &mut results[service].groups[index];
+        group.number = position + 1;
+    }
+    numbers
+}
+
+/// Adjusts the p values over the report and takes the alarms back that do not hold; returns the largest p that does.
+fn control(comparisons: &mut [Comparison], series: &[super::SeriesSummary], context: &Context<'_>) -> f64 {
+    let judged: Vec<usize> = (0..comparisons.len())
+        .filter(|index| {
+            series[comparisons[*index].series].direction != Direction::Neutral && comparisons[*index].p_value.is_some()
+        })
+        .collect();
+    let p_values: Vec<f64> = judged.iter().map(|index| comparisons[*index].p_value.unwrap_or(1.0)).collect();
+    let q_values = fdr::benjamini_hochberg(&p_values);
+    let mut threshold: f64 = 0.0;
+    for (index, q_value) in judged.iter().zip(q_values) {
+        let comparison = &mut comparisons[*index];
+        comparison.q_value = Some(q_value);
+        if q_value <= context.config.judge.false_discovery {
+            threshold = threshold.max(comparison.p_value.unwrap_or(0.0));
+        }
+        let located = comparison.blame.is_some_and(|blame| blame >= LEAST_BLAME) && comparison.pattern.is_some();
+        if comparison.verdict.is_alarm() && !(q_value <= context.config.judge.false_discovery && located) {
+            comparison.verdict = verdict::without_alarm(comparison.verdict);
+            if comparison.pattern == Some(Pattern::TailOnly) {
+                comparison.pattern = None;
+            }
+        }
+    }
+    threshold
+}
+
+/// Counts how many placebo deploys the same p and the same limit would have called alarms.
+fn audit(placebos: &[(f64, f64)], threshold: f64, comparisons: usize) -> Audit {
+    let false_alarms = placebos.iter().filter(|(p, size)| *p <= threshold && size.abs() >= 1.0).count();
+    let rate = if placebos.is_empty() { 0.0 } else { false_alarms as f64 / placebos.len() as f64 };
+    Audit { tests: placebos.len(), false_alarms, expected_false: rate * comparisons as f64, p_threshold: threshold }
+}
+
+/// Tells whether a verdict is told as a finding.
+pub fn is_told(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Worse | Verdict::PossiblyWorse | Verdict::Better | Verdict::Explained)
+}

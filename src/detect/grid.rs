@@ -1,0 +1,170 @@
+//! Brings one series onto the common grid: a value, its number of requests and its share of points a bucket.
+
+use super::calendar::{BUCKET, Calendar};
+use crate::metric::Series;
+use crate::stats::describe::{self, MAD_TO_SD};
+use crate::time::MINUTE;
+
+/// Values this far from their bucket's median, in robust standard deviations, are spikes and left out.
+const SPIKE: f64 = 5.0;
+
+/// Below this share of the typical value a positive value counts as this share: logs need a floor.
+const LOG_FLOOR: f64 = 0.01;
+
+/// Above this share of values at or below zero a series is judged as it is and not by its log.
+const LOG_ZEROS: f64 = 0.05;
+
+/// How values are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// By ratios.
+    Log,
+    /// By differences, for series that are often zero or negative.
+    Linear,
+}
+
+/// A series on the grid.
+#[derive(Debug, Clone)]
+pub struct Gridded {
+    /// Ratio or difference.
+    pub scale: Scale,
+    /// Value of each bucket on that scale, NaN is missing.
+    pub value: Vec<f64>,
+    /// Number of points in each bucket.
+    pub points: Vec<u16>,
+    /// Typical step between points, ms.
+    pub step_ms: i64,
+}
+
+/// Returns the most usual step between points, ms: the median of the differences; one minute for one point.
+pub fn typical_step(times: &[i64]) -> i64 {
+    let mut steps: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]) as f64).collect();
+    describe::median_in_place(&mut steps).map_or(MINUTE, |step| (step as i64).max(1))
+}
+
+/// Puts a series onto the grid by the mean of each bucket's values, spikes left out.
+///
+/// `requests`: expected number of requests behind each point, same length as the series, or empty; points
+/// are weighted by it. `is_share`: the values are shares of requests, where a spike is a fact to be counted and
+/// no ratio is taken. A point longer than a bucket fills the bucket it starts in alone: the others stay
+/// missing, so that nothing is counted twice.
+pub fn grid(series: &Series, requests: &[f64], is_share: bool, calendar: &Calendar) -> Gridded {
+    let mut finite: Vec<f64> = series.values.iter().copied().filter(|value| value.is_finite()).collect();
+    let zeros = finite.iter().filter(|value| **value <= 0.0).count();
+    let typical = describe::median_in_place(&mut finite).unwrap_or(0.0);
+    let scale = if !is_share && typical > 0.0 && zeros as f64 <= LOG_ZEROS * finite.len() as f64 {
+        Scale::Log
+    } else {
+        Scale::Linear
+    };
+    let floor = typical * LOG_FLOOR;
+    let turn = |value: f64| match scale {
+        Scale::Log => value.max(floor).ln(),
+        Scale::Linear => value,
+    };
+    let values: Vec<f64> = series.values.iter().map(|value| turn(*value)).collect();
+    let spread = if is_share { f64::INFINITY } else { point_spread(&values) };
+    let mut gridded = Gridded {
+        scale,
+        value: vec![f64::NAN; calendar.len()],
+        points: vec![0; calendar.len()],
+        step_ms: typical_step(&series.times),
+    };
+    let mut inside = Bucket::default();
+    let mut begin = series.times.partition_point(|time| *time < calendar.start);
+    while let Some(first) = series.times.get(begin) {
+        let bucket = calendar.bucket(*first);
+        if bucket >= calendar.len() {
+            break;
+        }
+        let until = calendar.at(bucket) + BUCKET;
+        let end = begin + series.times[begin..].partition_point(|time| *time < until);
+        inside.fill(&values[begin..end], requests.get(begin..end).unwrap_or(&[]));
+        gridded.points[bucket] = u16::try_from(inside.values.len()).unwrap_or(u16::MAX);
+        gridded.value[bucket] = inside.mean_without_spikes(spread);
+        begin = end;
+    }
+    gridded
+}
+
+/// Returns the requests behind each point of a series, from the traffic of the same target; 0 where unknown.
+pub fn requests_of(series: &Series, traffic: &Series) -> Vec<f64> {
+    let step_s = typical_step(&traffic.times) as f64 / 1000.0;
+    let mut next = 0;
+    let mut requests = Vec::with_capacity(series.times.len());
+    for time in &series.times {
+        while traffic.times.get(next).is_some_and(|other| other < time) {
+            next += 1;
+        }
+        let here = traffic.times.get(next) == Some(time);
+        let rate = if here { traffic.values.get(next).copied().unwrap_or(f64::NAN) } else { f64::NAN };
+        requests.push(if rate.is_finite() { rate * step_s } else { 0.0 });
+    }
+    requests
+}
+
+/// Sums a series into buckets: value × step, such as requests from a rate. NaN where there was no point.
+pub fn totals(series: &Series, calendar: &Calendar) -> Vec<f64> {
+    let step_s = typical_step(&series.times) as f64 / 1000.0;
+    let mut sums = vec![f64::NAN; calendar.len()];
+    let mut points = vec![0_u32; calendar.len()];
+    for (time, value) in series.times.iter().zip(&series.values) {
+        if *time < calendar.start || value.is_nan() {
+            continue;
+        }
+        let bucket = calendar.bucket(*time);
+        if let (Some(sum), Some(count)) = (sums.get_mut(bucket), points.get_mut(bucket)) {
+            *sum = if sum.is_nan() { 0.0 } else { *sum } + value * step_s;
+            *count += 1;
+        }
+    }
+    // A bucket with a missing point saw more requests than its points say.
+    let whole = (BUCKET as f64 / 1000.0 / step_s).max(1.0);
+    for (sum, count) in sums.iter_mut().zip(points) {
+        *sum *= (whole / f64::from(count.max(1))).max(1.0);
+    }
+    sums
+}
+
+/// Returns the robust standard deviation of a point against its neighbour.
+fn point_spread(values: &[f64]) -> f64 {
+    let mut steps: Vec<f64> =
+        values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).filter(|step| step.is_finite()).collect();
+    describe::median_in_place(&mut steps).map_or(0.0, |step| step * MAD_TO_SD / std::f64::consts::SQRT_2)
+}
+
+/// The points of one bucket.
+#[derive(Debug, Default)]
+struct Bucket {
+    values: Vec<f64>,
+    weights: Vec<f64>,
+    sorted: Vec<f64>,
+}
+
+impl Bucket {
+    fn fill(&mut self, values: &[f64], requests: &[f64]) {
+        self.values.clear();
+        self.weights.clear();
+        for (index, value) in values.iter().enumerate() {
+            if value.is_finite() {
+                self.values.push(*value);
+                self.weights.push(requests.get(index).copied().filter(|n| *n > 0.0).unwrap_or(1.0));
+            }
+        }
+    }
+
+    fn mean_without_spikes(&mut self, spread: f64) -> f64 {
+        self.sorted.clear();
+        self.sorted.extend_from_slice(&self.values);
+        let Some(middle) = describe::median_in_place(&mut self.sorted) else { return f64::NAN };
+        let reach = if self.values.len() > 2 { SPIKE * spread } else { f64::INFINITY };
+        let (mut sum, mut weight_sum) = (0.0, 0.0);
+        for (value, weight) in self.values.iter().zip(&self.weights) {
+            if (value - middle).abs() <= reach {
+                sum += weight * value;
+                weight_sum += weight;
+            }
+        }
+        if weight_sum > 0.0 { sum / weight_sum } else { middle }
+    }
+}

@@ -1,0 +1,333 @@
+//! Judges all series of one service together.
+
+use std::collections::BTreeMap;
+
+use super::calendar::Calendar;
+use super::changes::Moment;
+use super::compare::{self, Place, Subject};
+use super::grid;
+use super::shared::{self, Member};
+use super::shares::ShareTrack;
+use super::summary;
+use super::track::{self, Input, Track};
+use super::{Comparison, Context, Elsewhere, ElsewhereKind, Estimate, Pattern, SeriesSummary, Verdict};
+use crate::deploy::{self, DeployGroup, Event};
+use crate::metric::{Class, Direction, Kind, Series};
+use crate::stats::distribution;
+use crate::stats::structural::Workspace;
+use crate::time::{MINUTE, Window};
+
+/// A chain of close deploys is cut into groups no longer than this.
+const LONGEST_GROUP: i64 = 120 * MINUTE;
+
+/// What one service gives.
+#[derive(Debug, Clone, Default)]
+pub struct ServiceResult {
+    /// Deploy groups of the whole history.
+    pub groups: Vec<DeployGroup>,
+    /// Its series.
+    pub series: Vec<SeriesSummary>,
+    /// Comparisons with groups of the period; `series` and `group` point into this result.
+    pub comparisons: Vec<Comparison>,
+    /// Changes with no deploy near; `series` points into this result.
+    pub elsewhere: Vec<Elsewhere>,
+    /// p and size (as a share of the limit, in either direction) of every placebo judged.
+    pub placebos: Vec<(f64, f64)>,
+}
+
+/// How one series is judged.
+enum Judged {
+    Level(Box<Track>),
+    Share(ShareTrack),
+    Nothing,
+}
+
+/// Judges the series of one service. `series`: sorted by key, all of one service.
+pub fn judge(
+    service: &str,
+    series: &[Series],
+    events: &[Event],
+    calendar: &Calendar,
+    context: &Context<'_>,
+) -> ServiceResult {
+    let judge = context.config.judge;
+    let groups = deploy::group(events, service, judge.group_ms, LONGEST_GROUP);
+    let moments: Vec<Moment> = groups
+        .iter()
+        .map(|group| Moment {
+            from: calendar.bucket(group.window.start),
+            to: calendar.bucket_from(group.window.end + judge.settle_ms).max(calendar.bucket(group.window.start) + 1),
+        })
+        .collect();
+    let masked = mask(service, events, calendar);
+    let requests = requests_by_target(series, calendar);
+    let mut space = Workspace::default();
+    let natures: Vec<(Class, Direction)> =
+        series.iter().map(|series| context.config.nature(&series.key.signal, series.unit)).collect();
+    let inputs: Vec<Input> =
+        series.iter().zip(&natures).map(|(one, nature)| input(one, series, nature.0, &requests, calendar)).collect();
+
+    let mut judged: Vec<Judged> = inputs
+        .iter()
+        .zip(&natures)
+        .map(|(input, nature)| {
+            if nature.0 == Class::Errors && !input.requests.is_empty() {
+                Judged::Share(ShareTrack::new(&input.grid.value, &input.requests, &moments, &masked))
+            } else {
+                let track = Track::new(input, Vec::new(), &[], &moments, &masked, calendar, &mut space);
+                if track.noise.is_some() { Judged::Level(Box::new(track)) } else { Judged::Nothing }
+            }
+        })
+        .collect();
+    take_out_shared(series, &natures, &inputs, &mut judged, &moments, &masked, calendar, &mut space);
+
+    let mut result = ServiceResult { groups, ..ServiceResult::default() };
+    for (index, series) in series.iter().enumerate() {
+        let (class, direction) = natures[index];
+        let (relative, absolute) = context.config.limit(&series.key.signal, class);
+        let mut raw = if inputs[index].is_log() {
+            inputs[index].grid.value.iter().map(|value| value.exp()).collect()
+        } else {
+            inputs[index].grid.value.clone()
+        };
+        for (raw, masked) in raw.iter_mut().zip(&masked) {
+            if *masked {
+                *raw = f64::NAN;
+            }
+        }
+        let own = requests.get(&(series.key.kind, series.key.target.clone())).map_or(&[][..], Vec::as_slice);
+        let subject = Subject { series: index, class, direction, relative, absolute, raw: &raw, requests: own };
+        compare_all(&subject, &inputs[index], &mut judged[index], &moments, calendar, context, &mut space, &mut result);
+        result.series.push(summary::of(series, class, direction, own, calendar, context));
+    }
+    tell_tails(series, &mut result.comparisons);
+    result
+}
+
+/// Compares one series with every group of the period.
+#[expect(clippy::too_many_arguments, reason = "one call; a struct would only repeat the names")]
+fn compare_all(
+    subject: &Subject<'_>,
+    input: &Input,
+    judged: &mut Judged,
+    moments: &[Moment],
+    calendar: &Calendar,
+    context: &Context<'_>,
+    space: &mut Workspace,
+    result: &mut ServiceResult,
+) {
+    if let Judged::Level(track) = judged {
+        track.measure_placebos(moments, space);
+        let df = track.noise.as_ref().map_or(1.0, |noise| noise.independent(track.residual.len())).max(4.0);
+        for (_, step) in &track.placebos {
+            let limit = subject.relative.ln_1p();
+            result.placebos.push((distribution::two_sided_p(step.z() / track.inflation, df), step.size / limit));
+        }
+    }
+    let scan = if let Judged::Level(track) = &*judged { track.scan(space) } else { None };
+    let none = Vec::new();
+    let changes = match &*judged {
+        Judged::Level(track) => &track.changes,
+        Judged::Share(track) => &track.changes,
+        Judged::Nothing => &none,
+    };
+    for (group, moment) in moments.iter().enumerate() {
+        let window = result.groups[group].window;
+        if !context.period.contains(window.start) {
+            continue;
+        }
+        let place = Place { group, moment: *moment, changes, len: calendar.len() };
+        let blank = compare::blank(subject, &place, |bucket| calendar.at(bucket));
+        let ready = window.end + context.config.judge.settle_ms + context.config.judge.min_after_ms;
+        let mut comparison = if ready > context.period.end {
+            Comparison { verdict: Verdict::TooEarly, ready_at: Some(ready), ..blank }
+        } else if !compare::has_data(subject, &place, context.config.judge.min_coverage) {
+            blank
+        } else {
+            match (&*judged, &scan) {
+                (Judged::Level(track), Some(scan)) => compare::level(subject, &place, input, track, scan, blank),
+                (Judged::Share(track), _) => compare::share(subject, &place, track, blank),
+                _ => blank,
+            }
+        };
+        if let Some(Pattern::Recovered { by: Some(by), .. }) = &mut comparison.pattern {
+            *by = (*by).min(moments.len());
+        }
+        result.comparisons.push(comparison);
+    }
+    for change in changes.iter().filter(|change| change.group.is_none()) {
+        let at = Window::new(calendar.at(change.onset.0), calendar.at(change.onset.1 + 1));
+        if !context.period.overlaps(at) || subject.direction == Direction::Neutral {
+            continue;
+        }
+        if let Judged::Level(track) = &*judged {
+            let error = change.step.variance.sqrt() * track.inflation;
+            let half = distribution::quantile(0.975, f64::INFINITY) * error;
+            let size =
+                Estimate { value: change.step.size, low: change.step.size - half, high: change.step.size + half };
+            result.elsewhere.push(Elsewhere {
+                series: subject.series,
+                kind: ElsewhereKind::Shift,
+                at,
+                size,
+                is_delta: !input.is_log(),
+                p_value: distribution::two_sided_p(change.step.size / error, f64::INFINITY),
+                is_worse: (size.value > 0.0) == (subject.direction == Direction::Lower),
+            });
+        }
+    }
+}
+
+/// Takes the movement that the latencies of the service's operations share out of each, and judges them again.
+#[expect(clippy::too_many_arguments, reason = "one call; a struct would only repeat the names")]
+fn take_out_shared(
+    series: &[Series],
+    natures: &[(Class, Direction)],
+    inputs: &[Input],
+    judged: &mut [Judged],
+    moments: &[Moment],
+    masked: &[bool],
+    calendar: &Calendar,
+    space: &mut Workspace,
+) {
+    // One member an operation: its most precise latency, so that three quantiles of one are not three siblings.
+    let mut best: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+    for (index, series) in series.iter().enumerate() {
+        if series.key.kind != Kind::Operation || natures[index].0 != Class::Latency || !inputs[index].is_log() {
+            continue;
+        }
+        if let Judged::Level(track) = &judged[index]
+            && let Some(noise) = &track.noise
+        {
+            let precision = 1.0 / noise.variance.max(1e-12);
+            let entry = best.entry(&series.key.target).or_insert((index, precision));
+            if precision > entry.1 {
+                *entry = (index, precision);
+            }
+        }
+    }
+    let chosen: Vec<(&str, usize, f64)> =
+        best.into_iter().map(|(target, (index, precision))| (target, index, precision)).collect();
+    let members: Vec<Member> = chosen
+        .iter()
+        .filter_map(|(_, index, precision)| match &judged[*index] {
+            Judged::Level(track) => {
+                let level = track.levels(&track.residual);
+                let noise = track.residual.iter().zip(level).map(|(value, level)| value - level).collect();
+                Some(Member { noise, precision: *precision })
+            }
+            _ => None,
+        })
+        .collect();
+    let others = shared::movement(&members, moments, space);
+    for ((target, ..), others) in chosen.iter().zip(others) {
+        if others.is_empty() {
+            continue;
+        }
+        for (index, series) in series.iter().enumerate() {
+            let is_same = series.key.kind == Kind::Operation && &*series.key.target == *target;
+            if !is_same || natures[index].0 != Class::Latency || !inputs[index].is_log() {
+                continue;
+            }
+            if let Judged::Level(track) = &mut judged[index] {
+                let again =
+                    Track::new(&inputs[index], others.clone(), &track.changes, moments, masked, calendar, space);
+                let calmer = |track: &Track| track.noise.as_ref().map_or(f64::INFINITY, |noise| noise.variance);
+                if calmer(&again) < calmer(track) {
+                    **track = again;
+                }
+            }
+        }
+    }
+}
+
+/// Marks buckets inside incidents, campaigns and drills of the service.
+fn mask(service: &str, events: &[Event], calendar: &Calendar) -> Vec<bool> {
+    let mut masked = vec![false; calendar.len()];
+    for event in events.iter().filter(|event| !event.kind.is_judged() && event.concerns(service)) {
+        let window = event.window();
+        for masked in masked.iter_mut().take(calendar.bucket_from(window.end)).skip(calendar.bucket(window.start)) {
+            *masked = true;
+        }
+    }
+    masked
+}
+
+type RequestsByTarget = BTreeMap<(Kind, std::sync::Arc<str>), Vec<f64>>;
+
+/// Sums the requests of each target into buckets, from its traffic.
+fn requests_by_target(series: &[Series], calendar: &Calendar) -> RequestsByTarget {
+    let mut requests = RequestsByTarget::new();
+    for series in series {
+        if is_traffic(series) {
+            requests
+                .entry((series.key.kind, series.key.target.clone()))
+                .or_insert_with(|| grid::totals(series, calendar));
+        }
+    }
+    requests
+}
+
+/// Puts one series onto the grid with the requests and the load that belong to it.
+fn input(series: &Series, all: &[Series], class: Class, requests: &RequestsByTarget, calendar: &Calendar) -> Input {
+    let own = requests.get(&(series.key.kind, series.key.target.clone()));
+    let is_weighted = matches!(class, Class::Latency | Class::Errors);
+    let traffic = all.iter().find(|other| {
+        is_weighted && is_traffic(other) && other.key.kind == series.key.kind && other.key.target == series.key.target
+    });
+    let points = traffic.map(|traffic| grid::requests_of(series, traffic)).unwrap_or_default();
+    let grid = grid::grid(series, &points, class == Class::Errors, calendar);
+    let (requests, load) = match class {
+        Class::Latency => {
+            (own.cloned().unwrap_or_default(), own.map(|requests| track::load_of(requests)).unwrap_or_default())
+        }
+        Class::Errors => (own.cloned().unwrap_or_default(), Vec::new()),
+        Class::Saturation | Class::Other if series.key.kind == Kind::Resource => {
+            (Vec::new(), total_load(requests, calendar))
+        }
+        _ => (Vec::new(), Vec::new()),
+    };
+    Input { grid, requests, load }
+}
+
+/// Tells whether a series counts the requests (or calls) of its target.
+fn is_traffic(series: &Series) -> bool {
+    matches!(&*series.key.signal, "throughput" | "db_calls")
+}
+
+/// Returns the log of all requests to the service's operations.
+fn total_load(requests: &RequestsByTarget, calendar: &Calendar) -> Vec<f64> {
+    let mut total = vec![f64::NAN; calendar.len()];
+    for ((kind, _), requests) in requests {
+        if *kind == Kind::Operation {
+            for (total, n) in total.iter_mut().zip(requests) {
+                if n.is_finite() {
+                    *total = if total.is_nan() { *n } else { *total + n };
+                }
+            }
+        }
+    }
+    if total.iter().all(|total| total.is_nan()) { Vec::new() } else { track::load_of(&total) }
+}
+
+/// Marks alarms that only the high percentiles of an operation raised while its median was proven unmoved.
+fn tell_tails(series: &[Series], comparisons: &mut [Comparison]) {
+    let mut unmoved: BTreeMap<(&str, usize), bool> = BTreeMap::new();
+    for comparison in comparisons.iter() {
+        let key = &series[comparison.series].key;
+        if &*key.signal == "latency_p50" {
+            let calm = matches!(comparison.verdict, Verdict::NoMaterialChange | Verdict::NotWorse);
+            unmoved.insert((&key.target, comparison.group), calm);
+        }
+    }
+    for comparison in comparisons.iter_mut() {
+        let key = &series[comparison.series].key;
+        let is_tail = matches!(&*key.signal, "latency_p90" | "latency_p95" | "latency_p99");
+        if is_tail
+            && comparison.verdict == Verdict::Worse
+            && unmoved.get(&(&*key.target, comparison.group)) == Some(&true)
+        {
+            comparison.pattern = Some(Pattern::TailOnly);
+        }
+    }
+}

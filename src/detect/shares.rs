@@ -1,0 +1,219 @@
+//! Shares of failed requests, judged by counts.
+//!
+//! A bucket of 40 requests with one failure is no 2.5 %. Failures and requests are summed over whole stretches
+//! and compared by exact methods; how much more they scatter than counts should is measured on six-hour blocks
+//! of the series' own history and widens everything.
+
+use super::changes::{Change, Moment};
+use super::noise::PER_HOUR;
+use crate::stats::counts::{self, Counts};
+use crate::stats::describe;
+use crate::stats::structural::Step;
+
+/// Length of the blocks on which scatter is measured, in buckets.
+const BLOCK: usize = 6 * PER_HOUR;
+
+/// Standard errors that a step at a deploy, or anywhere else, needs to be accepted.
+const AT_DEPLOY: f64 = 3.3;
+const ANYWHERE: f64 = 4.8;
+
+/// Log-likelihood that a deploy is ahead of a moment without one, before looking: ln 50.
+const DEPLOY_HEAD_START: f64 = 3.9;
+
+/// No more steps than this.
+const MOST: usize = 12;
+
+/// Failures and requests of one series on the grid.
+#[derive(Debug, Clone, Default)]
+pub struct ShareTrack {
+    /// Failures up to each bucket (one longer than the grid).
+    failed: Vec<f64>,
+    /// Requests up to each bucket.
+    requests: Vec<f64>,
+    /// How much more blocks scatter than counts should, at least 1.
+    pub dispersion: f64,
+    /// Steps, sorted by time.
+    pub changes: Vec<Change>,
+}
+
+impl ShareTrack {
+    /// Judges the failures of one series.
+    ///
+    /// `share`: failed share of each bucket, NaN is missing. `requests`: requests of each bucket. Buckets inside
+    /// moments and masked buckets are left out.
+    pub fn new(share: &[f64], requests: &[f64], moments: &[Moment], masked: &[bool]) -> Self {
+        let mut track = Self { failed: vec![0.0], requests: vec![0.0], dispersion: 1.0, changes: Vec::new() };
+        let (mut failed_sum, mut request_sum) = (0.0, 0.0);
+        for (bucket, share) in share.iter().enumerate() {
+            let inside = moments.iter().any(|moment| moment.from <= bucket && bucket < moment.to);
+            let left_out = inside || masked.get(bucket).copied().unwrap_or(false);
+            let requests = requests.get(bucket).copied().unwrap_or(f64::NAN);
+            if !left_out && share.is_finite() && requests > 0.0 {
+                failed_sum += share * requests;
+                request_sum += requests;
+            }
+            track.failed.push(failed_sum);
+            track.requests.push(request_sum);
+        }
+        for _ in 0..2 {
+            track.dispersion = track.scatter();
+            track.find(moments);
+        }
+        track
+    }
+
+    /// Returns the failures and requests before and after a bucket, back and forth to the neighbouring steps.
+    pub fn counts(&self, at: usize) -> Counts {
+        let begin = self.changes.iter().map(|change| change.at).filter(|step| *step < at).max().unwrap_or(0);
+        let end = self.changes.iter().map(|change| change.at).filter(|step| *step > at).min().unwrap_or(self.len());
+        self.between(begin, at, end)
+    }
+
+    /// Returns the requests between two buckets.
+    pub fn requests(&self, from: usize, to: usize) -> f64 {
+        self.requests[to.min(self.len())] - self.requests[from.min(self.len())]
+    }
+
+    fn len(&self) -> usize {
+        self.requests.len() - 1
+    }
+
+    fn between(&self, begin: usize, at: usize, end: usize) -> Counts {
+        let span = |sums: &[f64]| [sums[at] - sums[begin], sums[end] - sums[at]];
+        Counts { failed: span(&self.failed), requests: span(&self.requests) }
+    }
+
+    /// Pearson's statistic over its degrees of freedom, on blocks within stretches; at least 1.
+    ///
+    /// # Source
+    /// P. McCullagh and J. A. Nelder, Generalized Linear Models (1989), 4.5. The mean is winsorised at the 95 %
+    /// point so that one incident does not hide everything else.
+    fn scatter(&self) -> f64 {
+        let mut parts = Vec::new();
+        let mut begin = 0;
+        let mut parameters = 0.0;
+        for end in self.changes.iter().map(|change| change.at).chain([self.len()]) {
+            let all = self.between(begin, end, end);
+            let share = all.shares()[0];
+            parameters += 1.0;
+            let mut at = begin;
+            while share > 0.0 && at < end {
+                let next = (at + BLOCK).min(end);
+                let block = self.between(at, next, next);
+                let expected = share * block.requests[0];
+                // Blocks with fewer than half an expected failure make Pearson's statistic wild.
+                if expected > 0.5 {
+                    parts.push((block.failed[0] - expected).powi(2) / expected);
+                }
+                at = next;
+            }
+            begin = end;
+        }
+        let cap = describe::quantile_in_place(&mut parts, 0.95).unwrap_or(0.0);
+        let count = parts.len() as f64;
+        let sum: f64 = parts.iter().map(|part| part.min(cap)).sum();
+        if count - parameters < 4.0 { 1.0 } else { (sum / (count - parameters)).max(1.0) }
+    }
+
+    /// Twice the log-likelihood ratio of two shares against one, thinned: a squared standard normal if nothing changed.
+    fn gain(&self, counts: &Counts) -> f64 {
+        let term = |failed: f64, expected: f64| if failed > 0.0 { failed * (failed / expected).ln() } else { 0.0 };
+        let all = (counts.failed[0] + counts.failed[1]) / (counts.requests[0] + counts.requests[1]);
+        if !(all > 0.0) || counts.requests.iter().any(|n| *n <= 0.0) {
+            return 0.0;
+        }
+        let sum: f64 = (0..2).map(|k| term(counts.failed[k], all * counts.requests[k])).sum();
+        (2.0 * sum / self.dispersion).max(0.0)
+    }
+
+    fn find(&mut self, moments: &[Moment]) {
+        self.changes.clear();
+        while self.changes.len() < MOST {
+            let Some(change) = self.clearest(moments) else { break };
+            self.changes.push(change);
+            self.changes.sort_by_key(|change| change.at);
+        }
+        // Steps that others have explained since go again.
+        while let Some(weakest) = (0..self.changes.len())
+            .map(|index| (index, self.gain(&self.counts(self.changes[index].at)).sqrt() / self.needed(index)))
+            .filter(|(_, strength)| *strength < 1.0)
+            .min_by(|a, b| a.1.total_cmp(&b.1))
+        {
+            self.changes.remove(weakest.0);
+        }
+    }
+
+    fn needed(&self, index: usize) -> f64 {
+        if self.changes[index].group.is_some() { AT_DEPLOY } else { ANYWHERE }
+    }
+
+    fn clearest(&self, moments: &[Moment]) -> Option<Change> {
+        let free = |at: usize| !self.changes.iter().any(|change| change.at.abs_diff(at) < PER_HOUR);
+        let gain = |at: usize| self.gain(&self.counts(at));
+        let deploys = moments.iter().enumerate().filter(|(_, moment)| moment.to < self.len() && free(moment.to));
+        let deploys: Vec<(usize, usize, f64)> =
+            deploys.map(|(group, moment)| (group, moment.to, gain(moment.to))).collect();
+        let anywhere: Vec<(usize, f64)> = (1..self.len()).filter(|at| free(*at)).map(|at| (at, gain(at))).collect();
+        let best_deploy = deploys.iter().copied().max_by(|a, b| a.2.total_cmp(&b.2));
+        let best_any = anywhere.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1));
+        let at_deploy = best_deploy.filter(|(_, _, gain)| gain.sqrt() >= AT_DEPLOY);
+        let elsewhere = best_any.filter(|(_, gain)| gain.sqrt() >= ANYWHERE);
+        let (at, group, top) = match (at_deploy, elsewhere) {
+            (Some((group, at, gain)), Some((_, other))) if gain / 2.0 + DEPLOY_HEAD_START >= other / 2.0 => {
+                (at, Some(group), gain)
+            }
+            (Some((group, at, gain)), None) => (at, Some(group), gain),
+            (_, Some((at, gain))) => (at, None, gain),
+            (None, None) => return None,
+        };
+        // Moments whose likelihood is within a factor of seven (two log units) of the best may be the moment, too.
+        let near = anywhere.iter().filter(|(other, gain)| other.abs_diff(at) <= 24 * PER_HOUR && *gain >= top - 4.0);
+        let onset = near.fold((at, at), |(low, high), (other, _)| (low.min(*other), high.max(*other)));
+        let weights: Vec<(usize, f64)> = deploys
+            .iter()
+            .filter(|(_, other, _)| other.abs_diff(at) <= 24 * PER_HOUR)
+            .map(|(group, _, gain)| (*group, ((gain - top) / 2.0).exp()))
+            .collect();
+        let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
+        let blame = if group.is_some() && total > 0.0 {
+            weights
+                .into_iter()
+                .map(|(group, weight)| (group, weight / total))
+                .filter(|(_, share)| *share >= 0.01)
+                .collect()
+        } else {
+            Vec::new()
+        };
+        Some(Change { at, group, onset, blame, step: Step::default() })
+    }
+}
+
+/// Estimate and interval of a share's change, with its p.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ShareStep {
+    /// Shares before and after.
+    pub shares: [f64; 2],
+    /// 95 % interval of the difference, after minus before.
+    pub difference: [f64; 2],
+    /// 95 % interval of the ratio, after over before; may be `[0, ∞]`.
+    pub ratio: [f64; 2],
+    /// Two-sided p of no change.
+    pub p_value: f64,
+}
+
+impl ShareTrack {
+    /// Measures the step at a bucket; `None` without requests on one side.
+    pub fn step(&self, at: usize) -> Option<ShareStep> {
+        let counts = self.counts(at.min(self.len()));
+        if counts.requests.iter().any(|n| *n <= 0.0) {
+            return None;
+        }
+        let thin = counts.thinned(self.dispersion);
+        Some(ShareStep {
+            shares: counts.shares(),
+            difference: counts::difference_interval(&thin),
+            ratio: counts::ratio_interval(&thin),
+            p_value: counts::equal_shares_p(&thin),
+        })
+    }
+}

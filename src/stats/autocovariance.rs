@@ -1,0 +1,137 @@
+//! How noise hangs together over time: a mixture of two autoregressions, fitted to autocovariances.
+
+/// Lags, in samples, whose autocovariance is fitted: dense where a lag tells much, to one day of quarter hours.
+const LAGS: [usize; 12] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 36, 56, 88];
+
+/// Time constants tried for the fast part, in samples.
+const FAST: [f64; 7] = [1.5, 3.0, 5.0, 8.0, 12.0, 18.0, 28.0];
+
+/// Time constant of the slow part, in samples: a day of quarter hours.
+const SLOW: f64 = 96.0;
+
+/// Variance of a stationary noise, by how fast it forgets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NoiseFit {
+    /// Share of the fast part kept from one sample to the next.
+    pub fast_phi: f64,
+    /// Variance of the fast part.
+    pub fast_variance: f64,
+    /// Share of the slow part kept from one sample to the next.
+    pub slow_phi: f64,
+    /// Variance of the slow part.
+    pub slow_variance: f64,
+    /// Variance that no neighbouring sample shares.
+    pub white_variance: f64,
+}
+
+/// Fits white noise plus two first-order autoregressions to residuals.
+///
+/// `residuals`: centred at 0, one a sample, NaN is missing; outliers should be clipped before. `weights`: one a
+/// sample, at or above 0. `None` under 24 usable pairs at lag 1. All variances have the square of the
+/// residuals' unit.
+///
+/// # Source
+/// Method of moments: the autocovariance of a sum of independent AR(1) processes is the sum of
+/// `variance · exp(-lag / constant)` (G. E. P. Box and G. M. Jenkins, Time Series Analysis, 3.2). The two
+/// variances are found by non-negative least squares for each time constant in a fixed list; the best wins.
+pub fn fit_noise(residuals: &[f64], weights: &[f64]) -> Option<NoiseFit> {
+    let variance = autocovariance(residuals, weights, 0)?.0;
+    let mut observed = [(0.0, 0.0); LAGS.len()];
+    for (slot, lag) in observed.iter_mut().zip(LAGS) {
+        *slot = autocovariance(residuals, weights, lag).unwrap_or((0.0, 0.0));
+    }
+    if observed[0].1 < 24.0 {
+        return None;
+    }
+    let mut best: Option<(f64, NoiseFit)> = None;
+    for constant in FAST {
+        let (fast_variance, slow_variance, error) = two_parts(&observed, constant);
+        if best.as_ref().is_none_or(|(least, _)| error < *least) {
+            let correlated = fast_variance + slow_variance;
+            let shrink = if correlated > variance { variance / correlated } else { 1.0 };
+            let fit = NoiseFit {
+                fast_phi: (-1.0 / constant).exp(),
+                fast_variance: fast_variance * shrink,
+                slow_phi: (-1.0 / SLOW).exp(),
+                slow_variance: slow_variance * shrink,
+                white_variance: (variance - correlated).max(0.0),
+            };
+            best = Some((error, fit));
+        }
+    }
+    best.map(|(_, fit)| fit)
+}
+
+/// Returns the weighted autocovariance at a lag about 0, and the number of pairs it rests on.
+fn autocovariance(residuals: &[f64], weights: &[f64], lag: usize) -> Option<(f64, f64)> {
+    let (mut sum, mut weight_sum, mut pairs) = (0.0, 0.0, 0.0);
+    let later = residuals.get(lag..)?.iter().zip(weights.get(lag..)?);
+    for ((a, wa), (b, wb)) in residuals.iter().zip(weights).zip(later) {
+        let product = a * b;
+        if !product.is_nan() {
+            let weight = (wa * wb).sqrt();
+            sum += weight * product;
+            weight_sum += weight;
+            pairs += 1.0;
+        }
+    }
+    (weight_sum > 0.0).then(|| (sum / weight_sum, pairs))
+}
+
+/// Solves for the variances of the fast and slow part; returns them with the sum of squared errors.
+fn two_parts(observed: &[(f64, f64); LAGS.len()], constant: f64) -> (f64, f64, f64) {
+    let (mut ff, mut fs, mut ss, mut fy, mut sy, mut yy) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
+    for ((value, pairs), lag) in observed.iter().zip(LAGS) {
+        // Long lags are estimated as well as short ones but matter less for a step's error.
+        let weight = pairs / (1.0 + lag as f64 / 8.0);
+        let fast = (-(lag as f64) / constant).exp();
+        let slow = (-(lag as f64) / SLOW).exp();
+        ff += weight * fast * fast;
+        fs += weight * fast * slow;
+        ss += weight * slow * slow;
+        fy += weight * fast * value;
+        sy += weight * slow * value;
+        yy += weight * value * value;
+    }
+    let determinant = ff * ss - fs * fs;
+    let (mut fast, mut slow) = if determinant > 1e-12 * ff * ss {
+        ((fy * ss - sy * fs) / determinant, (sy * ff - fy * fs) / determinant)
+    } else {
+        (fy / ff.max(f64::MIN_POSITIVE), 0.0)
+    };
+    if slow < 0.0 {
+        (fast, slow) = (fy / ff.max(f64::MIN_POSITIVE), 0.0);
+    }
+    if fast < 0.0 {
+        (fast, slow) = (0.0, (sy / ss.max(f64::MIN_POSITIVE)).max(0.0));
+    }
+    fast = fast.max(0.0);
+    let error = yy - 2.0 * (fast * fy + slow * sy) + fast * fast * ff + 2.0 * fast * slow * fs + slow * slow * ss;
+    (fast, slow, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_noise_has_no_memory() {
+        // A fixed sequence without correlation: +1, -1 by the bits of a linear feedback register.
+        let mut state = 0xACE1_u32;
+        let noise: Vec<f64> = (0..4000)
+            .map(|_| {
+                state = (state >> 1) ^ ((state & 1).wrapping_neg() & 0xD000_0001);
+                if state & 1 == 1 { 1.0 } else { -1.0 }
+            })
+            .collect();
+        let fit = fit_noise(&noise, &vec![1.0; 4000]).expect("enough");
+        assert!(fit.fast_variance + fit.slow_variance < 0.1, "{fit:?}");
+        assert!(fit.white_variance > 0.9);
+    }
+
+    #[test]
+    fn too_short_is_refused() {
+        assert_eq!(fit_noise(&[0.1; 10], &[1.0; 10]), None);
+        assert_eq!(fit_noise(&[f64::NAN; 500], &[1.0; 500]), None);
+    }
+}
