@@ -16,11 +16,15 @@ const SLOT_PRIOR: f64 = 6.0;
 /// Quantiles of load at which the curve may bend.
 const BENDS: [f64; 4] = [0.3, 0.6, 0.85, 0.97];
 
+/// Quantile of the load up to which the curve is known.
+const HIGH: f64 = 0.95;
+
 /// Straight lines with bends: constant, slope, and one more for each bend.
 const TERMS: usize = BENDS.len() + 2;
 
-/// The load curve stays only if it lowers the residuals' spread to under this share.
-const USEFUL: f64 = 0.97;
+/// The load curve stays unless it makes the residuals wider than this, relative to hours alone. Where traffic is as
+/// regular as the clock both explain the same, but only the curve still holds when a campaign comes.
+const USEFUL: f64 = 1.0;
 
 /// The usual course of one series.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +59,7 @@ pub fn fit(value: &[f64], weight: &[f64], load: &[f64], level: &[f64], calendar:
     let Some(curve) = load_curve(&target, weight, load) else { return plain };
     let rest: Vec<f64> = target.iter().zip(&curve).map(|(target, curve)| target - curve).collect();
     let bent = Baseline { season: season(&rest, weight, calendar), load: curve };
-    let spread = |baseline: &Baseline| describe::robust_sd(&baseline.residual(&target)).unwrap_or(f64::INFINITY);
+    let spread = |baseline: &Baseline| describe::rough_sd(&baseline.residual(&target)).unwrap_or(f64::INFINITY);
     if spread(&bent) < USEFUL * spread(&plain) { bent } else { plain }
 }
 
@@ -64,7 +68,7 @@ fn season(target: &[f64], weight: &[f64], calendar: &Calendar) -> Vec<f64> {
     let mut table = [[0.0; SLOTS]; 2];
     let day_type = |bucket: usize| usize::from(calendar.day.get(bucket).is_some_and(|day| *day >= 5));
     let slot = |bucket: usize| calendar.slot.get(bucket).map_or(0, |slot| usize::from(*slot) % SLOTS);
-    let centre = describe::median(target).unwrap_or(0.0);
+    let centre = describe::rough_median(target).unwrap_or(0.0);
     for row in &mut table {
         row.fill(centre);
     }
@@ -73,7 +77,7 @@ fn season(target: &[f64], weight: &[f64], calendar: &Calendar) -> Vec<f64> {
         for (bucket, target) in target.iter().enumerate() {
             rest.push(target - table[day_type(bucket)][slot(bucket)]);
         }
-        let reach = CLIP * describe::robust_sd(&rest).unwrap_or(0.0);
+        let reach = CLIP * describe::rough_sd(&rest).unwrap_or(0.0);
         // Before the pattern is known its own waves look like outliers.
         let reach = if round == 0 || reach <= 0.0 { f64::INFINITY } else { reach };
         let mut sums = [[(0.0, 0.0); SLOTS]; 2];
@@ -110,7 +114,7 @@ fn load_curve(target: &[f64], weight: &[f64], load: &[f64]) -> Option<Vec<f64>> 
         return None;
     }
     let low = describe::quantile_in_place(&mut sorted, 0.02)?;
-    let high = describe::quantile_in_place(&mut sorted, 0.98)?;
+    let high = describe::quantile_in_place(&mut sorted, HIGH)?;
     if high - low < 0.1 {
         return None;
     }
@@ -118,7 +122,7 @@ fn load_curve(target: &[f64], weight: &[f64], load: &[f64]) -> Option<Vec<f64>> 
     for (bend, share) in bends.iter_mut().zip(BENDS) {
         *bend = describe::quantile_in_place(&mut sorted, share)?;
     }
-    let centre = describe::median(target)?;
+    let centre = describe::rough_median(target)?;
     let terms = |load: f64| {
         let mut terms = [1.0; TERMS];
         terms[1] = load - low;
@@ -130,7 +134,7 @@ fn load_curve(target: &[f64], weight: &[f64], load: &[f64]) -> Option<Vec<f64>> 
     let mut curve = vec![centre; target.len()];
     for round in 0..3 {
         let rest: Vec<f64> = target.iter().zip(&curve).map(|(target, curve)| target - curve).collect();
-        let reach = CLIP * describe::robust_sd(&rest).unwrap_or(0.0);
+        let reach = CLIP * describe::rough_sd(&rest).unwrap_or(0.0);
         let reach = if round == 0 || reach <= 0.0 { f64::INFINITY } else { reach };
         let mut normal = [[0.0; TERMS + 1]; TERMS];
         for (((rest, curve), weight), load) in rest.iter().zip(&curve).zip(weight).zip(load) {
@@ -166,7 +170,7 @@ fn load_curve(target: &[f64], weight: &[f64], load: &[f64]) -> Option<Vec<f64>> 
         }
     }
     // The level belongs to the season and to the steps.
-    let middle = describe::median(&curve)?;
+    let middle = describe::rough_median(&curve)?;
     Some(curve.into_iter().map(|value| value - middle).collect())
 }
 

@@ -14,7 +14,7 @@ const AT_DEPLOY: f64 = 3.3;
 const ANYWHERE: f64 = 4.5;
 
 /// How much likelier a step is at one deploy than at one quarter hour without any, before looking at the data.
-const DEPLOY_ODDS: f64 = 50.0;
+const DEPLOY_ODDS: f64 = 100.0;
 
 /// Likelihoods are flattened by this, because the noise is never quite what the model says.
 const TEMPER: f64 = 1.5;
@@ -233,4 +233,32 @@ fn share_blame(
         }
     }
     Some((onset, blame))
+}
+
+/// Places the steps of several signals of one operation where its clearest signal saw them.
+///
+/// `signals`: for each signal its changes. A step moves to another signal's step when that one is clearer, goes the
+/// same way, and each lies where the other may have begun.
+pub fn agree(signals: &mut [Vec<Change>]) {
+    let mut all: Vec<Change> = signals.iter().flatten().cloned().collect();
+    all.sort_by(|a, b| b.step.z().abs().total_cmp(&a.step.z().abs()).then(a.at.cmp(&b.at)));
+    for changes in signals.iter_mut() {
+        for change in changes.iter_mut() {
+            let is_same = |other: &&Change| {
+                other.step.size * change.step.size > 0.0
+                    && other.step.z().abs() > change.step.z().abs()
+                    && (within(change.onset, other.at) || within(other.onset, change.at))
+            };
+            if let Some(clearer) = all.iter().find(is_same) {
+                *change = Change { step: change.step, ..clearer.clone() };
+            }
+        }
+        changes.sort_by_key(|change| change.at);
+        changes.dedup_by_key(|change| change.at);
+    }
+}
+
+/// Tells whether a bucket lies in an onset, an hour of grace at either end.
+fn within(onset: (usize, usize), at: usize) -> bool {
+    onset.0 <= at + PER_HOUR && at <= onset.1 + PER_HOUR
 }

@@ -15,6 +15,25 @@ use crate::time::Window;
 /// Power at which the detectable change is stated.
 const POWER: f64 = 0.8;
 
+/// The points of Student's t that a series needs again and again.
+#[derive(Debug, Clone, Copy)]
+pub struct Points {
+    /// Degrees of freedom.
+    pub df: f64,
+    /// 97.5 % point.
+    pub interval: f64,
+    /// Standard errors that a change needs to be found with 80 % power.
+    pub detectable: f64,
+}
+
+impl Points {
+    /// Looks the points up.
+    pub fn new(df: f64) -> Self {
+        let interval = distribution::quantile(0.975, df);
+        Self { df, interval, detectable: interval + distribution::quantile(POWER, df) }
+    }
+}
+
 /// What is the same for every comparison of a series.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
@@ -114,22 +133,22 @@ pub fn level(
     input: &Input,
     track: &Track,
     scan: &Scan<'_>,
+    points: &Points,
     blank: Comparison,
 ) -> Comparison {
     let mut comparison = blank;
     let step = scan.step(place.moment.to);
-    let (Some(noise), Some(before)) = (&track.noise, comparison.before) else { return comparison };
-    let df = noise.independent(track.residual.len()).clamp(4.0, 1e9);
+    let Some(before) = comparison.before else { return comparison };
     let error = step.variance.sqrt() * track.inflation;
     if !error.is_finite() || error <= 0.0 {
         return comparison;
     }
-    let mut estimate = interval(step, error, df);
-    comparison.p_value = Some(distribution::two_sided_p(step.size / error, df));
+    let mut estimate = interval(step, error, points);
+    comparison.p_value = Some(distribution::two_sided_p(step.size / error, points.df));
     mark(&mut comparison, place, &mut estimate, |change| {
-        interval(change.step, change.step.variance.sqrt() * track.inflation, df)
+        interval(change.step, change.step.variance.sqrt() * track.inflation, points)
     });
-    let reach = (distribution::quantile(0.975, df) + distribution::quantile(POWER, df)) * error;
+    let reach = points.detectable * error;
     if input.is_log() {
         let limit = limit_log(subject, before);
         comparison.limit = limit;
@@ -160,7 +179,7 @@ pub fn level(
 }
 
 /// Compares a share judged by counts.
-pub fn share(subject: &Subject<'_>, place: &Place<'_>, track: &ShareTrack, blank: Comparison) -> Comparison {
+pub fn share(subject: &Subject<'_>, place: &Place<'_>, track: &ShareTrack, normal: &Points, blank: Comparison) -> Comparison {
     let mut comparison = blank;
     let Some(step) = track.step(place.moment.to) else { return comparison };
     let [before, after] = step.shares;
@@ -183,8 +202,7 @@ pub fn share(subject: &Subject<'_>, place: &Place<'_>, track: &ShareTrack, blank
     }
     comparison.limit_delta = Some(limit);
     comparison.limit = if before > 0.0 { (limit / before).ln_1p() } else { f64::INFINITY };
-    let error = (step.difference[1] - step.difference[0]) / (2.0 * distribution::quantile(0.975, f64::INFINITY));
-    let reach = error * (distribution::quantile(0.975, f64::INFINITY) + distribution::quantile(POWER, f64::INFINITY));
+    let reach = (step.difference[1] - step.difference[0]) / (2.0 * normal.interval) * normal.detectable;
     comparison.detectable = (before > 0.0).then(|| (reach / before).ln_1p());
     comparison.verdict = verdict::rule(estimate, limit, subject.direction);
     comparison
@@ -194,8 +212,8 @@ fn estimate_of_nothing() -> Estimate {
     Estimate { value: 0.0, low: 0.0, high: 0.0 }
 }
 
-fn interval(step: Step, error: f64, df: f64) -> Estimate {
-    let half = distribution::quantile(0.975, df) * error;
+fn interval(step: Step, error: f64, points: &Points) -> Estimate {
+    let half = points.interval * error;
     Estimate { value: step.size, low: step.size - half, high: step.size + half }
 }
 

@@ -7,7 +7,7 @@ use crate::metric::Direction;
 use crate::stats::fdr;
 
 /// Share of the blame that a deploy must bear for an alarm.
-const LEAST_BLAME: f64 = 0.5;
+const LEAST_BLAME: f64 = 0.35;
 
 /// Joins what the services gave into the judgement of the report.
 pub fn conclude(results: Vec<ServiceResult>, events: &[Event], context: &Context<'_>) -> Judgement {
@@ -22,7 +22,8 @@ pub fn conclude(results: Vec<ServiceResult>, events: &[Event], context: &Context
         elsewhere: Vec::new(),
         audit: Audit::default(),
     };
-    let mut placebos: Vec<(f64, f64)> = Vec::new();
+    let mut tests = 0;
+    let mut material: Vec<f64> = Vec::new();
     let numbers = number_groups(&mut results, context);
     for (result, numbers) in results.into_iter().zip(numbers) {
         let first = judgement.series.len();
@@ -39,12 +40,13 @@ pub fn conclude(results: Vec<ServiceResult>, events: &[Event], context: &Context
             }
             judgement.comparisons.push(comparison);
         }
-        placebos.extend(result.placebos);
+        tests += result.placebos;
+        material.extend(result.material_placebos);
     }
     judgement.groups.sort_by_key(|group| group.number);
     judgement.comparisons.sort_by_key(|comparison| (comparison.series, comparison.group));
     let threshold = control(&mut judgement.comparisons, &judgement.series, context);
-    judgement.audit = audit(&placebos, threshold, judgement.comparisons.iter().filter(|c| c.p_value.is_some()).count());
+    judgement.audit = audit(tests, &material, threshold, judgement.comparisons.iter().filter(|c| c.p_value.is_some()).count());
     judgement.elsewhere.sort_by(|a, b| b.size.value.abs().total_cmp(&a.size.value.abs()).then(a.series.cmp(&b.series)));
     findings::tell(&mut judgement, events);
     judgement
@@ -99,10 +101,10 @@ fn control(comparisons: &mut [Comparison], series: &[super::SeriesSummary], cont
 }
 
 /// Counts how many placebo deploys the same p and the same limit would have called alarms.
-fn audit(placebos: &[(f64, f64)], threshold: f64, comparisons: usize) -> Audit {
-    let false_alarms = placebos.iter().filter(|(p, size)| *p <= threshold && size.abs() >= 1.0).count();
-    let rate = if placebos.is_empty() { 0.0 } else { false_alarms as f64 / placebos.len() as f64 };
-    Audit { tests: placebos.len(), false_alarms, expected_false: rate * comparisons as f64, p_threshold: threshold }
+fn audit(tests: usize, material: &[f64], threshold: f64, comparisons: usize) -> Audit {
+    let false_alarms = material.iter().filter(|p| **p <= threshold).count();
+    let rate = false_alarms as f64 / tests.max(1) as f64;
+    Audit { tests, false_alarms, expected_false: rate * comparisons as f64, p_threshold: threshold }
 }
 
 /// Tells whether a verdict is told as a finding.

@@ -31,7 +31,7 @@ pub struct Noise {
 /// `residual`: one a bucket, NaN is missing. `requests`: requests behind each bucket, or empty. `None` when there
 /// is too little data (under 12 hours of it) to say anything.
 pub fn fit(residual: &[f64], requests: &[f64]) -> Option<Noise> {
-    let spread = describe::robust_sd(residual)?;
+    let spread = describe::rough_sd(residual)?;
     let (shape, few) = white_shape(residual, requests);
     // More than half of a constant series is equal; what differs then sets the spread.
     let spread = if spread > 0.0 { spread } else { mean_square(residual).sqrt() };

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::calendar::Calendar;
-use super::changes::Moment;
-use super::compare::{self, Place, Subject};
+use super::changes::{self, Moment};
+use super::compare::{self, Place, Points, Subject};
 use super::grid;
 use super::shared::{self, Member};
 use super::shares::ShareTrack;
@@ -31,8 +31,10 @@ pub struct ServiceResult {
     pub comparisons: Vec<Comparison>,
     /// Changes with no deploy near; `series` points into this result.
     pub elsewhere: Vec<Elsewhere>,
-    /// p and size (as a share of the limit, in either direction) of every placebo judged.
-    pub placebos: Vec<(f64, f64)>,
+    /// Placebo deploys judged.
+    pub placebos: usize,
+    /// p of those whose step was as large as the limit.
+    pub material_placebos: Vec<f64>,
 }
 
 /// How one series is judged.
@@ -81,6 +83,8 @@ pub fn judge(
         .collect();
     take_out_shared(series, &natures, &inputs, &mut judged, &moments, &masked, calendar, &mut space);
 
+    agree_on_places(series, &natures, &mut judged, &mut space);
+
     let mut result = ServiceResult { groups, ..ServiceResult::default() };
     for (index, series) in series.iter().enumerate() {
         let (class, direction) = natures[index];
@@ -116,13 +120,14 @@ fn compare_all(
     space: &mut Workspace,
     result: &mut ServiceResult,
 ) {
+    let mut points = Points::new(f64::INFINITY);
     if let Judged::Level(track) = judged {
         track.measure_placebos(moments, space);
-        let df = track.noise.as_ref().map_or(1.0, |noise| noise.independent(track.residual.len())).max(4.0);
-        for (_, step) in &track.placebos {
-            let limit = subject.relative.ln_1p();
-            result.placebos.push((distribution::two_sided_p(step.z() / track.inflation, df), step.size / limit));
-        }
+        points = Points::new(track.noise.as_ref().map_or(1.0, |noise| noise.independent(track.residual.len())).max(4.0));
+        result.placebos += track.placebos.len();
+        let limit = subject.relative.ln_1p();
+        let material = track.placebos.iter().filter(|(_, step)| step.size.abs() >= limit);
+        result.material_placebos.extend(material.map(|(_, step)| distribution::two_sided_p(step.z() / track.inflation, points.df)));
     }
     let scan = if let Judged::Level(track) = &*judged { track.scan(space) } else { None };
     let none = Vec::new();
@@ -145,8 +150,8 @@ fn compare_all(
             blank
         } else {
             match (&*judged, &scan) {
-                (Judged::Level(track), Some(scan)) => compare::level(subject, &place, input, track, scan, blank),
-                (Judged::Share(track), _) => compare::share(subject, &place, track, blank),
+                (Judged::Level(track), Some(scan)) => compare::level(subject, &place, input, track, scan, &points, blank),
+                (Judged::Share(track), _) => compare::share(subject, &place, track, &points, blank),
                 _ => blank,
             }
         };
@@ -154,6 +159,21 @@ fn compare_all(
             *by = (*by).min(moments.len());
         }
         result.comparisons.push(comparison);
+    }
+    if let Judged::Level(track) = &*judged
+        && let Some(drift) = track.drift
+        && subject.direction != Direction::Neutral
+    {
+        let half = points.interval * drift.error;
+        result.elsewhere.push(Elsewhere {
+            series: subject.series,
+            kind: ElsewhereKind::Drift,
+            at: Window::new(calendar.at(0), calendar.at(calendar.len())),
+            size: Estimate { value: drift.total, low: drift.total - half, high: drift.total + half },
+            is_delta: !input.is_log(),
+            p_value: distribution::two_sided_p(drift.total / drift.error, points.df),
+            is_worse: (drift.total > 0.0) == (subject.direction == Direction::Lower),
+        });
     }
     for change in changes.iter().filter(|change| change.group.is_none()) {
         let at = Window::new(calendar.at(change.onset.0), calendar.at(change.onset.1 + 1));
@@ -236,6 +256,31 @@ fn take_out_shared(
                 if calmer(&again) < calmer(track) {
                     **track = again;
                 }
+            }
+        }
+    }
+}
+
+/// Lets the latencies of each operation agree on when their steps began.
+fn agree_on_places(series: &[Series], natures: &[(Class, Direction)], judged: &mut [Judged], space: &mut Workspace) {
+    let mut operations: BTreeMap<(Kind, &str), Vec<usize>> = BTreeMap::new();
+    for (index, series) in series.iter().enumerate() {
+        if natures[index].0 == Class::Latency && matches!(judged[index], Judged::Level(_)) {
+            operations.entry((series.key.kind, &series.key.target)).or_default().push(index);
+        }
+    }
+    for members in operations.into_values().filter(|members| members.len() > 1) {
+        let changes_of = |judged: &Judged| match judged {
+            Judged::Level(track) => track.changes.clone(),
+            _ => Vec::new(),
+        };
+        let mut signals: Vec<_> = members.iter().map(|index| changes_of(&judged[*index])).collect();
+        changes::agree(&mut signals);
+        for (index, changes) in members.into_iter().zip(signals) {
+            if let Judged::Level(track) = &mut judged[index]
+                && track.changes != changes
+            {
+                track.relocate(changes, space);
             }
         }
     }

@@ -90,7 +90,7 @@ fn scaled(own: &[f64], others: Vec<f64>) -> Vec<f64> {
     // Hourly differences: slow wander of either must not decide how far they move together.
     let lag = noise::PER_HOUR;
     let (mut xx, mut xy) = (0.0, 0.0);
-    let reach = 4.0 * describe::robust_sd(&others).unwrap_or(0.0);
+    let reach = 4.0 * describe::rough_sd(&others).unwrap_or(0.0);
     for at in lag..own.len() {
         let x = others[at] - others[at - lag];
         let y = own[at] - own[at - lag];

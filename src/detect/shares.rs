@@ -20,6 +20,9 @@ const ANYWHERE: f64 = 4.8;
 /// Log-likelihood that a deploy is ahead of a moment without one, before looking: ln 50.
 const DEPLOY_HEAD_START: f64 = 3.9;
 
+/// Score below which the exact likelihood ratio is not needed.
+const WORTH: f64 = 5.0;
+
 /// No more steps than this.
 const MOST: usize = 12;
 
@@ -121,6 +124,13 @@ impl ShareTrack {
         let all = (counts.failed[0] + counts.failed[1]) / (counts.requests[0] + counts.requests[1]);
         if !(all > 0.0) || counts.requests.iter().any(|n| *n <= 0.0) {
             return 0.0;
+        }
+        // The score statistic is cheap and close; only what it shows near the thresholds is worth two logarithms.
+        let total = counts.failed[0] + counts.failed[1];
+        let expected = total * counts.requests[1] / (counts.requests[0] + counts.requests[1]);
+        let score = (counts.failed[1] - expected).powi(2) * total / (expected * (total - expected)).max(1e-300) / self.dispersion;
+        if score < WORTH {
+            return score;
         }
         let sum: f64 = (0..2).map(|k| term(counts.failed[k], all * counts.requests[k])).sum();
         (2.0 * sum / self.dispersion).max(0.0)

@@ -5,7 +5,7 @@ use super::{Context, Estimate, SeriesSummary};
 use crate::metric::{Class, Direction, Kind, Series};
 use crate::stats::describe;
 use crate::stats::distribution;
-use crate::time::{self, HOUR, Window};
+use crate::time::{DAY, HOUR, Window};
 
 /// Summarises one series. `requests`: of each bucket of the calendar, or empty.
 pub fn of(
@@ -99,7 +99,7 @@ fn level(series: &Series, window: Window) -> f64 {
         let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
         return if finite.is_empty() { f64::NAN } else { finite.iter().sum::<f64>() / finite.len() as f64 };
     }
-    describe::median(values).unwrap_or(f64::NAN)
+    describe::rough_median(values).unwrap_or(f64::NAN)
 }
 
 fn coverage(series: &Series, window: Window, step_ms: i64) -> f64 {
@@ -161,8 +161,7 @@ fn change(
         let (now, earlier) = (f64::from(*now), f64::from(*earlier));
         let difference = if is_delta { now - earlier } else { (now / earlier).ln() };
         if difference.is_finite() {
-            let date = time::local(at, context.config.zone).date_naive();
-            let day = days.entry(chrono::Datelike::num_days_from_ce(&date).into()).or_insert((0.0, 0.0));
+            let day = days.entry((at - context.period.start) / DAY).or_insert((0.0, 0.0));
             day.0 += difference;
             day.1 += 1.0;
         }

@@ -115,14 +115,26 @@ fn upper_mid(k: f64, total: f64, share: f64) -> f64 {
 }
 
 /// Finds the share at which an increasing function reaches `target`.
+///
+/// # Source
+/// The Illinois form of false position: M. Dowell and P. Jarratt, BIT 11 (1971), 168–174.
 fn solve(rising: impl Fn(f64) -> f64, target: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
+    let (mut below, mut above) = (-target, 1.0 - target);
     for _ in 0..60 {
-        let middle = 0.5 * (low + high);
-        if rising(middle) < target {
-            low = middle;
+        let share = (low * above - high * below) / (above - below);
+        // Near the ends false position creeps; half-way steps keep it moving.
+        let share = if share > low && share < high { share } else { 0.5 * (low + high) };
+        let error = rising(share) - target;
+        if error.abs() < 1e-9 || high - low < 1e-14 {
+            return share;
+        }
+        if error < 0.0 {
+            (low, below) = (share, error);
+            above *= 0.5;
         } else {
-            high = middle;
+            (high, above) = (share, error);
+            below *= 0.5;
         }
     }
     0.5 * (low + high)

@@ -69,6 +69,7 @@ pub struct Workspace {
 pub struct Scan<'a> {
     memory: Memory,
     space: &'a Workspace,
+    fit: f64,
 }
 
 impl<'a> Scan<'a> {
@@ -86,8 +87,8 @@ impl<'a> Scan<'a> {
         let diffuse = DIFFUSE * spread.max(1e-12);
         let centre = first_level(values);
 
-        let start = memory.start(centre, diffuse);
-        let mut state = start;
+        let mut state = memory.start(centre, diffuse);
+        let mut fit = 0.0;
         let mut known = steps.iter().peekable();
         for t in 0..count {
             if let Some(slot) = space.forward.get_mut(t) {
@@ -96,7 +97,7 @@ impl<'a> Scan<'a> {
             if known.next_if_eq(&&t).is_some() {
                 state.forget_level(diffuse);
             }
-            state.observe(values[t], white[t]);
+            fit += state.observe(values[t], white[t]);
             state.advance(memory);
         }
 
@@ -112,7 +113,7 @@ impl<'a> Scan<'a> {
             }
             state.advance(memory);
         }
-        Self { memory, space }
+        Self { memory, space, fit }
     }
 
     /// Returns the step between sample `at - 1` and sample `at`; a variance of infinity outside the series.
@@ -126,9 +127,11 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Returns the level that the data before sample `at` give, back to the step before it.
-    pub fn level_before(&self, at: usize) -> Option<f64> {
-        self.space.forward.get(at).map(|state| state.mean[0])
+    /// Returns how well the model fits: its log-likelihood, up to a constant of the series.
+    ///
+    /// Spikes count as the clipped innovation that the filter took them for.
+    pub fn fit(&self) -> f64 {
+        self.fit
     }
 }
 
@@ -145,11 +148,11 @@ impl State {
         self.cov[2] = 0.0;
     }
 
-    /// Takes in one observation of level + fast + slow.
+    /// Takes in one observation of level + fast + slow; returns its log-likelihood.
     #[inline]
-    fn observe(&mut self, value: f64, white: f64) {
+    fn observe(&mut self, value: f64, white: f64) -> f64 {
         if value.is_nan() {
-            return;
+            return 0.0;
         }
         let [ll, lf, ls, ff, fs, ss] = self.cov;
         let gain = [ll + lf + ls, lf + ff + fs, ls + fs + ss];
@@ -157,9 +160,12 @@ impl State {
         let innovation = value - self.mean[0] - self.mean[1] - self.mean[2];
         // A spike is no news of the level. Its variance is raised instead of cutting the value, so that the
         // filter also knows that it learned little.
-        variance = variance.max(innovation * innovation / (CLIP * CLIP));
+        let square = innovation * innovation;
+        let surprise = (square / variance).min(CLIP * CLIP);
+        let fit = -0.5 * (variance.ln() + surprise);
+        variance = variance.max(square / (CLIP * CLIP));
         if variance <= 0.0 {
-            return;
+            return 0.0;
         }
         let scale = 1.0 / variance;
         let k = [gain[0] * scale, gain[1] * scale, gain[2] * scale];
@@ -174,6 +180,7 @@ impl State {
             fs - k[1] * gain[2],
             ss - k[2] * gain[2],
         ];
+        fit
     }
 
     /// Moves one sample on (in either direction: a stationary autoregression looks the same both ways).
