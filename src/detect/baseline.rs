@@ -44,6 +44,33 @@ impl Baseline {
         }
         rest
     }
+
+    /// Returns how much the load curve adds after `at` against the same hours before, between `begin` and `end`.
+    ///
+    /// `None` if no half-hour of a day type is known on both sides.
+    pub fn load_step(&self, begin: usize, at: usize, end: usize, calendar: &Calendar) -> Option<f64> {
+        let mut sums = [[[(0.0, 0.0); SLOTS]; 2]; 2];
+        for (bucket, load) in self.load.iter().enumerate().take(end).skip(begin) {
+            let weekend = usize::from(calendar.day.get(bucket).is_some_and(|day| *day >= 5));
+            let slot = calendar.slot.get(bucket).map_or(0, |slot| usize::from(*slot) % SLOTS);
+            if load.is_finite() {
+                let (sum, count) = &mut sums[usize::from(bucket >= at)][weekend][slot];
+                *sum += load;
+                *count += 1.0;
+            }
+        }
+        let (mut total, mut slots) = (0.0, 0.0);
+        for weekend in 0..2 {
+            for slot in 0..SLOTS {
+                let ((before, n), (after, m)) = (sums[0][weekend][slot], sums[1][weekend][slot]);
+                if n > 0.0 && m > 0.0 {
+                    total += after / m - before / n;
+                    slots += 1.0;
+                }
+            }
+        }
+        (slots > 0.0).then(|| total / slots)
+    }
 }
 
 /// Fits the usual course.

@@ -5,7 +5,7 @@ use super::noise::PER_HOUR;
 use super::shares::ShareTrack;
 use super::track::{Input, Track};
 use super::verdict;
-use super::{Comparison, Estimate, Pattern, Verdict};
+use super::{Comparison, Estimate, Pattern, Rival, Verdict};
 use crate::metric::{Class, Direction};
 use crate::stats::describe;
 use crate::stats::distribution;
@@ -179,7 +179,13 @@ pub fn level(
 }
 
 /// Compares a share judged by counts.
-pub fn share(subject: &Subject<'_>, place: &Place<'_>, track: &ShareTrack, normal: &Points, blank: Comparison) -> Comparison {
+pub fn share(
+    subject: &Subject<'_>,
+    place: &Place<'_>,
+    track: &ShareTrack,
+    normal: &Points,
+    blank: Comparison,
+) -> Comparison {
     let mut comparison = blank;
     let Some(step) = track.step(place.moment.to) else { return comparison };
     let [before, after] = step.shares;
@@ -215,6 +221,21 @@ fn estimate_of_nothing() -> Estimate {
 fn interval(step: Step, error: f64, points: &Points) -> Estimate {
     let half = points.interval * error;
     Estimate { value: step.size, low: step.size - half, high: step.size + half }
+}
+
+/// Says of a latency that moved along its load curve that its load explains it.
+///
+/// `added`: what the load curve adds after the deploy, log ratio. Nothing is explained unless the plain change would
+/// matter and the change beyond the load does not.
+pub fn explain_by_load(comparison: &mut Comparison, added: f64, direction: Direction) {
+    let Some(beyond) = comparison.log_ratio else { return };
+    let plain = Estimate { value: beyond.value + added, low: beyond.low + added, high: beyond.high + added };
+    comparison.plain_log_ratio = Some(plain.value);
+    let moved = verdict::rule(plain, comparison.limit, direction).is_alarm();
+    if moved && !comparison.verdict.is_alarm() && added.abs() > 0.5 * plain.value.abs() {
+        comparison.verdict = Verdict::Explained;
+        comparison.explained_by = Some(Rival::Load);
+    }
 }
 
 /// Writes the blame and the onset; a deploy that may be the cause of a step told at its neighbour keeps an interval
@@ -259,15 +280,18 @@ fn cost(subject: &Subject<'_>, place: &Place<'_>, added_s: f64) -> f64 {
 /// Hours with data that each side of a comparison needs at the least.
 pub const LEAST_HOURS: usize = 2;
 
+/// Buckets in a week.
+const WEEK: usize = 7 * 24 * PER_HOUR;
+
 /// Tells whether both sides hold enough data: hours at all, and the configured share of each.
 pub fn has_data(subject: &Subject<'_>, place: &Place<'_>, min_coverage: f64) -> bool {
     let enough = |values: &[f64]| {
         let there = values.iter().filter(|value| value.is_finite()).count();
         there >= LEAST_HOURS * PER_HOUR && there as f64 >= min_coverage * values.len() as f64
     };
-    // A week before is enough, however old the last change is: a series may be younger than the history.
-    let begin = place.begin().max(place.moment.from.saturating_sub(7 * 24 * PER_HOUR));
-    let end = place.end();
+    // A week on either side is enough: a series may be younger than the history.
+    let begin = place.moment.from.saturating_sub(WEEK);
+    let end = (place.moment.to + WEEK).min(place.len);
     enough(subject.raw.get(begin..place.moment.from.max(begin)).unwrap_or(&[]))
         && enough(subject.raw.get(place.moment.to.min(end)..end).unwrap_or(&[]))
 }

@@ -46,7 +46,8 @@ pub fn conclude(results: Vec<ServiceResult>, events: &[Event], context: &Context
     judgement.groups.sort_by_key(|group| group.number);
     judgement.comparisons.sort_by_key(|comparison| (comparison.series, comparison.group));
     let threshold = control(&mut judgement.comparisons, &judgement.series, context);
-    judgement.audit = audit(tests, &material, threshold, judgement.comparisons.iter().filter(|c| c.p_value.is_some()).count());
+    judgement.audit =
+        audit(tests, &material, threshold, judgement.comparisons.iter().filter(|c| c.p_value.is_some()).count());
     judgement.elsewhere.sort_by(|a, b| b.size.value.abs().total_cmp(&a.size.value.abs()).then(a.series.cmp(&b.series)));
     findings::tell(&mut judgement, events);
     judgement
@@ -105,9 +106,4 @@ fn audit(tests: usize, material: &[f64], threshold: f64, comparisons: usize) -> 
     let false_alarms = material.iter().filter(|p| **p <= threshold).count();
     let rate = false_alarms as f64 / tests.max(1) as f64;
     Audit { tests, false_alarms, expected_false: rate * comparisons as f64, p_threshold: threshold }
-}
-
-/// Tells whether a verdict is told as a finding.
-pub fn is_told(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Worse | Verdict::PossiblyWorse | Verdict::Better | Verdict::Explained)
 }

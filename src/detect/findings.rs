@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::conclude::is_told;
-use super::{Finding, Fit, Hint, Judgement, Pattern, Verdict};
+use super::{Comparison, Finding, Fit, Hint, Judgement, Pattern, Verdict};
 use crate::deploy::Event;
 use crate::metric::{Class, Kind};
 
@@ -13,7 +12,7 @@ use crate::metric::{Class, Kind};
 pub fn tell(judgement: &mut Judgement, events: &[Event]) {
     let mut members: BTreeMap<(usize, Kind, String, String, u8), Vec<usize>> = BTreeMap::new();
     for (index, comparison) in judgement.comparisons.iter().enumerate() {
-        if is_told(comparison.verdict) {
+        if is_told(comparison, judgement.audit.p_threshold) {
             let series = &judgement.series[comparison.series];
             let topic = match series.class {
                 Class::Latency => 0,
@@ -42,6 +41,23 @@ pub fn tell(judgement: &mut Judgement, events: &[Event]) {
         rank(a.verdict).cmp(&rank(b.verdict)).then(b.cost_s.abs().total_cmp(&a.cost_s.abs())).then(a.lead.cmp(&b.lead))
     });
     judgement.findings = findings;
+}
+
+/// Tells whether a comparison is told as a finding: alarms, explained changes, and a suspicion that holds among all
+/// comparisons of the report and is at least half of what matters.
+fn is_told(comparison: &Comparison, p_threshold: f64) -> bool {
+    match comparison.verdict {
+        Verdict::Worse | Verdict::Better | Verdict::Explained => true,
+        Verdict::PossiblyWorse => {
+            let size = match (comparison.delta, comparison.limit_delta, comparison.log_ratio) {
+                (Some(delta), Some(limit), _) => delta.value.abs() / limit,
+                (_, _, Some(ratio)) => ratio.value.abs() / comparison.limit,
+                _ => 0.0,
+            };
+            size >= 0.5 && comparison.p_value.is_some_and(|p| p <= p_threshold)
+        }
+        _ => false,
+    }
 }
 
 fn finding(judgement: &Judgement, events: &[Event], members: Vec<usize>) -> Option<Finding> {

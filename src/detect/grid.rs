@@ -38,7 +38,8 @@ pub struct Gridded {
 
 /// Returns the most usual step between points, ms: the median of the differences; one minute for one point.
 pub fn typical_step(times: &[i64]) -> i64 {
-    let steps: Vec<f64> = times.windows(2).step_by(sparse(times.len())).map(|pair| (pair[1] - pair[0]) as f64).collect();
+    let steps: Vec<f64> =
+        times.windows(2).step_by(sparse(times.len())).map(|pair| (pair[1] - pair[0]) as f64).collect();
     describe::median(&steps).map_or(MINUTE, |step| (step as i64).max(1))
 }
 
@@ -133,7 +134,8 @@ pub fn totals(series: &Series, calendar: &Calendar) -> Vec<f64> {
 
 /// Returns the robust standard deviation of a point against its neighbour.
 fn point_spread(values: &[f64]) -> f64 {
-    let steps: Vec<f64> = values.windows(2).step_by(sparse(values.len())).map(|pair| (pair[1] - pair[0]).abs()).collect();
+    let steps: Vec<f64> =
+        values.windows(2).step_by(sparse(values.len())).map(|pair| (pair[1] - pair[0]).abs()).collect();
     describe::median(&steps).map_or(0.0, |step| step * MAD_TO_SD / std::f64::consts::SQRT_2)
 }
 

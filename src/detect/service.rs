@@ -104,6 +104,7 @@ pub fn judge(
         compare_all(&subject, &inputs[index], &mut judged[index], &moments, calendar, context, &mut space, &mut result);
         result.series.push(summary::of(series, class, direction, own, calendar, context));
     }
+    explain_by_load(series, &natures, &judged, calendar, &mut result.comparisons);
     tell_tails(series, &mut result.comparisons);
     result
 }
@@ -123,11 +124,14 @@ fn compare_all(
     let mut points = Points::new(f64::INFINITY);
     if let Judged::Level(track) = judged {
         track.measure_placebos(moments, space);
-        points = Points::new(track.noise.as_ref().map_or(1.0, |noise| noise.independent(track.residual.len())).max(4.0));
+        points =
+            Points::new(track.noise.as_ref().map_or(1.0, |noise| noise.independent(track.residual.len())).max(4.0));
         result.placebos += track.placebos.len();
         let limit = subject.relative.ln_1p();
         let material = track.placebos.iter().filter(|(_, step)| step.size.abs() >= limit);
-        result.material_placebos.extend(material.map(|(_, step)| distribution::two_sided_p(step.z() / track.inflation, points.df)));
+        result
+            .material_placebos
+            .extend(material.map(|(_, step)| distribution::two_sided_p(step.z() / track.inflation, points.df)));
     }
     let scan = if let Judged::Level(track) = &*judged { track.scan(space) } else { None };
     let none = Vec::new();
@@ -149,11 +153,23 @@ fn compare_all(
         } else if !compare::has_data(subject, &place, context.config.judge.min_coverage) {
             blank
         } else {
-            match (&*judged, &scan) {
-                (Judged::Level(track), Some(scan)) => compare::level(subject, &place, input, track, scan, &points, blank),
+            let mut comparison = match (&*judged, &scan) {
+                (Judged::Level(track), Some(scan)) => {
+                    compare::level(subject, &place, input, track, scan, &points, blank)
+                }
                 (Judged::Share(track), _) => compare::share(subject, &place, track, &points, blank),
                 _ => blank,
+            };
+            if let Judged::Level(track) = &*judged
+                && comparison.pattern.is_none()
+                && track
+                    .bursts
+                    .get(group)
+                    .is_some_and(|burst| burst.is_beyond(subject.relative.ln_1p(), subject.direction))
+            {
+                comparison.pattern = Some(Pattern::Burst);
             }
+            comparison
         };
         if let Some(Pattern::Recovered { by: Some(by), .. }) = &mut comparison.pattern {
             *by = (*by).min(moments.len());
@@ -353,6 +369,39 @@ fn total_load(requests: &RequestsByTarget, calendar: &Calendar) -> Vec<f64> {
         }
     }
     if total.iter().all(|total| total.is_nan()) { Vec::new() } else { track::load_of(&total) }
+}
+
+/// Finds latencies that moved along their load curve because their traffic changed at the same deploy.
+fn explain_by_load(
+    series: &[Series],
+    natures: &[(Class, Direction)],
+    judged: &[Judged],
+    calendar: &Calendar,
+    comparisons: &mut [Comparison],
+) {
+    for comparison in comparisons {
+        let key = &series[comparison.series].key;
+        let (Class::Latency, Judged::Level(track)) = (natures[comparison.series].0, &judged[comparison.series]) else {
+            continue;
+        };
+        if track.baseline.load.is_empty() || comparison.log_ratio.is_none() {
+            continue;
+        }
+        let traffic = series
+            .iter()
+            .zip(judged)
+            .find(|(other, _)| is_traffic(other) && other.key.kind == key.kind && other.key.target == key.target);
+        let Some((_, Judged::Level(traffic))) = traffic else { continue };
+        let Some(position) = traffic.changes.iter().position(|change| change.group == Some(comparison.group)) else {
+            continue;
+        };
+        let at = traffic.changes[position].at;
+        let begin = position.checked_sub(1).map_or(0, |before| traffic.changes[before].at);
+        let end = traffic.changes.get(position + 1).map_or(calendar.len(), |after| after.at);
+        if let Some(added) = track.baseline.load_step(begin, at, end, calendar) {
+            compare::explain_by_load(comparison, added, natures[comparison.series].1);
+        }
+    }
 }
 
 /// Marks alarms that only the high percentiles of an operation raised while its median was proven unmoved.

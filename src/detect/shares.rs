@@ -128,7 +128,9 @@ impl ShareTrack {
         // The score statistic is cheap and close; only what it shows near the thresholds is worth two logarithms.
         let total = counts.failed[0] + counts.failed[1];
         let expected = total * counts.requests[1] / (counts.requests[0] + counts.requests[1]);
-        let score = (counts.failed[1] - expected).powi(2) * total / (expected * (total - expected)).max(1e-300) / self.dispersion;
+        let score = (counts.failed[1] - expected).powi(2) * total
+            / (expected * (total - expected)).max(1e-300)
+            / self.dispersion;
         if score < WORTH {
             return score;
         }

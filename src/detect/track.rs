@@ -5,6 +5,7 @@ use super::calendar::Calendar;
 use super::changes::{self, Change, Moment};
 use super::grid::{Gridded, Scale};
 use super::noise::{self, Noise, PER_HOUR};
+use crate::metric::Direction;
 use crate::stats::describe;
 use crate::stats::slope;
 use crate::stats::structural::{Scan, Step, Workspace};
@@ -35,6 +36,33 @@ pub struct Drift {
     pub error: f64,
 }
 
+/// What a series did inside a deploy and its settling time.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Burst {
+    /// Mean beyond the hours around it, on the series' scale.
+    pub size: f64,
+    /// Robust standard deviation of single buckets around it.
+    pub error: f64,
+}
+
+impl Burst {
+    /// Tells whether it is a short bad spell: beyond the limit and beyond what single buckets do by chance.
+    pub fn is_beyond(&self, limit: f64, direction: Direction) -> bool {
+        let size = match direction {
+            Direction::Lower => self.size,
+            Direction::Higher => -self.size,
+            Direction::Neutral => return false,
+        };
+        size >= limit && size >= BURST_Z * self.error && self.error > 0.0
+    }
+}
+
+/// Hours around a deploy that its burst is held against, in buckets.
+const BURST_AROUND: usize = 6 * PER_HOUR;
+
+/// Standard deviations of single buckets that a burst needs: one in 30,000 by chance, if normal.
+const BURST_Z: f64 = 4.0;
+
 /// A history shorter than this shows no drift, in days.
 const LEAST_DRIFT_DAYS: f64 = 10.0;
 
@@ -54,6 +82,8 @@ pub struct Track {
     pub changes: Vec<Change>,
     /// Level and noise with everything else taken out; the buckets inside deploys are missing.
     pub residual: Vec<f64>,
+    /// What the series did inside each deploy and its settling, beyond its level.
+    pub bursts: Vec<Burst>,
     /// A straight climb or fall that was taken out.
     pub drift: Option<Drift>,
     /// How much wider errors are than the model's: standard errors are multiplied by it.
@@ -93,6 +123,7 @@ impl Track {
             track.baseline = baseline::fit(&value, &weight, &input.load, &level, calendar);
             track.drift = None;
             track.residual = track.baseline.residual(&value);
+            let whole = track.residual.clone();
             for moment in moments {
                 for bucket in moment.from..moment.to.min(track.residual.len()) {
                     track.residual[bucket] = f64::NAN;
@@ -104,6 +135,7 @@ impl Track {
             let Some(noise) = &track.noise else { return track };
             track.changes = changes::find(space, &track.residual, noise, moments, track.inflation);
             track.consider_drift(moments, &input.requests, space);
+            track.bursts = moments.iter().map(|moment| track.burst(&whole, moment)).collect();
             // Without steps a second look would see the same.
             if round == 0 && track.changes.is_empty() && previous.is_empty() {
                 break;
@@ -161,6 +193,23 @@ impl Track {
                 self.changes = changes::find(space, &self.residual, noise, moments, self.inflation);
             }
         }
+    }
+
+    /// Measures what a series did inside one deploy: its mean against the hours around it.
+    fn burst(&self, whole: &[f64], moment: &Moment) -> Burst {
+        let around = moment.from.saturating_sub(BURST_AROUND)..(moment.to + BURST_AROUND).min(self.residual.len());
+        let usual = describe::median(self.residual.get(around.clone()).unwrap_or(&[]));
+        let inside: Vec<f64> = whole
+            .get(moment.from..moment.to.min(whole.len()))
+            .unwrap_or(&[])
+            .iter()
+            .copied()
+            .filter(|v| v.is_finite())
+            .collect();
+        let (Some(usual), false) = (usual, inside.is_empty()) else { return Burst::default() };
+        let mean = inside.iter().sum::<f64>() / inside.len() as f64;
+        let error = describe::robust_sd(self.residual.get(around).unwrap_or(&[])).unwrap_or(f64::INFINITY);
+        Burst { size: mean - usual, error }
     }
 
     /// Takes over the places that the signals of an operation agreed on, and measures the steps there.

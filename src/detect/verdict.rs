@@ -15,6 +15,9 @@ pub fn rule(estimate: Estimate, limit: f64, direction: Direction) -> Verdict {
         Direction::Neutral => {
             return if estimate.low >= -limit && estimate.high <= limit {
                 Verdict::NoMaterialChange
+            } else if estimate.low > 0.0 || estimate.high < 0.0 {
+                // It moved, and there is no bad direction.
+                Verdict::NotWorse
             } else {
                 Verdict::Inconclusive
             };

@@ -57,6 +57,36 @@ struct State {
     cov: [f64; 6],
 }
 
+/// Sums a log-likelihood: variances are multiplied up and their logarithm is taken only now and then.
+#[derive(Debug)]
+struct Fit {
+    product: f64,
+    logs: f64,
+    surprise: f64,
+}
+
+impl Default for Fit {
+    fn default() -> Self {
+        Self { product: 1.0, logs: 0.0, surprise: 0.0 }
+    }
+}
+
+impl Fit {
+    #[inline]
+    fn add(&mut self, (variance, surprise): (f64, f64)) {
+        self.surprise += surprise;
+        self.product *= variance;
+        if !(1e-200..1e200).contains(&self.product) {
+            self.logs += self.product.max(f64::MIN_POSITIVE).ln();
+            self.product = 1.0;
+        }
+    }
+
+    fn log_likelihood(&self) -> f64 {
+        -0.5 * (self.logs + self.product.ln() + self.surprise)
+    }
+}
+
 /// Buffers that are used again from series to series.
 #[derive(Debug, Default)]
 pub struct Workspace {
@@ -88,7 +118,7 @@ impl<'a> Scan<'a> {
         let centre = first_level(values);
 
         let mut state = memory.start(centre, diffuse);
-        let mut fit = 0.0;
+        let mut fit = Fit::default();
         let mut known = steps.iter().peekable();
         for t in 0..count {
             if let Some(slot) = space.forward.get_mut(t) {
@@ -97,7 +127,7 @@ impl<'a> Scan<'a> {
             if known.next_if_eq(&&t).is_some() {
                 state.forget_level(diffuse);
             }
-            fit += state.observe(values[t], white[t]);
+            fit.add(state.observe(values[t], white[t]));
             state.advance(memory);
         }
 
@@ -113,7 +143,7 @@ impl<'a> Scan<'a> {
             }
             state.advance(memory);
         }
-        Self { memory, space, fit }
+        Self { memory, space, fit: fit.log_likelihood() }
     }
 
     /// Returns the step between sample `at - 1` and sample `at`; a variance of infinity outside the series.
@@ -148,11 +178,11 @@ impl State {
         self.cov[2] = 0.0;
     }
 
-    /// Takes in one observation of level + fast + slow; returns its log-likelihood.
+    /// Takes in one observation of level + fast + slow; returns its variance and squared surprise.
     #[inline]
-    fn observe(&mut self, value: f64, white: f64) -> f64 {
+    fn observe(&mut self, value: f64, white: f64) -> (f64, f64) {
         if value.is_nan() {
-            return 0.0;
+            return (1.0, 0.0);
         }
         let [ll, lf, ls, ff, fs, ss] = self.cov;
         let gain = [ll + lf + ls, lf + ff + fs, ls + fs + ss];
@@ -162,10 +192,10 @@ impl State {
         // filter also knows that it learned little.
         let square = innovation * innovation;
         let surprise = (square / variance).min(CLIP * CLIP);
-        let fit = -0.5 * (variance.ln() + surprise);
+        let seen = (variance, surprise);
         variance = variance.max(square / (CLIP * CLIP));
         if variance <= 0.0 {
-            return 0.0;
+            return (1.0, 0.0);
         }
         let scale = 1.0 / variance;
         let k = [gain[0] * scale, gain[1] * scale, gain[2] * scale];
@@ -180,7 +210,7 @@ impl State {
             fs - k[1] * gain[2],
             ss - k[2] * gain[2],
         ];
-        fit
+        seen
     }
 
     /// Moves one sample on (in either direction: a stationary autoregression looks the same both ways).
