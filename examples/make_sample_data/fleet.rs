@@ -300,3 +300,27 @@ pub fn daily_shape(at: i64, weekend: f64) -> f64 {
         _ => (NIGHT + bumps(&WORKDAY)) / WORKDAY_MEAN,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_tokyo_times() {
+        let zone = chrono_tz::Asia::Tokyo;
+        assert_eq!(Some(START), fortnight::time::parse_instant("2026-10-26", zone));
+        assert_eq!(Some(jst(11, 18, 14, 32)), fortnight::time::parse_instant("2026-11-18T14:32:00+09:00", zone));
+        assert_eq!(Some(END), fortnight::time::parse_instant("2026-11-23", zone));
+    }
+
+    #[test]
+    fn a_workday_has_mean_traffic_and_the_holiday_is_quiet() {
+        let mean = |from: i64| -> f64 {
+            let points = DAY / STEP;
+            (0..points).map(|i| daily_shape(from + i * STEP, 0.9)).sum::<f64>() / points as f64
+        };
+        assert!((mean(jst(11, 11, 0, 0)) - 1.0).abs() < 0.03);
+        assert!((mean(jst(11, 14, 0, 0)) - 0.9).abs() < 0.03);
+        assert!(mean(jst(11, 3, 0, 0)) < 0.8);
+    }
+}

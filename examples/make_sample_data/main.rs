@@ -5,9 +5,9 @@
 //! story what was put in and what can be measured. It fails if the two are apart.
 //!
 //! ```text
-//! fleet (what runs) ─┐
-//! deploys (when)     ├─> simulate (series) ─> check (are the stories in it?) ─> write (files)
-//! stories (what moved)┘       └ noise
+//! fleet (what runs) ────┐
+//! deploys (when) ───────┼─> simulate (series) ─> write (files) ─> check (are the stories in it?)
+//! stories (what moved) ─┘         └ noise
 //! ```
 
 mod check;

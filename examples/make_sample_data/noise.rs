@@ -128,3 +128,38 @@ pub fn interpolate(sorted: &[f64], share: f64) -> f64 {
 pub fn round3(value: f64) -> f64 {
     format!("{value:.2e}").parse().unwrap_or(f64::NAN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_depend_on_their_name_alone() {
+        assert_eq!(Noise::new("a").bits(), Noise::new("a").bits());
+        assert_ne!(Noise::new("a").bits(), Noise::new("b").bits());
+    }
+
+    #[test]
+    fn poisson_has_its_mean_on_both_paths() {
+        for mean in [0.4, 12.0, 80.0] {
+            let mut noise = Noise::new("poisson");
+            let sum: u64 = (0..20_000).map(|_| noise.poisson(mean)).sum();
+            assert!((sum as f64 / 20_000.0 / mean - 1.0).abs() < 0.03);
+        }
+    }
+
+    #[test]
+    fn quantiles_rise_and_need_a_request() {
+        let mut noise = Noise::new("quantiles");
+        for requests in [1, 24, 25, 40, 4_000] {
+            let [p50, p95, p99] = noise.quantiles(requests, 4.0, 0.5);
+            assert!(p50 <= p95 && p95 <= p99);
+        }
+        assert!(noise.quantiles(0, 4.0, 0.5).iter().all(|value| value.is_nan()));
+    }
+
+    #[test]
+    fn rounding_keeps_three_digits() {
+        assert_eq!([12.345, 0.000_123_45, 98_765.0, 0.0].map(round3), [12.3, 0.000_123, 98_800.0, 0.0]);
+    }
+}

@@ -210,6 +210,11 @@ impl<'a> Plant<'a> {
             time_ms.push(if count == 0 { f64::NAN } else { of.ms * log.exp() * ratio.at(i) });
             calls.push(count as f64 / MINUTES);
         }
+        for (time_ms, calls) in time_ms.iter_mut().zip(&mut calls) {
+            if noise.unit() < LOST {
+                (*time_ms, *calls) = (f64::NAN, f64::NAN);
+            }
+        }
         self.emit("datastore", of.target, "db_time", "ms", time_ms);
         self.emit("datastore", of.target, "db_calls", "calls/min", calls);
     }

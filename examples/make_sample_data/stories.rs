@@ -51,8 +51,8 @@ pub struct Story {
     pub at: String,
     /// `worse`, `better`, `explained`, `too_early`; `elsewhere` for a change with no deploy near.
     pub verdict: &'static str,
-    /// `up` or `down`: where the values went.
-    pub direction: &'static str,
+    /// `up` or `down`: where the values went; null if they stayed.
+    pub direction: Option<&'static str>,
     /// The contract's pattern; null if none is expected.
     pub pattern: Option<&'static str>,
     /// When it went away, RFC 3339.
@@ -127,7 +127,7 @@ pub fn stories() -> Vec<Story> {
         Story {
             ..story(
                 "faster",
-                "Balances come from a summary table instead of every ledger entry",
+                "Balance and pending payments are asked for side by side, not one after the other",
                 ("user-api", "operation", "GET /v1/balance"),
                 latency(0.69, 0.69, 0.69),
                 Some("user-api-961"),
@@ -244,7 +244,11 @@ fn story(
         deploy,
         at: text(from),
         verdict,
-        direction: if verdict == "better" { "down" } else { "up" },
+        direction: match verdict {
+            "too_early" => None,
+            "better" => Some("down"),
+            _ => Some("up"),
+        },
         pattern: Some("sustained"),
         until: None,
         by: None,
