@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use arrow_array::builder::StringDictionaryBuilder;
-use arrow_array::types::Int8Type;
+use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, TimestampMillisecondArray};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -63,7 +63,7 @@ pub fn series(path: &Path, all: &[Measured]) -> Result<usize> {
 }
 
 fn batch(all: &[Measured]) -> Result<RecordBatch> {
-    let mut texts: [StringDictionaryBuilder<Int8Type>; 5] = Default::default();
+    let mut texts: [StringDictionaryBuilder<Int32Type>; 5] = Default::default();
     let (mut times, mut values) = (Vec::new(), Vec::new());
     for series in all {
         for (i, value) in series.values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
