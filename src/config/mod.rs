@@ -1,10 +1,23 @@
 //! What the configuration means, checked. After [`Config::load`] no other room checks it again.
+//!
+//! The file is read in two steps: [`raw`] holds what it says, this module what it means. A key that
+//! does not exist, a wrong unit or an empty list is an error with the key's path, file and line.
+
+mod check;
+mod error;
+mod place;
+pub mod raw;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+
+pub(crate) use check::zone_help;
+pub use error::ConfigError;
 
 use crate::metric::{Class, Direction, Unit, default_nature};
 
@@ -33,6 +46,8 @@ pub struct Config {
     pub holidays: BTreeMap<NaiveDate, String>,
     /// Where reports go and in which forms.
     pub output: Output,
+    /// Where collected history is kept.
+    pub store: Store,
     /// How much memory series may take before they are read in parts, bytes.
     pub memory_by: u64,
 }
@@ -44,6 +59,11 @@ pub enum Language {
     En,
     /// Japanese.
     Ja,
+}
+
+impl Language {
+    /// Every language with its tag, in the default order.
+    pub const ALL: [(&'static str, Self); 2] = [("en", Self::En), ("ja", Self::Ja)];
 }
 
 /// The grid of periods.
@@ -156,7 +176,51 @@ pub enum Format {
     Markdown,
 }
 
+impl Format {
+    /// Every form with its word, in the default order.
+    pub const ALL: [(&'static str, Self); 3] = [("html", Self::Html), ("json", Self::Json), ("md", Self::Markdown)];
+
+    /// Returns the name of the file in the output folder.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Html => "report.html",
+            Self::Json => "report.json",
+            Self::Markdown => "report.md",
+        }
+    }
+}
+
+/// Where collected history is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Folder of the history.
+    pub folder: PathBuf,
+}
+
+/// The commented configuration with every key and its default.
+pub const DEFAULT_TOML: &str = include_str!("default.toml");
+
 impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with file, line and key path.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Checks the text of a file; `path` names it in messages, and relative paths start in its folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with file, line and key path.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let places = place::Places::new(path, text);
+        let raw: raw::RawConfig = toml::from_str(text).map_err(|error| explain(&error, &places))?;
+        check::check(raw, path.parent().unwrap_or(Path::new("")), &places)
+    }
+
     /// Returns the class and direction of a signal: the config's word first, then the default.
     pub fn nature(&self, signal: &str, unit: Unit) -> (Class, Direction) {
         let (class, direction) = default_nature(signal, unit);
@@ -180,4 +244,26 @@ impl Config {
         let rule = self.signals.get(signal).copied().unwrap_or_default();
         (rule.relative.unwrap_or(limit.relative), rule.absolute.unwrap_or(absolute))
     }
+}
+
+/// Turns serde's words into a message with path, line and a suggestion.
+fn explain(error: &toml::de::Error, places: &place::Places) -> ConfigError {
+    let message = error.message().trim_end().replace('\n', ", ");
+    let offset = error.span().map_or(0, |span| span.start);
+    let place = places.at(offset);
+    let Some(key) = places.path_at(offset).map(str::to_owned) else {
+        return ConfigError::Syntax { place, reason: message };
+    };
+    // serde: unknown field `relatve`, expected one of `relative`, `latency_ms`
+    let Some(rest) = message.strip_prefix("unknown field `") else {
+        return ConfigError::Value { place, key, reason: message, help: String::new() };
+    };
+    let mut words = rest.split('`').step_by(2);
+    let word = words.next().unwrap_or_default();
+    let known: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let help = match error::nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known here: {}", known.join(", ")),
+    };
+    ConfigError::UnknownKey { place, key, help }
 }

@@ -1,0 +1,76 @@
+//! What can be wrong with a configuration file, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a configuration cannot be used. Every text continues "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{place}: {reason}")]
+    Syntax {
+        /// `fortnight.toml:3`.
+        place: String,
+        /// What the parser expected.
+        reason: String,
+    },
+    /// There is no such key.
+    #[error("{place}: `{key}`: there is no such key")]
+    UnknownKey {
+        /// `fortnight.toml:3`.
+        place: String,
+        /// Path of the key, such as `judge.limit.relatve`.
+        key: String,
+        /// What to do.
+        help: String,
+    },
+    /// A key has a wrong type, unit or range, or is missing.
+    #[error("{place}: `{key}`: {reason}")]
+    Value {
+        /// `fortnight.toml:3`.
+        place: String,
+        /// Path of the key.
+        key: String,
+        /// What is wrong with the value.
+        reason: String,
+        /// What to do.
+        help: String,
+    },
+}
+
+impl ConfigError {
+    /// Returns what to do next, if there is something to say.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(
+                "name a config with `--config FILE`; the least one that works is printed by \
+                 `fortnight schema config --toml`, and `fortnight demo` needs none"
+                    .to_owned(),
+            ),
+            Self::Read { .. } | Self::Syntax { .. } => None,
+            Self::UnknownKey { help, .. } | Self::Value { help, .. } => (!help.is_empty()).then(|| help.clone()),
+        }
+    }
+}
+
+/// Returns the candidate that a mistyped word is nearest to, if one is near enough to be meant.
+pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Jaro-Winkler forgives swapped and missing letters; below 0.8 the guesses become riddles.
+    const NEAR_ENOUGH: f64 = 0.8;
+    let word = word.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&word, &candidate.to_lowercase()), candidate))
+        .filter(|(score, _)| *score >= NEAR_ENOUGH)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
