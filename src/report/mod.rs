@@ -1,1 +1,4 @@
-//! report/mod
+//! Turns a judgement into forms that people and programs read.
+
+pub mod json;
+pub mod text;

@@ -1,0 +1,250 @@
+//! The short answer for the terminal: how much became worse, and the findings that matter most.
+//!
+//! Names come from outside, so everything that could steer a terminal is shown as an escape.
+
+use std::fmt::Write;
+
+use crate::collect::SourceState;
+use crate::config::Config;
+use crate::deploy::Event;
+use crate::detect::{Comparison, Estimate, Finding, Judgement, Verdict};
+use crate::metric::Unit;
+use crate::report::json::source_state;
+use crate::time::local;
+
+/// How the terminal wants to be spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// ANSI colours may be used.
+    pub colour: bool,
+    /// Signs such as ▲ and → are shown; otherwise `[WORSE]` and `->`.
+    pub signs: bool,
+}
+
+/// At most so many findings are told here; the report has them all.
+const SHOWN: usize = 7;
+
+/// Longest shown name of a target, characters: a line with it still fits on a usual terminal.
+const TARGET_WIDTH: usize = 44;
+
+/// Writes the summary: period, counts, sources in trouble, and the first findings.
+pub fn summary(
+    judgement: &Judgement,
+    events: &[Event],
+    sources: &[SourceState],
+    config: &Config,
+    style: Style,
+) -> String {
+    let mut text = String::new();
+    let date = |at| local(at, config.zone).format("%Y-%m-%d %H:%M");
+    let _ = writeln!(
+        text,
+        "{} to {} ({}): {}, {}",
+        date(judgement.period.start),
+        date(judgement.period.end),
+        config.zone.name(),
+        counted(judgement.groups.iter().map(|group| group.members.len()).sum(), "deploy"),
+        counted(judgement.comparisons.len(), "comparison"),
+    );
+    counts(&mut text, judgement, style);
+    for state in sources.iter().filter(|state| !state.error.is_empty()) {
+        let _ = writeln!(text, "source {} {}: {}", plain(&state.id), source_state(state), plain(&state.error));
+    }
+    let told = judgement.findings.iter().filter(|finding| finding.verdict != Verdict::Explained);
+    let lines: Vec<String> = told.filter_map(|finding| finding_line(judgement, events, finding, style)).collect();
+    if !lines.is_empty() {
+        text.push('\n');
+    }
+    for line in lines.iter().take(SHOWN) {
+        let _ = writeln!(text, "{line}");
+    }
+    if lines.len() > SHOWN {
+        let _ = writeln!(text, "and {} more in the report", lines.len() - SHOWN);
+    }
+    text
+}
+
+/// Returns how many comparisons got a verdict.
+pub fn count(judgement: &Judgement, verdict: Verdict) -> usize {
+    judgement.comparisons.iter().filter(|comparison| comparison.verdict == verdict).count()
+}
+
+fn counts(text: &mut String, judgement: &Judgement, style: Style) {
+    let parts: Vec<String> = Verdict::ALL
+        .iter()
+        .map(|verdict| (*verdict, count(judgement, *verdict)))
+        // The alarms are told even when there are none: that is the answer.
+        .filter(|(verdict, count)| *count > 0 || verdict.is_alarm())
+        .map(|(verdict, count)| {
+            let part = format!("{} {count} {}", sign(verdict, style), words(verdict));
+            if count > 0 { paint(verdict, &part, style) } else { part }
+        })
+        .collect();
+    let _ = writeln!(text, "{}", parts.join("   "));
+}
+
+fn finding_line(judgement: &Judgement, events: &[Event], finding: &Finding, style: Style) -> Option<String> {
+    let lead = judgement.comparisons.get(finding.lead)?;
+    let series = judgement.series.get(lead.series)?;
+    let group = judgement.groups.get(finding.group)?;
+    let deploys: Vec<String> =
+        group.members.iter().filter_map(|index| events.get(*index)).map(|event| plain(&event.id)).collect();
+    let label = if style.signs {
+        format!("{} {:<8}", sign(finding.verdict, style), words(finding.verdict).to_uppercase())
+    } else {
+        format!("{:<10}", sign(finding.verdict, style))
+    };
+    Some(format!(
+        "{} {}  {}  {}  {}  #{} {}",
+        paint(finding.verdict, &label, style),
+        plain(&series.key.service),
+        shorten(&plain(&series.key.target), TARGET_WIDTH, style),
+        plain(&series.key.signal),
+        change(lead, series.unit, style),
+        group.number,
+        deploys.join(", "),
+    ))
+}
+
+/// Writes `184 -> 230 ms  +25 %  [+19 .. +32]`.
+fn change(comparison: &Comparison, unit: Unit, style: Style) -> String {
+    let arrow = if style.signs { "→" } else { "->" };
+    let mut text = String::new();
+    if let (Some(before), Some(after)) = (comparison.before, comparison.after) {
+        let _ =
+            write!(text, "{} {arrow} {} {}", number(before / unit.factor), number(after / unit.factor), unit.symbol);
+    }
+    if let Some(ratio) = comparison.log_ratio {
+        let percent = |value: f64| value.exp_m1() * 100.0;
+        let _ = write!(text, "  {:+.0} %  {}", percent(ratio.value), range(ratio, percent, style));
+    } else if let Some(delta) = comparison.delta {
+        let in_unit = |value: f64| value / unit.factor;
+        let _ = write!(text, "  {}{}", if delta.value > 0.0 { "+" } else { "" }, number(in_unit(delta.value)));
+    }
+    text
+}
+
+fn range(estimate: Estimate, scale: impl Fn(f64) -> f64, style: Style) -> String {
+    let dots = if style.signs { "…" } else { ".." };
+    format!("[{:+.0} {dots} {:+.0}]", scale(estimate.low), scale(estimate.high))
+}
+
+/// Formats a level with three significant digits.
+fn number(value: f64) -> String {
+    let decimals = match value.abs() {
+        size if size >= 100.0 => 0,
+        size if size >= 10.0 => 1,
+        size if size >= 1.0 => 2,
+        size if size >= 0.1 => 3,
+        _ => 4,
+    };
+    format!("{value:.decimals$}")
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Worse => "worse",
+        Verdict::PossiblyWorse => "possibly worse",
+        Verdict::Better => "better",
+        Verdict::NoMaterialChange => "no material change",
+        Verdict::NotWorse => "not worse",
+        Verdict::Inconclusive => "not enough evidence",
+        Verdict::Explained => "explained",
+        Verdict::TooEarly => "too early",
+        Verdict::NoData => "no data",
+    }
+}
+
+fn sign(verdict: Verdict, style: Style) -> &'static str {
+    match (verdict, style.signs) {
+        (Verdict::Worse, true) => "▲",
+        (Verdict::PossiblyWorse, true) => "△",
+        (Verdict::Better, true) => "▼",
+        (Verdict::NoMaterialChange | Verdict::NotWorse, true) => "=",
+        (Verdict::Explained, true) => "·",
+        (_, true) => "?",
+        (Verdict::Worse, false) => "[WORSE]",
+        (Verdict::PossiblyWorse, false) => "[POSSIBLY]",
+        (Verdict::Better, false) => "[BETTER]",
+        (Verdict::NoMaterialChange | Verdict::NotWorse, false) => "[OK]",
+        (Verdict::Explained, false) => "[EXPLAINED]",
+        (_, false) => "[UNSURE]",
+    }
+}
+
+/// Colours by verdict; red and green are never set against each other.
+fn paint(verdict: Verdict, text: &str, style: Style) -> String {
+    let code = match verdict {
+        Verdict::Worse => "1;31",
+        Verdict::PossiblyWorse => "33",
+        Verdict::Better => "36",
+        _ => return text.to_owned(),
+    };
+    if style.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+fn shorten(text: &str, width: usize, style: Style) -> String {
+    let dots = if style.signs { "…" } else { "..." };
+    match text.char_indices().nth(width) {
+        Some((cut, _)) => format!("{}{dots}", text.get(..cut).unwrap_or(text)),
+        None => text.to_owned(),
+    }
+}
+
+/// Returns text from outside as a terminal may show it: control characters and marks that change the
+/// direction or hide text become `\u{…}`.
+pub fn plain(text: &str) -> String {
+    if !text.chars().any(is_steering) {
+        return text.to_owned();
+    }
+    text.chars().fold(String::with_capacity(text.len() + 8), |mut plain, c| {
+        if is_steering(c) {
+            plain.extend(c.escape_unicode())
+        } else {
+            plain.push(c)
+        }
+        plain
+    })
+}
+
+/// Control characters, bidirectional marks and overrides, invisible joiners, line separators.
+fn is_steering(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::json::tests::sample;
+
+    #[test]
+    fn names_cannot_steer_the_terminal() {
+        assert_eq!(plain("GET /カード"), "GET /カード");
+        assert_eq!(plain("a\u{1b}[2Jb\u{202e}c\n"), "a\\u{1b}[2Jb\\u{202e}c\\u{a}");
+    }
+
+    #[test]
+    fn without_signs_and_colour_the_text_is_ascii() {
+        let sample = sample();
+        let style = Style { colour: false, signs: false };
+        let text = summary(&sample.judgement, &sample.events, &sample.sources, &sample.config, style);
+        assert!(text.is_ascii(), "{text}");
+        assert!(text.contains("[WORSE] 1 worse"), "{text}");
+        assert!(text.contains("184 -> 230 ms  +25 %  [+19 .. +32]  #1 d1, d2"), "{text}");
+    }
+
+    #[test]
+    fn colour_is_on_top_of_the_words_never_instead() {
+        let sample = sample();
+        let style = |colour| Style { colour, signs: true };
+        let text = |colour| summary(&sample.judgement, &sample.events, &sample.sources, &sample.config, style(colour));
+        let plain = text(true).replace("\u{1b}[0m", "").replace("\u{1b}[1;31m", "").replace("\u{1b}[33m", "");
+        assert_eq!(plain.replace("\u{1b}[36m", ""), text(false));
+        assert!(text(false).contains("▲ WORSE"));
+    }
+}
