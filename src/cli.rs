@@ -1,1 +1,236 @@
-//! cli
+//! What can be typed: commands and flags, no behaviour.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::config::Format;
+
+const EXAMPLES: &str = "\
+Examples:
+  fortnight demo                                    a whole report from sample data, no account
+  fortnight schema config --toml > fortnight.toml   a commented config to start from
+  fortnight report                                  the last whole period
+  fortnight report --from 2026-11-09 --to 2026-11-23 --fail-on worse
+
+Exit codes:
+  0  done
+  1  could not do the work
+  2  wrong use or invalid config
+  3  a regression at or above --fail-on
+  4  not enough evidence, with --strict
+  5  report written but a source failed, with --fail-on partial
+
+Data goes to standard output, talk to standard error.";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  fortnight report                                  the last whole period, as the config says
+  fortnight report --from 2026-11-09 --to 2026-11-23
+  fortnight report --format json --out /tmp/review
+  fortnight report --fail-on worse,partial          a gate: 3 if something became worse, 5 if a source failed";
+
+/// Writes the performance review of a software team: what became slower, relative to which deploy, and
+/// how sure that is.
+#[derive(Debug, Parser)]
+#[command(name = "fortnight", version, after_long_help = EXAMPLES, after_help = "Examples and exit codes: --help")]
+#[command(max_term_width = 100, arg_required_else_help = true, propagate_version = true)]
+pub struct Cli {
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Configuration file.
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "fortnight.toml")]
+    #[arg(env = "FORTNIGHT_CONFIG", hide_env_values = true)]
+    pub config: PathBuf,
+    /// Time zone of the report as an IANA name, instead of the config's.
+    #[arg(long, global = true, value_name = "ZONE")]
+    pub tz: Option<String>,
+    /// Say more; twice for even more.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// How the talk on standard error looks.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// When to colour. `auto` heeds NO_COLOR, TERM=dumb and whether there is a terminal.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// How the talk on standard error looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal that can, unless the environment says no.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a whole report from the sample data inside the program: no account, no network.
+    #[command(after_help = "Example:\n  xdg-open \"$(fortnight demo | head -1)\"")]
+    Demo(DemoArgs),
+    /// Judge a period and write the report; prints the paths of the files, one a line.
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArgs),
+    /// Keep what the sources have now in the store, so that history outlives their retention.
+    #[command(after_help = "Example:\n  fortnight collect --from 2026-11-09")]
+    Collect(CollectArgs),
+    /// Print the JSON Schema of a file that this program reads or writes.
+    #[command(after_help = "Example:\n  fortnight schema config > fortnight.schema.json")]
+    Schema(SchemaArgs),
+    /// Print a completion script for a shell.
+    #[command(
+        after_help = "Example:\n  fortnight completions bash > ~/.local/share/bash-completion/completions/fortnight"
+    )]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page, or write one page a command into a folder.
+    #[command(after_help = "Example:\n  fortnight man --out ~/.local/share/man/man1")]
+    Man {
+        /// Folder for the pages.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Flags of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Folder for the report.
+    #[arg(long, value_name = "DIR", default_value = "fortnight-report")]
+    pub out: PathBuf,
+    /// Forms to write.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = format)]
+    #[arg(default_value = "html,json,md")]
+    pub format: Vec<Format>,
+}
+
+/// Flags of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The span to judge.
+    #[command(flatten)]
+    pub span: Span,
+    /// Folder for the report, instead of the config's.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Forms to write, of html, json and md, instead of the config's.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = format)]
+    pub format: Vec<Format>,
+    /// End with an exit code other than 0 when the report finds this or something graver.
+    #[arg(long, value_name = "LEVEL", value_delimiter = ',', value_enum)]
+    pub fail_on: Vec<FailOn>,
+    /// End with 4 when the evidence for some comparison is not enough.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Flags of `collect`.
+#[derive(Debug, Args)]
+pub struct CollectArgs {
+    /// The span to collect.
+    #[command(flatten)]
+    pub span: Span,
+}
+
+/// A span of time; without both ends it is the last whole period.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Span {
+    /// Start, RFC 3339 or a date in the report's zone. Alone: one period from there.
+    #[arg(long, value_name = "T")]
+    pub from: Option<String>,
+    /// End, not included. Alone: one period up to there.
+    #[arg(long, value_name = "T")]
+    pub to: Option<String>,
+}
+
+/// Flags of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Which file.
+    #[arg(value_enum)]
+    pub what: SchemaOf,
+    /// With `config`: the commented configuration with every default, instead of the schema.
+    #[arg(long)]
+    pub toml: bool,
+}
+
+/// A file with a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// The configuration.
+    Config,
+    /// `report.json`.
+    Report,
+}
+
+/// What `report` fails on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Something became worse: 3.
+    Worse,
+    /// Or possibly worse: 3.
+    Possibly,
+    /// Or there is not enough evidence: 4.
+    Inconclusive,
+    /// A source failed, or its data has too many gaps: 5.
+    Partial,
+}
+
+fn format(word: &str) -> Result<Format, String> {
+    match Format::ALL.iter().find(|(name, _)| *name == word) {
+        Some((_, format)) => Ok(*format),
+        None => Err("choose from html, json, md".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lists_are_split_at_commas() {
+        let words = ["fortnight", "report", "--format", "json,md", "--fail-on", "worse,partial"];
+        let Command::Report(args) = Cli::try_parse_from(words).expect("valid").command else { panic!("a report") };
+        assert_eq!(args.format, [Format::Json, Format::Markdown]);
+        assert_eq!(args.fail_on, [FailOn::Worse, FailOn::Partial]);
+        assert!(Cli::try_parse_from(["fortnight", "report", "--format", "pdf"]).is_err());
+    }
+}

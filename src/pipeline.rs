@@ -1,1 +1,261 @@
-//! pipeline
+//! The story: hands values from room to room, one function a command. The only place that knows all the
+//! rooms, and the only one that asks for the time of day.
+
+mod outcome;
+mod period;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use clap::CommandFactory;
+use indicatif::{ProgressBar, ProgressStyle};
+
+pub use outcome::{Exit, Failure, Talk};
+
+use crate::cli::{Cli, CollectArgs, Command, DemoArgs, Global, ReportArgs, SchemaArgs, SchemaOf};
+use crate::config::{self, Config, Format};
+use crate::deploy::Event;
+use crate::metric::Series;
+use crate::placeholder::{collect, detect, report, store};
+use crate::report::json::Input;
+use crate::time::{DAY, Window};
+use crate::{publish, sample};
+use collect::{Collected, Part, SourceState};
+use detect::Judgement;
+
+/// Does what was typed.
+///
+/// # Errors
+/// [`Failure`] with its exit code and what to do next.
+pub fn run(cli: &Cli, talk: &Talk) -> Result<Exit, Failure> {
+    match &cli.command {
+        Command::Demo(args) => demo(args, &cli.global, talk),
+        Command::Report(args) => report(args, &cli.global, talk),
+        Command::Collect(args) => collect(args, &cli.global, talk),
+        Command::Schema(args) => schema(args),
+        Command::Completions { shell } => completions(*shell),
+        Command::Man { out } => man(out.as_deref()),
+    }
+}
+
+/// The whole main job on the sample data inside the program.
+fn demo(args: &DemoArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
+    let folder = tempfile::tempdir().context("make a folder for the sample data")?;
+    publish::file::write_all(folder.path(), &sample::FILES)?;
+    let mut config = load(&folder.path().join(sample::CONFIG), global.tz.as_deref())?;
+    config.output.folder.clone_from(&args.out);
+    config.output.formats.clone_from(&args.format);
+    let review = judge(&config, period::anchored(&config), talk)?;
+    write_report(&config, &review, talk)?;
+    Ok(Exit::Done)
+}
+
+/// Judges a period of the configured sources and writes the report.
+fn report(args: &ReportArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
+    let mut config = load(&global.config, global.tz.as_deref())?;
+    if let Some(out) = &args.out {
+        config.output.folder.clone_from(out);
+    }
+    if !args.format.is_empty() {
+        config.output.formats.clone_from(&args.format);
+    }
+    let window = period::asked(&config, &args.span, outcome::now()?)?;
+    let review = judge(&config, window, talk)?;
+    write_report(&config, &review, talk)?;
+    Ok(outcome::exit_code(&review.judgement, &review.sources, &config, &args.fail_on, args.strict))
+}
+
+/// Keeps what the sources have in the store.
+fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
+    let config = load(&global.config, global.tz.as_deref())?;
+    let window = period::asked(&config, &args.span, outcome::now()?)?;
+    let mut paths = Vec::new();
+    read_parts(&config, window, talk, |collected| {
+        outcome::refuse_failed(&config, &collected.states)?;
+        paths.extend(
+            store::append(&config.store.folder, &collected.series)
+                .with_context(|| format!("write the store {}", config.store.folder.display()))?,
+        );
+        Ok(())
+    })?;
+    data(&listed(&paths))?;
+    Ok(Exit::Done)
+}
+
+fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
+    let schema = match (args.what, args.toml) {
+        (SchemaOf::Config, true) => {
+            data(config::DEFAULT_TOML.as_bytes())?;
+            return Ok(Exit::Done);
+        }
+        (SchemaOf::Report, true) => return Err(Failure::usage("read the flags: `--toml` goes with `config` only", "")),
+        (SchemaOf::Config, false) => schemars::schema_for!(config::raw::RawConfig).to_value(),
+        (SchemaOf::Report, false) => report::json::schema(),
+    };
+    let mut text = serde_json::to_vec_pretty(&schema).context("write the schema")?;
+    text.push(b'\n');
+    data(&text)?;
+    Ok(Exit::Done)
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "fortnight", &mut script);
+    data(&script)?;
+    Ok(Exit::Done)
+}
+
+/// Prints the program's page, or writes one page a command.
+fn man(out: Option<&Path>) -> Result<Exit, Failure> {
+    let mut command = Cli::command();
+    command.build();
+    let page = |command: clap::Command| {
+        let man = clap_mangen::Man::new(command);
+        let mut bytes = Vec::new();
+        man.render(&mut bytes).context("render a manual page").map(|()| (man.get_filename(), bytes))
+    };
+    let Some(folder) = out else {
+        data(&page(command)?.1)?;
+        return Ok(Exit::Done);
+    };
+    let mut pages = Vec::new();
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        pages.push(page(sub.clone())?);
+    }
+    pages.push(page(command)?);
+    let files: Vec<(&str, &[u8])> = pages.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    data(&listed(&publish::file::write_all(folder, &files)?))?;
+    Ok(Exit::Done)
+}
+
+fn load(path: &Path, zone: Option<&str>) -> Result<Config, Failure> {
+    let mut config = Config::load(path)?;
+    if let Some(name) = zone {
+        config.zone = name.parse().map_err(|_| {
+            Failure::usage(format!("read `--tz`: {name:?} is not an IANA time zone"), config::zone_help(name))
+        })?;
+    }
+    Ok(config)
+}
+
+/// A judged period with what it was made of.
+struct Review {
+    judgement: Judgement,
+    events: Vec<Event>,
+    sources: Vec<SourceState>,
+}
+
+/// Reads and judges part by part, so that series too many for memory go through.
+fn judge(config: &Config, period: Window, talk: &Talk) -> Result<Review, Failure> {
+    let history = Window::new(period.start - i64::from(config.judge.baseline_days) * DAY, period.end);
+    let context = detect::Context { config, period, history };
+    let (mut partials, mut events, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+    let mut has_data = false;
+    read_parts(config, history, talk, |collected| {
+        outcome::refuse_failed(config, &collected.states)?;
+        outcome::merge(&mut sources, collected.states);
+        has_data |= collected.series.iter().any(|series| reaches(series, period));
+        partials.push(detect::judge(collected.series, &collected.events, &context));
+        // Every part reads all events, because a deploy of one service may explain another.
+        events = collected.events;
+        Ok(())
+    })?;
+    if !has_data {
+        return Err(nothing_in(config, period, talk));
+    }
+    Ok(Review { judgement: detect::conclude(partials, &events, &context), events, sources })
+}
+
+fn reaches(series: &Series, period: Window) -> bool {
+    series.times.iter().zip(&series.values).any(|(at, value)| period.contains(*at) && !value.is_nan())
+}
+
+/// Hands what the sources give to `take`, one part after the other, and tells how far it is.
+fn read_parts(
+    config: &Config,
+    window: Window,
+    talk: &Talk,
+    mut take: impl FnMut(Collected) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let count = collect::parts_needed(config, window).max(1);
+    let bar = progress(count, talk);
+    for index in 0..count {
+        bar.set_message("reading");
+        let collected = collect::collect(config, window, Part { index, count });
+        tracing::info!(part = index + 1, of = count, series = collected.series.len(), "read");
+        bar.set_message("judging");
+        take(collected)?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Explains a period without a single point by the span that the sources do cover.
+fn nothing_in(config: &Config, period: Window, talk: &Talk) -> Failure {
+    let (mut first, mut last, mut step) = (i64::MAX, i64::MIN, i64::MAX);
+    // The error that brought us here is the better one, so this one would only hide it.
+    let _ = read_parts(config, period::EVER, talk, |collected| {
+        for series in &collected.series {
+            if let (Some(start), Some(end)) = (series.times.first(), series.times.last()) {
+                first = first.min(*start);
+                last = last.max(*end);
+            }
+            step = series.times.windows(2).filter_map(|pair| Some(pair.get(1)? - pair.first()?)).fold(step, i64::min);
+        }
+        Ok(())
+    });
+    let step = if step == i64::MAX { 0 } else { step };
+    outcome::no_data(config, period, (first <= last).then(|| Window::new(first, last + step)))
+}
+
+/// Renders every form, and only then writes any; then prints the paths and says what came out.
+fn write_report(config: &Config, review: &Review, talk: &Talk) -> Result<(), Failure> {
+    let Review { judgement, events, sources } = review;
+    let generated_at = outcome::source_date_epoch()?.unwrap_or(judgement.period.end);
+    let input = Input { judgement, events, sources, config, generated_at };
+    let formats = &config.output.formats;
+    let page = formats.iter().any(|format| *format != Format::Json).then(|| report::model::build(&input));
+    let mut files = Vec::new();
+    for format in formats {
+        let bytes = match (format, &page) {
+            (Format::Html, Some(page)) => report::html::render(page).context("render the page")?.into_bytes(),
+            (Format::Markdown, Some(page)) => report::markdown::render(page).into_bytes(),
+            _ => report::json::render(&input).context("render report.json")?,
+        };
+        files.push((format.file_name(), bytes));
+    }
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+    let paths = publish::file::write_all(&config.output.folder, &files)?;
+    talk.tell(judgement, events, sources, config);
+    data(&listed(&paths))?;
+    Ok(())
+}
+
+/// Paths as the system writes them, one a line, for other programs to read.
+fn listed(paths: &[std::path::PathBuf]) -> Vec<u8> {
+    paths.iter().flat_map(|path| [path.as_os_str().as_encoded_bytes(), b"\n"].concat()).collect()
+}
+
+/// Writes to standard output; a reader that has seen enough (`| head -1`) is no error.
+fn data(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(anyhow!(error).context("write to standard output").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn progress(parts: usize, talk: &Talk) -> ProgressBar {
+    if !talk.progress {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(parts as u64);
+    let template = if parts > 1 { "{spinner} {msg} {pos}/{len}" } else { "{spinner} {msg}" };
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(std::time::Duration::from_millis(120));
+    bar
+}
