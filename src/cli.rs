@@ -99,7 +99,8 @@ pub enum Command {
     /// Judge a period and write the report; prints the paths of the files, one a line.
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArgs),
-    /// Keep what the sources have now in the store, so that history outlives their retention.
+    /// Keep what the sources have now in the store, so that history outlives their retention; prints
+    /// source, segments, points and new events, one source a line.
     #[command(after_help = "Example:\n  fortnight collect --from 2026-11-09")]
     Collect(CollectArgs),
     /// Print the JSON Schema of a file that this program reads or writes.
@@ -158,9 +159,12 @@ pub struct ReportArgs {
 /// Flags of `collect`.
 #[derive(Debug, Args)]
 pub struct CollectArgs {
-    /// The span to collect.
-    #[command(flatten)]
-    pub span: Span,
+    /// Start, RFC 3339 or a date in the report's zone; without it, from the first point that a source has.
+    #[arg(long, value_name = "T")]
+    pub from: Option<String>,
+    /// End, not included; without it, to the last point that a source has.
+    #[arg(long, value_name = "T")]
+    pub to: Option<String>,
 }
 
 /// A span of time; without both ends it is the last whole period.

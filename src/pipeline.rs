@@ -4,6 +4,7 @@
 mod outcome;
 mod period;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -19,10 +20,12 @@ use crate::deploy::Event;
 use crate::metric::Series;
 use crate::placeholder::{collect, detect, report, store};
 use crate::report::json::Input;
+use crate::report::text::plain;
 use crate::time::{DAY, Window};
 use crate::{publish, sample};
-use collect::{Collected, Part, SourceState};
+use collect::{Collected, CollectedEvents, Part, SourceState};
 use detect::Judgement;
+use store::{Store, StoreError};
 
 /// Does what was typed.
 ///
@@ -66,21 +69,45 @@ fn report(args: &ReportArgs, global: &Global, talk: &Talk) -> Result<Exit, Failu
     Ok(outcome::exit_code(&review.judgement, &review.sources, &config, &args.fail_on, args.strict))
 }
 
-/// Keeps what the sources have in the store.
+/// Keeps what the sources have in the store; prints `source segments points events`, one source a line.
 fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
     let config = load(&global.config, global.tz.as_deref())?;
-    let window = period::asked(&config, &args.span, outcome::now()?)?;
-    let mut paths = Vec::new();
-    read_parts(&config, window, talk, |collected| {
-        outcome::refuse_failed(&config, &collected.states)?;
-        paths.extend(
-            store::append(&config.store.folder, &collected.series)
-                .with_context(|| format!("write the store {}", config.store.folder.display()))?,
-        );
-        Ok(())
-    })?;
-    data(&listed(&paths))?;
+    let window = period::collected(&config, args)?;
+    let store = Store::open(&config.store.folder)?;
+    let mut lines = String::new();
+    // Source by source, because the store keeps them apart.
+    for source in &config.sources {
+        let alone = Config { sources: vec![source.clone()], ..config.clone() };
+        let CollectedEvents { events, mut states } = collect::events(&alone);
+        let (mut segments, mut points) = (0, 0);
+        read_parts(&alone, window, collect::rows_estimate(&alone), talk, |collected, _| {
+            collect::add_states(&mut states, collected.states);
+            let appended = store.append(&source.id, &collected.series)?;
+            warn_of(&appended.refused);
+            segments += appended.segments;
+            points += appended.points;
+            Ok(())
+        })?;
+        match outcome::refuse_failed(&alone, &states) {
+            Err(failure) if !source.optional || config.sources.len() == 1 => return Err(failure),
+            Err(failure) => {
+                tracing::warn!(error = %format!("{:#}", failure.error), "left out");
+                continue;
+            }
+            Ok(()) => {}
+        }
+        let changed = store.append_events(&events)?;
+        lines.push_str(&format!("{}\t{segments}\t{points}\t{changed}\n", plain(&source.id)));
+    }
+    data(lines.as_bytes())?;
     Ok(Exit::Done)
+}
+
+/// Warns of parts of the store that could not be read; the rest was.
+fn warn_of(refused: &[StoreError]) {
+    for error in refused {
+        tracing::warn!(error = %plain(&error.to_string()), "left out");
+    }
 }
 
 fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
@@ -147,24 +174,40 @@ struct Review {
 }
 
 /// Reads and judges part by part, so that series too many for memory go through.
+///
+/// What the store has kept is taken along; where a source still has the same point, the source's counts.
 fn judge(config: &Config, period: Window, talk: &Talk) -> Result<Review, Failure> {
     let history = Window::new(period.start - i64::from(config.judge.baseline_days) * DAY, period.end);
     let context = detect::Context { config, period, history };
-    let (mut partials, mut events, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+    let store = Store::open(&config.store.folder)?;
+    let CollectedEvents { events, states: mut sources } = collect::events(config);
+    outcome::refuse_failed(config, &sources)?;
+    let events = with_kept(events, store.events()?);
+    let rows = collect::rows_estimate(config).saturating_add(store.rows_estimate(history)?);
+    let mut partials = Vec::new();
     let mut has_data = false;
-    read_parts(config, history, talk, |collected| {
+    read_parts(config, history, rows, talk, |collected, part| {
         outcome::refuse_failed(config, &collected.states)?;
-        outcome::merge(&mut sources, collected.states);
-        has_data |= collected.series.iter().any(|series| reaches(series, period));
-        partials.push(detect::judge(collected.series, &collected.events, &context));
-        // Every part reads all events, because a deploy of one service may explain another.
-        events = collected.events;
+        collect::add_states(&mut sources, collected.states);
+        let kept = store.read(history, part)?;
+        warn_of(&kept.refused);
+        let series = store::merge(collected.series, kept.series);
+        has_data |= series.iter().any(|series| reaches(series, period));
+        partials.push(detect::judge(&series, &events, &context));
         Ok(())
     })?;
     if !has_data {
         return Err(nothing_in(config, period, talk));
     }
     Ok(Review { judgement: detect::conclude(partials, &events, &context), events, sources })
+}
+
+/// Adds the events that only the store has, by time, then id.
+fn with_kept(mut events: Vec<Event>, kept: Vec<Event>) -> Vec<Event> {
+    let known: BTreeSet<String> = events.iter().map(|event| event.id.clone()).collect();
+    events.extend(kept.into_iter().filter(|event| !known.contains(&event.id)));
+    events.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+    events
 }
 
 fn reaches(series: &Series, period: Window) -> bool {
@@ -175,17 +218,19 @@ fn reaches(series: &Series, period: Window) -> bool {
 fn read_parts(
     config: &Config,
     window: Window,
+    rows: u64,
     talk: &Talk,
-    mut take: impl FnMut(Collected) -> Result<(), Failure>,
+    mut take: impl FnMut(Collected, Part) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let count = collect::parts_needed(config, window).max(1);
+    let count = collect::parts_needed(rows, config.memory_by).max(1);
     let bar = progress(count, talk);
     for index in 0..count {
         bar.set_message("reading");
-        let collected = collect::collect(config, window, Part { index, count });
+        let part = Part { index, count };
+        let collected = collect::collect(config, window, part);
         tracing::info!(part = index + 1, of = count, series = collected.series.len(), "read");
-        bar.set_message("judging");
-        take(collected)?;
+        bar.set_message("working");
+        take(collected, part)?;
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -195,8 +240,9 @@ fn read_parts(
 /// Explains a period without a single point by the span that the sources do cover.
 fn nothing_in(config: &Config, period: Window, talk: &Talk) -> Failure {
     let (mut first, mut last, mut step) = (i64::MAX, i64::MIN, i64::MAX);
+    let rows = collect::rows_estimate(config);
     // The error that brought us here is the better one, so this one would only hide it.
-    let _ = read_parts(config, period::EVER, talk, |collected| {
+    let _ = read_parts(config, period::EVER, rows, talk, |collected, _| {
         for series in &collected.series {
             if let (Some(start), Some(end)) = (series.times.first(), series.times.last()) {
                 first = first.min(*start);
@@ -216,7 +262,10 @@ fn write_report(config: &Config, review: &Review, talk: &Talk) -> Result<(), Fai
     let generated_at = outcome::source_date_epoch()?.unwrap_or(judgement.period.end);
     let input = Input { judgement, events, sources, config, generated_at };
     let formats = &config.output.formats;
-    let page = formats.iter().any(|format| *format != Format::Json).then(|| report::model::build(&input));
+    let page = formats
+        .iter()
+        .any(|format| *format != Format::Json)
+        .then(|| report::model::build(judgement, events, sources, config));
     let mut files = Vec::new();
     for format in formats {
         let bytes = match (format, &page) {

@@ -13,15 +13,36 @@ pub mod collect {
     pub struct Collected {
         /// Series of the part.
         pub series: Vec<Series>,
-        /// All events, the same in every part.
+        /// One a source.
+        pub states: Vec<SourceState>,
+    }
+
+    /// Events of all sources.
+    pub struct CollectedEvents {
+        /// By time.
         pub events: Vec<Event>,
         /// One a source.
         pub states: Vec<SourceState>,
     }
 
-    /// Tells how many parts keep within the config's memory.
-    pub fn parts_needed(_config: &Config, _window: Window) -> usize {
+    /// Gives no events.
+    pub fn events(_config: &Config) -> CollectedEvents {
+        CollectedEvents { events: vec![], states: vec![] }
+    }
+
+    /// Estimates the rows.
+    pub fn rows_estimate(_config: &Config) -> u64 {
+        0
+    }
+
+    /// Tells how many parts keep within the memory.
+    pub fn parts_needed(_rows: u64, _memory_by: u64) -> usize {
         1
+    }
+
+    /// Joins the states of parts.
+    pub fn add_states(states: &mut Vec<SourceState>, more: Vec<SourceState>) {
+        states.extend(more);
     }
 
     /// Gives one series of four weeks that end on 2026-11-23.
@@ -48,7 +69,6 @@ pub mod collect {
         Collected {
             states: config.sources.iter().map(state).collect(),
             series: vec![Series { key, unit, values: vec![0.1; times.len()], times }],
-            events: vec![],
         }
     }
 }
@@ -75,7 +95,7 @@ pub mod detect {
     pub struct Partial;
 
     /// Judges one part.
-    pub fn judge(_series: Vec<Series>, _events: &[Event], _context: &Context<'_>) -> Partial {
+    pub fn judge(_series: &[Series], _events: &[Event], _context: &Context<'_>) -> Partial {
         Partial
     }
 
@@ -102,7 +122,12 @@ pub mod report {
         /// The page.
         pub struct Page;
         /// Builds the page.
-        pub fn build(_input: &crate::report::json::Input<'_>) -> Page {
+        pub fn build(
+            _judgement: &crate::detect::Judgement,
+            _events: &[crate::deploy::Event],
+            _states: &[crate::collect::SourceState],
+            _config: &crate::config::Config,
+        ) -> Page {
             Page
         }
     }
@@ -126,12 +151,75 @@ pub mod report {
 
 /// Stands in for `crate::store`.
 pub mod store {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
+    use crate::collect::Part;
+    use crate::deploy::Event;
     use crate::metric::Series;
+    use crate::time::Window;
 
-    /// Writes series into the history and returns the files that were written.
-    pub fn append(_folder: &Path, _series: &[Series]) -> std::io::Result<Vec<PathBuf>> {
-        Ok(vec![])
+    /// A history in one folder.
+    pub struct Store;
+
+    /// Why a store cannot be used.
+    #[derive(Debug, thiserror::Error)]
+    #[error("store")]
+    pub struct StoreError;
+
+    /// What a store holds.
+    pub struct History {
+        /// By key.
+        pub series: Vec<Series>,
+        /// Segments that could not be read.
+        pub refused: Vec<StoreError>,
+    }
+
+    /// What was written.
+    pub struct Appended {
+        /// Segments.
+        pub segments: usize,
+        /// Points.
+        pub points: u64,
+        /// Segments that could not be read.
+        pub refused: Vec<StoreError>,
+    }
+
+    impl StoreError {
+        /// What to do.
+        pub fn help(&self) -> Option<String> {
+            None
+        }
+    }
+
+    impl Store {
+        /// Makes a store of a folder.
+        pub fn open(_folder: &Path) -> Result<Self, StoreError> {
+            Ok(Self)
+        }
+        /// Adds series.
+        pub fn append(&self, _source: &str, _series: &[Series]) -> Result<Appended, StoreError> {
+            Ok(Appended { segments: 0, points: 0, refused: vec![] })
+        }
+        /// Adds events.
+        pub fn append_events(&self, events: &[Event]) -> Result<usize, StoreError> {
+            Ok(events.len())
+        }
+        /// Reads series.
+        pub fn read(&self, _window: Window, _part: Part) -> Result<History, StoreError> {
+            Ok(History { series: vec![], refused: vec![] })
+        }
+        /// Reads events.
+        pub fn events(&self) -> Result<Vec<Event>, StoreError> {
+            Ok(vec![])
+        }
+        /// Estimates rows.
+        pub fn rows_estimate(&self, _window: Window) -> Result<u64, StoreError> {
+            Ok(0)
+        }
+    }
+
+    /// Joins series, the newer ones winning.
+    pub fn merge(newer: Vec<Series>, _older: Vec<Series>) -> Vec<Series> {
+        newer
     }
 }

@@ -195,6 +195,17 @@ fn a_folder_that_cannot_be_made_is_a_failure() {
 }
 
 #[test]
+fn collect_prints_one_line_a_source() {
+    let folder = with_series();
+    let output = run(&folder, &["collect"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let listed = stdout(&output);
+    let fields: Vec<&str> = listed.trim_end().split('\t').collect();
+    assert_eq!((listed.lines().count(), fields.len(), fields.first()), (1, 4, Some(&"files")), "{listed}");
+    assert_eq!(code(&run(&folder, &["collect", "--from", "2026-02-01", "--to", "2026-01-01"])), 2);
+}
+
+#[test]
 fn schemas_and_the_default_config_parse() {
     let folder = folder();
     for what in ["config", "report"] {

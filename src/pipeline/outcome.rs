@@ -10,6 +10,7 @@ use crate::collect::SourceState;
 use crate::config::{Config, ConfigError};
 use crate::deploy::Event;
 use crate::detect::{Judgement, Verdict};
+use crate::placeholder::store::StoreError;
 use crate::publish::PublishError;
 use crate::report::json::source_state;
 use crate::report::text::{self, Style};
@@ -62,6 +63,13 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let help = error.help().into_iter().collect();
         Self { exit: Exit::Usage, error: anyhow!(error).context("read the config"), help }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let help = error.help().into_iter().collect();
+        Self { exit: Exit::Failed, error: anyhow!(error).context("use the store"), help }
     }
 }
 
@@ -143,38 +151,18 @@ pub(super) fn refuse_failed(config: &Config, states: &[SourceState]) -> Result<(
     let all = config.sources.iter().all(|source| failed(&source.id).is_some());
     for source in &config.sources {
         let Some(state) = failed(&source.id).filter(|_| all || !source.optional) else { continue };
-        let error = anyhow!("{}", text::plain(&state.error)).context(format!("read the source `{}`", source.id));
-        let help = if all {
-            "no source could be read, so no report was written".to_owned()
+        // The reason may bring its own advice, on lines that begin with `help: `.
+        let (advice, reason): (Vec<&str>, Vec<&str>) = state.error.lines().partition(|line| line.starts_with("help: "));
+        let error = anyhow!(reason.join(", ")).context("read what the config names");
+        let mut help: Vec<String> = advice.iter().map(|line| line.replacen("help: ", "", 1)).collect();
+        help.push(if all {
+            "no source could be read, so nothing was written".to_owned()
         } else {
             format!("a report without it needs `optional = true` at the source `{}`", source.id)
-        };
-        return Err(Failure { exit: Exit::Failed, error, help: vec![help] });
+        });
+        return Err(Failure { exit: Exit::Failed, error, help });
     }
     Ok(())
-}
-
-/// Adds the states of a further part to those of earlier ones.
-pub(super) fn merge(total: &mut Vec<SourceState>, part: Vec<SourceState>) {
-    for state in part {
-        let Some(sum) = total.iter_mut().find(|sum| sum.id == state.id) else {
-            total.push(state);
-            continue;
-        };
-        sum.rows += state.rows;
-        sum.series += state.series;
-        // Events are not shared out: every part sees all of them.
-        sum.events = sum.events.max(state.events);
-        if sum.error.is_empty() {
-            sum.error = state.error;
-        }
-        for note in state.notes {
-            match sum.notes.iter_mut().find(|known| known.reason == note.reason) {
-                Some(known) => known.count += note.count,
-                None => sum.notes.push(note),
-            }
-        }
-    }
 }
 
 /// Explains a period without data by what the sources cover.
@@ -291,18 +279,9 @@ mod tests {
             ]
         };
         assert!(refuse_failed(&config, &states("", "gone")).is_ok());
-        let needed = refuse_failed(&config, &states("gone", "")).expect_err("needed");
-        assert!(needed.help.concat().contains("optional = true"));
+        let needed = refuse_failed(&config, &states("gone\nhelp: look", "")).expect_err("needed");
+        assert_eq!(needed.help.first().map(String::as_str), Some("look"));
+        assert!(needed.help.concat().contains("optional = true") && !format!("{:#}", needed.error).contains("help"));
         assert!(refuse_failed(&config, &states("gone", "gone")).is_err());
-    }
-
-    #[test]
-    fn parts_add_up() {
-        let mut total = Vec::new();
-        merge(&mut total, sample().sources);
-        merge(&mut total, sample().sources);
-        let sum = total.first().expect("one source");
-        assert_eq!((total.len(), sum.rows, sum.series, sum.events), (1, 20, 4, 3));
-        assert_eq!(sum.notes.iter().map(|note| note.count).collect::<Vec<_>>(), [4]);
     }
 }

@@ -4,7 +4,7 @@ use chrono::{NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 
 use super::Failure;
-use crate::cli::Span;
+use crate::cli::{CollectArgs, Span};
 use crate::config::Config;
 use crate::time::{Window, last_period, local, midnight, parse_instant, rfc3339};
 
@@ -18,27 +18,42 @@ pub(super) const EVER: Window = Window { start: 0, end: 7_258_118_400_000 };
 /// # Errors
 /// An end that is no instant, or a start that is not before the end.
 pub(super) fn asked(config: &Config, span: &Span, now: i64) -> Result<Window, Failure> {
-    let read = |flag: &str, text: &Option<String>| match text {
-        None => Ok(None),
-        Some(text) => match parse_instant(text, config.zone).filter(|at| EVER.contains(*at)) {
-            Some(at) => Ok(Some(at)),
-            None => Err(Failure::usage(
-                format!("read `{flag}`: {text:?} is neither a date nor RFC 3339"),
-                "write it as 2026-11-09 or 2026-11-09T00:00:00+09:00",
-            )),
-        },
-    };
     let days = i64::from(config.period.days);
-    let window = match (read("--from", &span.from)?, read("--to", &span.to)?) {
+    let window = match (instant(config, "--from", &span.from)?, instant(config, "--to", &span.to)?) {
         (None, None) => last_period(config.period.anchor, config.period.days, now, config.zone),
         (Some(from), Some(to)) if from >= to => {
-            return Err(Failure::usage("read the span: `--from` is not before `--to`", ""));
+            return Err(backwards());
         }
         (Some(from), Some(to)) => Window::new(from, to),
         (Some(from), None) => Window::new(from, shifted(from, days, config.zone)),
         (None, Some(to)) => Window::new(shifted(to, -days, config.zone), to),
     };
     Ok(window)
+}
+
+/// Returns the span to collect; an end that is not given is open.
+///
+/// # Errors
+/// As [`asked`].
+pub(super) fn collected(config: &Config, args: &CollectArgs) -> Result<Window, Failure> {
+    let from = instant(config, "--from", &args.from)?.unwrap_or(EVER.start);
+    let to = instant(config, "--to", &args.to)?.unwrap_or(EVER.end);
+    if from < to { Ok(Window::new(from, to)) } else { Err(backwards()) }
+}
+
+fn instant(config: &Config, flag: &str, text: &Option<String>) -> Result<Option<i64>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    match parse_instant(text, config.zone).filter(|at| EVER.contains(*at)) {
+        Some(at) => Ok(Some(at)),
+        None => Err(Failure::usage(
+            format!("read `{flag}`: {text:?} is neither a date nor RFC 3339"),
+            "write it as 2026-11-09 or 2026-11-09T00:00:00+09:00",
+        )),
+    }
+}
+
+fn backwards() -> Failure {
+    Failure::usage("read the span: `--from` is not before `--to`", "")
 }
 
 /// Returns the period that begins at the anchor.

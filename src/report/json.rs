@@ -129,7 +129,7 @@ impl<'a> Input<'a> {
             rows: state.rows,
             series: state.series,
             events: state.events,
-            errors: Some(state.error.as_str()).filter(|error| !error.is_empty()).into_iter().collect(),
+            errors: state.error.lines().filter(|line| !line.starts_with("help: ")).collect(),
             notes: state
                 .notes
                 .iter()

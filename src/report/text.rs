@@ -48,7 +48,7 @@ pub fn summary(
     );
     counts(&mut text, judgement, style);
     for state in sources.iter().filter(|state| !state.error.is_empty()) {
-        let _ = writeln!(text, "source {} {}: {}", plain(&state.id), source_state(state), plain(&state.error));
+        let _ = writeln!(text, "source {} {}: {}", plain(&state.id), source_state(state), plain(reason(state)));
     }
     let told = judgement.findings.iter().filter(|finding| finding.verdict != Verdict::Explained);
     let lines: Vec<String> = told.filter_map(|finding| finding_line(judgement, events, finding, style)).collect();
@@ -81,6 +81,11 @@ fn counts(text: &mut String, judgement: &Judgement, style: Style) {
         })
         .collect();
     let _ = writeln!(text, "{}", parts.join("   "));
+}
+
+/// Returns why a source failed, without the advice that may follow on further lines.
+fn reason(state: &SourceState) -> &str {
+    state.error.lines().next().unwrap_or_default()
 }
 
 fn finding_line(judgement: &Judgement, events: &[Event], finding: &Finding, style: Style) -> Option<String> {
