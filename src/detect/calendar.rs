@@ -47,11 +47,6 @@ impl Calendar {
         self.slot.len()
     }
 
-    /// Tells whether there is no bucket.
-    pub fn is_empty(&self) -> bool {
-        self.slot.is_empty()
-    }
-
     /// Returns the bucket that holds an instant, cut to the grid (`len()` past its end).
     pub fn bucket(&self, at: i64) -> usize {
         usize::try_from((at - self.start).div_euclid(BUCKET)).unwrap_or(0).min(self.len())

@@ -1,7 +1,7 @@
 //! Brings the services together: multiplicity over the whole report, alarms, ranking, audit.
 
 use super::service::ServiceResult;
-use super::{Audit, Comparison, Context, Elsewhere, Judgement, Pattern, Verdict, findings, verdict};
+use super::{Audit, Comparison, Context, Elsewhere, Judgement, Pattern, findings, verdict};
 use crate::deploy::{DeployGroup, Event};
 use crate::metric::Direction;
 use crate::stats::fdr;
@@ -74,7 +74,8 @@ fn number_groups(results: &mut [ServiceResult], context: &Context<'_>) -> Vec<Ve
     numbers
 }
 
-/// Adjusts the p values over the report and takes the alarms back that do not hold; returns the largest p that does.
+/// Adjusts the p values over the report and takes the alarms back that do not hold; returns the p that one more alarm
+/// would have needed.
 fn control(comparisons: &mut [Comparison], series: &[super::SeriesSummary], context: &Context<'_>) -> f64 {
     let judged: Vec<usize> = (0..comparisons.len())
         .filter(|index| {
@@ -83,13 +84,12 @@ fn control(comparisons: &mut [Comparison], series: &[super::SeriesSummary], cont
         .collect();
     let p_values: Vec<f64> = judged.iter().map(|index| comparisons[*index].p_value.unwrap_or(1.0)).collect();
     let q_values = fdr::benjamini_hochberg(&p_values);
-    let mut threshold: f64 = 0.0;
+    let discoveries = q_values.iter().filter(|q| **q <= context.config.judge.false_discovery).count();
+    // One more comparison would have needed this p to become an alarm beside those that did.
+    let threshold = context.config.judge.false_discovery * (discoveries + 1) as f64 / judged.len().max(1) as f64;
     for (index, q_value) in judged.iter().zip(q_values) {
         let comparison = &mut comparisons[*index];
         comparison.q_value = Some(q_value);
-        if q_value <= context.config.judge.false_discovery {
-            threshold = threshold.max(comparison.p_value.unwrap_or(0.0));
-        }
         let located = comparison.blame.is_some_and(|blame| blame >= LEAST_BLAME) && comparison.pattern.is_some();
         if comparison.verdict.is_alarm() && !(q_value <= context.config.judge.false_discovery && located) {
             comparison.verdict = verdict::without_alarm(comparison.verdict);

@@ -37,8 +37,14 @@ pub fn tell(judgement: &mut Judgement, events: &[Event]) {
         Verdict::Better => 2,
         _ => 3,
     };
+    // Users feel operations; a slower database behind them is the same harm told from within.
+    let kind = |finding: &Finding| judgement.series[judgement.comparisons[finding.lead].series].key.kind;
     findings.sort_by(|a, b| {
-        rank(a.verdict).cmp(&rank(b.verdict)).then(b.cost_s.abs().total_cmp(&a.cost_s.abs())).then(a.lead.cmp(&b.lead))
+        rank(a.verdict)
+            .cmp(&rank(b.verdict))
+            .then(kind(a).cmp(&kind(b)))
+            .then(b.cost_s.abs().total_cmp(&a.cost_s.abs()))
+            .then(a.lead.cmp(&b.lead))
     });
     judgement.findings = findings;
 }

@@ -30,10 +30,6 @@ pub struct Gridded {
     pub scale: Scale,
     /// Value of each bucket on that scale, NaN is missing.
     pub value: Vec<f64>,
-    /// Number of points in each bucket.
-    pub points: Vec<u16>,
-    /// Typical step between points, ms.
-    pub step_ms: i64,
 }
 
 /// Returns the most usual step between points, ms: the median of the differences; one minute for one point.
@@ -70,12 +66,7 @@ pub fn grid(series: &Series, requests: &[f64], is_share: bool, calendar: &Calend
     };
     let values: Vec<f64> = series.values.iter().map(|value| turn(*value)).collect();
     let spread = if is_share { f64::INFINITY } else { point_spread(&values) };
-    let mut gridded = Gridded {
-        scale,
-        value: vec![f64::NAN; calendar.len()],
-        points: vec![0; calendar.len()],
-        step_ms: typical_step(&series.times),
-    };
+    let mut gridded = Gridded { scale, value: vec![f64::NAN; calendar.len()] };
     let mut inside = Bucket::default();
     let mut begin = series.times.partition_point(|time| *time < calendar.start);
     while let Some(first) = series.times.get(begin) {
@@ -86,7 +77,6 @@ pub fn grid(series: &Series, requests: &[f64], is_share: bool, calendar: &Calend
         let until = calendar.at(bucket) + BUCKET;
         let end = begin + series.times[begin..].partition_point(|time| *time < until);
         inside.fill(&values[begin..end], requests.get(begin..end).unwrap_or(&[]));
-        gridded.points[bucket] = u16::try_from(inside.values.len()).unwrap_or(u16::MAX);
         gridded.value[bucket] = inside.mean_without_spikes(spread);
         begin = end;
     }

@@ -76,7 +76,7 @@ pub fn judge(
             if nature.0 == Class::Errors && !input.requests.is_empty() {
                 Judged::Share(ShareTrack::new(&input.grid.value, &input.requests, &moments, &masked))
             } else {
-                let track = Track::new(input, Vec::new(), &[], &moments, &masked, calendar, &mut space);
+                let track = Track::new(input, &[], &[], &moments, &masked, calendar, &mut space);
                 if track.noise.is_some() { Judged::Level(Box::new(track)) } else { Judged::Nothing }
             }
         })
@@ -266,8 +266,7 @@ fn take_out_shared(
                 continue;
             }
             if let Judged::Level(track) = &mut judged[index] {
-                let again =
-                    Track::new(&inputs[index], others.clone(), &track.changes, moments, masked, calendar, space);
+                let again = Track::new(&inputs[index], &others, &track.changes, moments, masked, calendar, space);
                 let calmer = |track: &Track| track.noise.as_ref().map_or(f64::INFINITY, |noise| noise.variance);
                 if calmer(&again) < calmer(track) {
                     **track = again;

@@ -72,11 +72,6 @@ impl ShareTrack {
         self.between(begin, at, end)
     }
 
-    /// Returns the requests between two buckets.
-    pub fn requests(&self, from: usize, to: usize) -> f64 {
-        self.requests[to.min(self.len())] - self.requests[from.min(self.len())]
-    }
-
     fn len(&self) -> usize {
         self.requests.len() - 1
     }

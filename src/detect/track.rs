@@ -76,8 +76,6 @@ pub struct Track {
     pub baseline: Baseline,
     /// Its noise; `None` if there is too little data to judge.
     pub noise: Option<Noise>,
-    /// Movement shared with siblings that was taken out, one a bucket; empty if none was.
-    pub shared: Vec<f64>,
     /// Steps, sorted by time.
     pub changes: Vec<Change>,
     /// Level and noise with everything else taken out; the buckets inside deploys are missing.
@@ -99,7 +97,7 @@ impl Track {
     /// found, to begin with.
     pub fn new(
         input: &Input,
-        shared: Vec<f64>,
+        shared: &[f64],
         previous: &[Change],
         moments: &[Moment],
         masked: &[bool],
@@ -112,12 +110,12 @@ impl Track {
                 *value = f64::NAN;
             }
         }
-        for (value, shared) in value.iter_mut().zip(&shared) {
+        for (value, shared) in value.iter_mut().zip(shared) {
             *value -= shared;
         }
         leave_out_strange_load(&mut value, &input.load);
         let weight = weights(&input.requests, value.len());
-        let mut track = Self { shared, inflation: 1.0, changes: previous.to_vec(), ..Self::default() };
+        let mut track = Self { inflation: 1.0, changes: previous.to_vec(), ..Self::default() };
         let mut level = track.levels(&value);
         for round in 0..2 {
             track.baseline = baseline::fit(&value, &weight, &input.load, &level, calendar);
