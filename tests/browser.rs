@@ -164,7 +164,9 @@ fn the_page_is_silent_self_contained_and_fits() {
         .iter()
         .filter(|event| {
             let method = event["method"].as_str().unwrap_or_default();
-            method.starts_with("Log.entryAdded") || method.starts_with("Runtime.consoleAPI") || method == "Runtime.exceptionThrown"
+            method.starts_with("Log.entryAdded")
+                || method.starts_with("Runtime.consoleAPI")
+                || method == "Runtime.exceptionThrown"
         })
         .collect();
     assert!(spoke.is_empty(), "the page spoke to the console: {spoke:?}");
@@ -184,7 +186,8 @@ fn the_page_is_silent_self_contained_and_fits() {
     }
     assert_eq!(browser.eval("document.querySelectorAll('h1').length"), json!(1));
     assert_eq!(browser.eval("document.querySelectorAll('script').length"), json!(0));
-    let mute = "[...document.querySelectorAll('svg')].filter(s => !s.querySelector('title') || !s.querySelector('*')).length";
+    let mute =
+        "[...document.querySelectorAll('svg')].filter(s => !s.querySelector('title') || !s.querySelector('*')).length";
     assert_eq!(browser.eval(mute), json!(0), "every chart has a title");
     assert!(browser.eval("document.querySelectorAll('svg').length").as_u64() > Some(10));
 }

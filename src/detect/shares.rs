@@ -1,8 +1,8 @@
 //! Shares of failed requests, judged by counts.
 //!
 //! A bucket of 40 requests with one failure is no 2.5 %. Failures and requests are summed over whole stretches
-//! and compared by exact methods; how much more they scatter than counts should is measured on six-hour blocks
-//! of the series' own history and widens everything.
+//! and compared by exact methods; how much more they scatter than counts should is measured on blocks of six hours
+//! and of a day of the series' own history and widens everything.
 
 use super::changes::{Change, Moment};
 use super::noise::PER_HOUR;
@@ -10,8 +10,11 @@ use crate::stats::counts::{self, Counts};
 use crate::stats::describe;
 use crate::stats::structural::Step;
 
-/// Length of the blocks on which scatter is measured, in buckets.
-const BLOCK: usize = 6 * PER_HOUR;
+/// Lengths of the blocks on which scatter is measured, in buckets: what hangs together for hours, and for days.
+const BLOCKS: [usize; 2] = [6 * PER_HOUR, 24 * PER_HOUR];
+
+/// Degrees of freedom that a length of block must have to be heard.
+const LEAST_BLOCKS: f64 = 6.0;
 
 /// Standard errors that a step at a deploy, or anywhere else, needs to be accepted.
 const AT_DEPLOY: f64 = 3.3;
@@ -33,8 +36,9 @@ pub struct ShareTrack {
     failed: Vec<f64>,
     /// Requests up to each bucket.
     requests: Vec<f64>,
-    /// How much more blocks scatter than counts should, at least 1.
-    pub dispersion: f64,
+    /// How much more failures scatter than counts should, for each unit of the failed share: their variance is
+    /// `1 + extra · share` times that of counts.
+    extra: f64,
     /// Steps, sorted by time.
     pub changes: Vec<Change>,
 }
@@ -45,7 +49,7 @@ impl ShareTrack {
     /// `share`: failed share of each bucket, NaN is missing. `requests`: requests of each bucket. Buckets inside
     /// moments and masked buckets are left out.
     pub fn new(share: &[f64], requests: &[f64], moments: &[Moment], masked: &[bool]) -> Self {
-        let mut track = Self { failed: vec![0.0], requests: vec![0.0], dispersion: 1.0, changes: Vec::new() };
+        let mut track = Self { failed: vec![0.0], requests: vec![0.0], extra: 0.0, changes: Vec::new() };
         let (mut failed_sum, mut request_sum) = (0.0, 0.0);
         for (bucket, share) in share.iter().enumerate() {
             let inside = moments.iter().any(|moment| moment.from <= bucket && bucket < moment.to);
@@ -59,7 +63,7 @@ impl ShareTrack {
             track.requests.push(request_sum);
         }
         for _ in 0..2 {
-            track.dispersion = track.scatter();
+            track.extra = track.scatter();
             track.find(moments);
         }
         track
@@ -81,36 +85,54 @@ impl ShareTrack {
         Counts { failed: span(&self.failed), requests: span(&self.requests) }
     }
 
-    /// Pearson's statistic over its degrees of freedom, on blocks within stretches; at least 1.
+    /// Measures how much more blocks scatter than counts should.
+    ///
+    /// The variance of a block with `m` expected failures is taken as `m + c·m²`: what shakes failures shakes all of
+    /// them, so where there are more it shows more. The longer blocks also see what hangs together for a day.
     ///
     /// # Source
-    /// P. McCullagh and J. A. Nelder, Generalized Linear Models (1989), 4.5. The mean is winsorised at the 95 %
-    /// point so that one incident does not hide everything else.
+    /// Moment estimate of the negative binomial's second parameter: N. E. Breslow, Applied Statistics 33 (1984),
+    /// 38–44. Squares are winsorised at their 95 % point so that one incident does not hide everything else.
     fn scatter(&self) -> f64 {
-        let mut parts = Vec::new();
-        let mut begin = 0;
-        let mut parameters = 0.0;
+        let mean_requests = self.requests[self.len()] / self.len().max(1) as f64;
+        let by_length = BLOCKS.map(|length| mean_requests * length as f64 * self.scatter_of(length));
+        by_length.into_iter().fold(0.0, f64::max)
+    }
+
+    /// Returns `c` of blocks of one length; 0 where there are too few to say.
+    fn scatter_of(&self, length: usize) -> f64 {
+        let mut blocks: Vec<(f64, f64)> = Vec::new();
+        let (mut begin, mut parameters) = (0, 0.0);
         for end in self.changes.iter().map(|change| change.at).chain([self.len()]) {
-            let all = self.between(begin, end, end);
-            let share = all.shares()[0];
+            let share = self.between(begin, end, end).shares()[0];
             parameters += 1.0;
-            let mut at = begin;
-            while share > 0.0 && at < end {
-                let next = (at + BLOCK).min(end);
-                let block = self.between(at, next, next);
+            while share > 0.0 && begin < end {
+                let next = (begin + length).min(end);
+                let block = self.between(begin, next, next);
                 let expected = share * block.requests[0];
-                // Blocks with fewer than half an expected failure make Pearson's statistic wild.
+                // Blocks with fewer than half an expected failure say nothing of scatter beyond counts.
                 if expected > 0.5 {
-                    parts.push((block.failed[0] - expected).powi(2) / expected);
+                    blocks.push((expected, (block.failed[0] - expected).powi(2) / expected));
                 }
-                at = next;
+                begin = next;
             }
             begin = end;
         }
-        let cap = describe::quantile_in_place(&mut parts, 0.95).unwrap_or(0.0);
-        let count = parts.len() as f64;
-        let sum: f64 = parts.iter().map(|part| part.min(cap)).sum();
-        if count - parameters < 4.0 { 1.0 } else { (sum / (count - parameters)).max(1.0) }
+        let count = blocks.len() as f64;
+        if count - parameters < LEAST_BLOCKS {
+            return 0.0;
+        }
+        let mut ratios: Vec<f64> = blocks.iter().map(|(_, ratio)| *ratio).collect();
+        let cap = describe::quantile_in_place(&mut ratios, 0.95).unwrap_or(0.0);
+        let squares: f64 = blocks.iter().map(|(expected, ratio)| expected * ratio.min(cap)).sum();
+        let expected: f64 = blocks.iter().map(|(expected, _)| expected).sum();
+        let expected_squares: f64 = blocks.iter().map(|(expected, _)| expected * expected).sum();
+        ((squares * count / (count - parameters) - expected) / expected_squares).max(0.0)
+    }
+
+    /// Returns how much wider than that of counts the scatter is at a failed share.
+    fn dispersion(&self, share: f64) -> f64 {
+        1.0 + self.extra * share
     }
 
     /// Twice the log-likelihood ratio of two shares against one, thinned: a squared standard normal if nothing changed.
@@ -120,17 +142,17 @@ impl ShareTrack {
         if !(all > 0.0) || counts.requests.iter().any(|n| *n <= 0.0) {
             return 0.0;
         }
+        let dispersion = self.dispersion(all);
         // The score statistic is cheap and close; only what it shows near the thresholds is worth two logarithms.
         let total = counts.failed[0] + counts.failed[1];
         let expected = total * counts.requests[1] / (counts.requests[0] + counts.requests[1]);
-        let score = (counts.failed[1] - expected).powi(2) * total
-            / (expected * (total - expected)).max(1e-300)
-            / self.dispersion;
+        let score =
+            (counts.failed[1] - expected).powi(2) * total / (expected * (total - expected)).max(1e-300) / dispersion;
         if score < WORTH {
             return score;
         }
         let sum: f64 = (0..2).map(|k| term(counts.failed[k], all * counts.requests[k])).sum();
-        (2.0 * sum / self.dispersion).max(0.0)
+        (2.0 * sum / dispersion).max(0.0)
     }
 
     fn find(&mut self, moments: &[Moment]) {
@@ -215,12 +237,15 @@ impl ShareTrack {
         if counts.requests.iter().any(|n| *n <= 0.0) {
             return None;
         }
-        let thin = counts.thinned(self.dispersion);
+        let shares = counts.shares();
+        let all = (counts.failed[0] + counts.failed[1]) / (counts.requests[0] + counts.requests[1]);
+        let thin = counts.thinned(shares.map(|share| self.dispersion(share)));
+        let alike = counts.thinned([self.dispersion(all); 2]);
         Some(ShareStep {
-            shares: counts.shares(),
+            shares,
             difference: counts::difference_interval(&thin),
             ratio: counts::ratio_interval(&thin),
-            p_value: counts::equal_shares_p(&thin),
+            p_value: counts::equal_shares_p(&alike),
         })
     }
 }

@@ -19,10 +19,10 @@ impl Counts {
         [0, 1].map(|k| if self.requests[k] > 0.0 { self.failed[k] / self.requests[k] } else { 0.0 })
     }
 
-    /// Returns the counts that carry the same information without over-dispersion: both divided by `dispersion`.
-    pub fn thinned(&self, dispersion: f64) -> Self {
-        let scale = 1.0 / dispersion.max(1.0);
-        Self { failed: self.failed.map(|n| n * scale), requests: self.requests.map(|n| n * scale) }
+    /// Returns the counts that carry the same information without over-dispersion: each side divided by its own.
+    pub fn thinned(&self, dispersion: [f64; 2]) -> Self {
+        let thin = |numbers: [f64; 2]| [0, 1].map(|k| numbers[k] / dispersion[k].max(1.0));
+        Self { failed: thin(self.failed), requests: thin(self.requests) }
     }
 }
 
