@@ -20,6 +20,7 @@ pub mod pipeline;
 #[expect(dead_code, reason = "stands in")]
 mod placeholder;
 pub mod publish;
+pub mod recorded;
 pub mod report;
 pub mod sample;
 pub mod stats;

@@ -1,27 +1,33 @@
 //! Brings series and events in, exactly, and says what was left out and why.
+//!
+//! A source that fails does not sink the others: its [`SourceState`] carries the error, and whoever
+//! called decides what that means. There is one kind of source so far, so the list of kinds is a `match`
+//! on [`SourceKind`]; a trait with one implementation would only guess at the second.
 
 pub mod files;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::config::{Config, Source, SourceKind};
 use crate::deploy::Event;
 use crate::metric::Series;
+use crate::recorded::{self, RecordError};
+use crate::time::Window;
 
-/// A share of the services, so that series too many for memory go through in parts.
-///
-/// A service always lies in one part, because siblings are judged together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
-    /// Which part, from 0.
-    pub index: usize,
-    /// Of how many; 1 is everything.
-    pub count: usize,
-}
+use files::FilesSource;
+
+pub use crate::recorded::Part;
+
+/// Memory of one point: a time and a value, bytes.
+const POINT_BY: u64 = 16;
 
 /// What one source gave.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Intake {
     /// Sorted by key; unique keys.
     pub series: Vec<Series>,
-    /// Rows read.
+    /// Rows read: those inside the window and the part.
     pub rows: u64,
     /// What was left out or repaired.
     pub notes: Vec<Note>,
@@ -40,6 +46,20 @@ pub struct Note {
     pub example: String,
 }
 
+/// Every reason that a [`Note`] may carry: those of [`recorded`](crate::recorded), and those of joining sources.
+pub const REASONS: [&str; 10] = [
+    "duplicate_same_value",
+    "duplicate_missing_value",
+    "negative_latency",
+    "negative_share",
+    "share_above_one",
+    "negative_rate",
+    "no_rows",
+    "duplicate_event",
+    "series_in_two_sources",
+    "event_in_two_sources",
+];
+
 /// How a source fared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceState {
@@ -53,7 +73,7 @@ pub struct SourceState {
     pub series: usize,
     /// Events found.
     pub events: usize,
-    /// Why it failed; empty if it did not.
+    /// Why it failed, with its causes; a line that starts with `help: ` says what to do. Empty if it did not.
     pub error: String,
     /// What was left out.
     pub notes: Vec<Note>,
@@ -66,4 +86,244 @@ pub struct Events {
     pub events: Vec<Event>,
     /// What was left out.
     pub notes: Vec<Note>,
+}
+
+/// Series of all sources.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Collected {
+    /// Sorted by key; unique keys.
+    pub series: Vec<Series>,
+    /// One a source, in the order of the configuration.
+    pub states: Vec<SourceState>,
+}
+
+/// Events of all sources.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CollectedEvents {
+    /// Sorted by time, then id; unique ids.
+    pub events: Vec<Event>,
+    /// One a source, in the order of the configuration.
+    pub states: Vec<SourceState>,
+}
+
+/// Why a source cannot give what it has.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A pattern cannot be understood.
+    #[error("source `{id}`: pattern `{pattern}` is not valid")]
+    Pattern {
+        /// The source.
+        id: String,
+        /// The pattern as written.
+        pattern: String,
+        /// What is wrong with it.
+        #[source]
+        source: glob::PatternError,
+    },
+    /// No file is called like this.
+    #[error("source `{id}`: no file matches `{pattern}`")]
+    NoMatch {
+        /// The source.
+        id: String,
+        /// The pattern as written.
+        pattern: String,
+    },
+    /// A folder on the way cannot be listed.
+    #[error("source `{id}`: pattern `{pattern}` leads to a folder that cannot be read")]
+    Folder {
+        /// The source.
+        id: String,
+        /// The pattern as written.
+        pattern: String,
+        /// What the system said.
+        #[source]
+        source: glob::GlobError,
+    },
+    /// A file is broken.
+    #[error("source `{id}`")]
+    Record {
+        /// The source.
+        id: String,
+        /// What is wrong with it.
+        #[source]
+        source: RecordError,
+    },
+}
+
+impl SourceError {
+    /// Returns what to do next, for a `help:` line.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Pattern { .. } => {
+                Some("`*`, `?`, `[…]` and `**` are special; write `[*]` for a star itself".to_owned())
+            }
+            Self::NoMatch { .. } => Some("patterns start at the folder of the configuration file".to_owned()),
+            Self::Folder { .. } => None,
+            Self::Record { source, .. } => source.help(),
+        }
+    }
+}
+
+/// Collects the series of one part from all sources.
+///
+/// Only points inside `window`. Where two sources have the same series, the one that stands first in the
+/// configuration wins at equal times, and the other carries the note `series_in_two_sources`.
+pub fn collect(config: &Config, window: Window, part: Part) -> Collected {
+    let mut collected = Collected::default();
+    for source in &config.sources {
+        let mut state = SourceState::of(source);
+        let outcome = open(&config.folder, source).and_then(|files| files.series(part, window));
+        if let Some(mut intake) = state.keep(outcome) {
+            state.rows = intake.rows;
+            state.series = intake.series.len();
+            intake.notes.extend(shared_series(&source.id, &collected.series, &intake.series));
+            state.notes = intake.notes;
+            collected.series = recorded::merge(collected.series, intake.series);
+        }
+        collected.states.push(state);
+    }
+    collected
+}
+
+/// Collects the events of all sources, whenever they were.
+///
+/// An id that two sources use is kept as the first one has it; the other carries the note `event_in_two_sources`.
+pub fn events(config: &Config) -> CollectedEvents {
+    let mut states = Vec::new();
+    let mut known: BTreeMap<String, Event> = BTreeMap::new();
+    for source in &config.sources {
+        let mut state = SourceState::of(source);
+        let outcome = open(&config.folder, source).and_then(|files| files.events());
+        if let Some(found) = state.keep(outcome) {
+            state.events = found.events.len();
+            state.notes = found.notes;
+            let mut repeated: Option<Note> = None;
+            for event in found.events {
+                match known.get(&event.id) {
+                    None => {
+                        known.insert(event.id.clone(), event);
+                    }
+                    Some(_) => {
+                        let note = note(&source.id, "event_in_two_sources", 1, recorded::shown(&event.id));
+                        repeated.get_or_insert(Note { count: 0, ..note }).count += 1;
+                    }
+                }
+            }
+            state.notes.extend(repeated);
+        }
+        states.push(state);
+    }
+    let mut events: Vec<Event> = known.into_values().collect();
+    recorded::events::sort(&mut events);
+    CollectedEvents { events, states }
+}
+
+/// Estimates the rows of all sources together; those that cannot be opened count as none.
+pub fn rows_estimate(config: &Config) -> u64 {
+    let opened = config.sources.iter().filter_map(|source| open(&config.folder, source).ok());
+    opened.map(|files| files.rows_estimate()).sum()
+}
+
+/// Returns in how many parts to read so that each takes at most `memory_by` bytes, if services are of similar size.
+pub fn parts_needed(rows: u64, memory_by: u64) -> usize {
+    let parts = rows.saturating_mul(POINT_BY).div_ceil(memory_by.max(1)).max(1);
+    usize::try_from(parts).unwrap_or(usize::MAX)
+}
+
+/// Adds the states of another part or of the events to those so far, source by source.
+pub fn add_states(states: &mut Vec<SourceState>, more: Vec<SourceState>) {
+    for other in more {
+        let Some(state) = states.iter_mut().find(|state| state.id == other.id) else {
+            states.push(other);
+            continue;
+        };
+        state.rows += other.rows;
+        state.series += other.series;
+        state.events += other.events;
+        if state.error.is_empty() {
+            state.error = other.error;
+        }
+        for note in other.notes {
+            match state.notes.iter_mut().find(|known| known.reason == note.reason) {
+                Some(known) => known.count += note.count,
+                None => state.notes.push(note),
+            }
+        }
+    }
+}
+
+impl SourceState {
+    fn of(source: &Source) -> Self {
+        let kind = match source.kind {
+            SourceKind::Files { .. } => "files",
+        };
+        Self { id: source.id.clone(), kind, rows: 0, series: 0, events: 0, error: String::new(), notes: Vec::new() }
+    }
+
+    /// Returns what came, or keeps why nothing did.
+    fn keep<T>(&mut self, outcome: Result<T, SourceError>) -> Option<T> {
+        outcome.map_err(|error| self.error = told(&error)).ok()
+    }
+}
+
+/// Tells an error with its causes, and what to do on a line of its own.
+fn told(error: &SourceError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(deeper) = cause {
+        text = format!("{text}: {deeper}");
+        cause = deeper.source();
+    }
+    match error.help() {
+        Some(help) => format!("{text}\nhelp: {help}"),
+        None => text,
+    }
+}
+
+fn open(folder: &Path, source: &Source) -> Result<FilesSource, SourceError> {
+    match source.kind {
+        SourceKind::Files { .. } => FilesSource::open(folder, source),
+    }
+}
+
+fn note(source: &str, reason: &str, count: u64, example: String) -> Note {
+    Note { source: source.to_owned(), reason: reason.to_owned(), count, example }
+}
+
+/// Notes series that an earlier source has too. Both lists are sorted by key.
+fn shared_series(id: &str, earlier: &[Series], later: &[Series]) -> Option<Note> {
+    let is_known = |series: &&Series| earlier.binary_search_by(|known| known.key.cmp(&series.key)).is_ok();
+    let first = later.iter().find(is_known)?;
+    let count = later.iter().filter(is_known).count() as u64;
+    Some(note(id, "series_in_two_sources", count, recorded::shown_key(&first.key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_grow_with_rows_and_are_never_none() {
+        assert_eq!(parts_needed(0, 1 << 30), 1);
+        assert_eq!(parts_needed(1 << 26, 1 << 30), 1);
+        assert_eq!(parts_needed((1 << 26) + 1, 1 << 30), 2);
+        assert!(parts_needed(u64::MAX, 0) > 1);
+    }
+
+    #[test]
+    fn states_of_parts_add_up() {
+        let state = |rows, note_count| SourceState {
+            id: "a".into(),
+            kind: "files",
+            rows,
+            series: 1,
+            events: 0,
+            error: String::new(),
+            notes: vec![note("a", "negative_rate", note_count, "x.csv:2".into())],
+        };
+        let mut states = vec![state(5, 1)];
+        add_states(&mut states, vec![state(7, 2)]);
+        assert_eq!(states.len(), 1);
+        assert_eq!((states[0].rows, states[0].series, states[0].notes[0].count), (12, 2, 3));
+    }
 }
