@@ -36,7 +36,7 @@ pub fn read(files: &[RecordedFile], wanted: Wanted, duplicates: Duplicates) -> R
             })
             .collect();
         for (piece, (file, _)) in pieces.into_iter().zip(some) {
-            gathered.join(piece?, *file, files)?;
+            gathered.join(piece?, *file, files, duplicates)?;
         }
     }
     gathered.note_empty_files(files, wanted);
@@ -62,19 +62,31 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn join(&mut self, piece: Piece, file: usize, files: &[RecordedFile]) -> Result<(), RecordError> {
+    fn join(
+        &mut self,
+        piece: Piece,
+        file: usize,
+        files: &[RecordedFile],
+        duplicates: Duplicates,
+    ) -> Result<(), RecordError> {
         self.rows += piece.rows;
         *self.seen.entry(file).or_default() += piece.seen;
         for (reason, rows, first) in &piece.left_out {
             count(&mut self.left_out, reason, *rows, place(files, file, *first));
         }
         for points in piece.series.into_iter().filter(|points| !points.times.is_empty()) {
-            self.add(points, file, files)?;
+            self.add(points, file, files, duplicates)?;
         }
         Ok(())
     }
 
-    fn add(&mut self, points: Points, file: usize, files: &[RecordedFile]) -> Result<(), RecordError> {
+    fn add(
+        &mut self,
+        points: Points,
+        file: usize,
+        files: &[RecordedFile],
+        duplicates: Duplicates,
+    ) -> Result<(), RecordError> {
         let Points { key, units, mut times, mut values, .. } = points;
         times.shrink_to_fit();
         values.shrink_to_fit();
@@ -84,11 +96,14 @@ impl Gathered {
         }
         let Some(gathering) = self.series.get_mut(index) else { return Ok(()) };
         for (unit, row) in units {
-            add_unit(&gathering.key, &mut gathering.units, unit, (file, row)).map_err(|fault| RecordError::Row {
-                file: name(files, file),
-                row,
-                fault,
-            })?;
+            let Err(fault) = add_unit(&gathering.key, &mut gathering.units, unit, (file, row)) else { continue };
+            if duplicates == Duplicates::Refuse {
+                return Err(RecordError::Row { file: name(files, file), row, fault });
+            }
+            // What was kept under this name measured something else; the later meaning stands.
+            let lost: usize = gathering.chunks.drain(..).map(|(times, _)| times.len()).sum();
+            count(&mut self.left_out, "other_dimension", lost as u64, place(files, file, row));
+            gathering.units = vec![(unit, (file, row))];
         }
         gathering.chunks.push((times, values));
         Ok(())

@@ -15,11 +15,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::deploy::{Event, EventKind};
-use crate::time::{Window, rfc3339};
+use crate::time::rfc3339;
 
 use super::csv::failure;
 use super::file::{read_error, text_reader};
-use super::{Fault, LONGEST_TEXT_BY, RecordError, parse_time, shown, whole_time};
+use super::{Fault, LONGEST_TEXT_BY, RecordError, parse_time, shown};
 
 /// Events of some files, each with the place where it stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -224,7 +224,7 @@ impl Raw {
 fn time(value: &Value, key: &str) -> Result<i64, String> {
     let parsed = match value {
         Value::String(text) => parse_time(text),
-        Value::Number(number) => number.as_i64().and_then(|number| parse_time(&whole_time(number).to_string())),
+        Value::Number(number) => number.as_i64().and_then(|number| parse_time(&number.to_string())),
         _ => None,
     };
     let help = "RFC 3339 with an offset, or whole seconds or milliseconds since 1970";
@@ -233,9 +233,4 @@ fn time(value: &Value, key: &str) -> Result<i64, String> {
 
 fn broken(name: &str, row: u64, text: String) -> RecordError {
     RecordError::Row { file: name.to_owned(), row, fault: Fault::Event(text) }
-}
-
-/// Tells whether an event touches a window; instants count by their start.
-pub fn touches(event: &Event, window: Window) -> bool {
-    window.contains(event.at) || event.window().overlaps(window)
 }

@@ -22,7 +22,7 @@
 //! | `time` empty, not RFC 3339 with an offset, not a whole number, or outside the years 1 to 9999 | error |
 //! | text that is not UTF-8, or longer than [`LONGEST_TEXT_BY`] | error |
 //! | CSV `value` that is text, such as `1,5`; wrong number of fields | error |
-//! | a unit of another dimension inside one series | error; units of one dimension are converted |
+//! | a unit of another dimension inside one series | error; units of one dimension are converted (the store: later wins, note `other_dimension`) |
 //! | the same series and time again with another value | error with both places (the store: later wins) |
 //! | … with the same value | left out, note `duplicate_same_value` |
 //! | … one of them without a value | the number stays, note `duplicate_missing_value` |
@@ -261,6 +261,19 @@ pub enum Fault {
 }
 
 impl RecordError {
+    /// Returns the name of the file that is broken; `None` when it is two rows that contradict.
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            Self::Io { file, .. }
+            | Self::Empty { file }
+            | Self::Damaged { file, .. }
+            | Self::MissingColumn { file, .. }
+            | Self::ColumnType { file, .. }
+            | Self::Row { file, .. } => Some(file),
+            Self::Conflict { .. } => None,
+        }
+    }
+
     /// Returns what to do next, for a `help:` line.
     pub fn help(&self) -> Option<String> {
         let text = match self {

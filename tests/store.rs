@@ -1,0 +1,244 @@
+//! The local history: what is written is what is read, and nothing is lost when a file is broken.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fortnight::collect::Part;
+use fortnight::deploy::{Event, EventKind};
+use fortnight::metric::{Kind, Series, SeriesKey, UNITS, Unit};
+use fortnight::store::{Store, StoreError, merge};
+use fortnight::time::{DAY, HOUR, Window};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+const EVER: Window = Window { start: i64::MIN, end: i64::MAX };
+
+fn store() -> (TempDir, Store) {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let store = Store::open(&folder.path().join("history")).expect("opened");
+    (folder, store)
+}
+
+fn series(target: &str, unit: &str, points: &[(i64, f64)]) -> Series {
+    Series {
+        key: SeriesKey { service: "cards".into(), kind: Kind::Operation, target: target.into(), signal: "x".into() },
+        unit: Unit::parse(unit).expect("known"),
+        times: points.iter().map(|(time, _)| *time).collect(),
+        values: points.iter().map(|(_, value)| *value).collect(),
+    }
+}
+
+fn read(store: &Store) -> Vec<Series> {
+    let history = store.read(EVER, Part::WHOLE).expect("read");
+    assert!(history.refused.is_empty(), "{:?}", history.refused);
+    history.series
+}
+
+/// Every file of a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("listed") {
+        let path = entry.expect("listed").path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+fn segments(folder: &TempDir) -> Vec<PathBuf> {
+    files(folder.path()).into_iter().filter(|path| path.extension().is_some_and(|end| end == "parquet")).collect()
+}
+
+fn event(id: &str, title: &str) -> Event {
+    Event {
+        id: id.into(),
+        service: "cards".into(),
+        at: 1_794_213_000_123,
+        until: Some(1_794_213_000_999),
+        revision: "abc".into(),
+        title: title.into(),
+        url: String::new(),
+        author: "お名前".into(),
+        kind: EventKind::Config,
+    }
+}
+
+#[test]
+fn a_store_that_is_not_there_is_empty() {
+    let (folder, store) = store();
+    assert!(read(&store).is_empty());
+    assert!(store.events().expect("read").is_empty());
+    assert!(files(folder.path()).is_empty(), "reading makes no folder");
+}
+
+#[test]
+fn late_points_replace_and_days_are_kept_apart() {
+    let (folder, store) = store();
+    let first = [series("a", "ms", &[(0, 1.0), (HOUR, 2.0), (DAY, 3.0)])];
+    assert_eq!(store.append("files", &first).expect("written").segments, 2);
+    assert_eq!(store.append("files", &first).expect("written").segments, 0, "nothing new");
+    let late = [series("a", "ms", &[(HOUR, 20.0), (2 * HOUR, 30.0)])];
+    assert_eq!(store.append("files", &late).expect("written").segments, 1);
+    assert_eq!(read(&store), [series("a", "ms", &[(0, 1.0), (HOUR, 20.0), (2 * HOUR, 30.0), (DAY, 3.0)])]);
+    let names: Vec<String> =
+        segments(&folder).iter().map(|path| path.file_name().expect("named").to_string_lossy().into_owned()).collect();
+    assert_eq!(names, ["1970-01-01.000002.parquet", "1970-01-02.000001.parquet"]);
+    let window = store.read(Window::new(HOUR, DAY), Part::WHOLE).expect("read");
+    assert_eq!(window.series[0].times, [HOUR, 2 * HOUR]);
+}
+
+#[test]
+fn a_signal_may_get_another_meaning() {
+    let (_folder, store) = store();
+    store.append("files", &[series("a", "count", &[(0, 1.0)])]).expect("written");
+    store.append("files", &[series("a", "ms", &[(DAY, 2.0)])]).expect("written");
+    assert_eq!(read(&store), [series("a", "ms", &[(DAY, 2.0)])]);
+}
+
+#[test]
+fn sources_do_not_overwrite_each_other() {
+    let (_folder, store) = store();
+    store.append("b/../c", &[series("a", "ms", &[(0, 2.0), (1, 3.0)])]).expect("written");
+    store.append("a", &[series("a", "ms", &[(0, 1.0)])]).expect("written");
+    assert_eq!(read(&store), [series("a", "ms", &[(0, 1.0), (1, 3.0)])]);
+}
+
+#[test]
+fn broken_and_foreign_files_are_refused_by_name_and_the_rest_is_read() {
+    let (folder, store) = store();
+    let points: Vec<(i64, f64)> = (0..3000).map(|k| (k * 60_000, k as f64)).collect();
+    store.append("files", &[series("a", "ms", &points)]).expect("written");
+    let paths = segments(&folder);
+    let whole = fs::read(&paths[0]).expect("read");
+    let stray = paths[0].with_file_name("1970-01-04.000001.parquet");
+    for broken in [&whole[..whole.len() / 2], &whole[..0], b"something else"] {
+        fs::write(&paths[0], broken).expect("written");
+        fs::write(&stray, "time,service,kind,target,signal,unit,value\n").expect("written");
+        let history = store.read(EVER, Part::WHOLE).expect("read");
+        let told: Vec<String> = history.refused.iter().map(|error| format!("{error:?}")).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("1970-01-01.000001.parquet") && told[1].contains("1970-01-04"), "{told:?}");
+        assert_eq!(history.series[0].times.len(), 3000 - 1440, "the other days are there");
+        assert_eq!(fs::read(&paths[0]).expect("read"), broken, "nothing was touched");
+    }
+    let mut pages = whole;
+    let middle = pages.len() / 4;
+    pages[middle..middle + 64].fill(0xff);
+    fs::write(&paths[0], pages).expect("written");
+    let history = store.read(EVER, Part::WHOLE).expect("read");
+    assert!(history.refused.len() == 2 || history.series[0].times.len() == 3000, "{:?}", history.refused);
+    fs::remove_file(&stray).expect("removed");
+    let written = store.append("files", &[series("a", "ms", &points[..10])]).expect("written");
+    assert_eq!((written.segments, written.refused.len()), (1, 1));
+    assert!(paths[0].exists(), "the damaged segment stays for its owner to look at");
+}
+
+#[test]
+fn a_newer_format_is_refused_with_advice() {
+    let (folder, store) = store();
+    store.append_events(&[event("e1", "x")]).expect("written");
+    let events = files(folder.path()).into_iter().find(|path| path.ends_with("events.1.jsonl")).expect("there");
+    fs::rename(&events, events.with_file_name("events.2.jsonl")).expect("renamed");
+    let error = Store::open(&folder.path().join("history")).expect_err("refused");
+    assert!(matches!(error, StoreError::Newer { version: 2, .. }));
+    assert!(error.to_string().contains("has store format 2, this program knows up to 1"));
+    assert!(error.help().is_some_and(|help| help.contains("newer fortnight")));
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_look_inside() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, store) = store();
+    store.append("files", &[series("a", "ms", &[(0, 1.0)])]).expect("written");
+    store.append_events(&[event("e1", "x")]).expect("written");
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    for path in files(folder.path()) {
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        let mut above = path.parent();
+        while let Some(parent) = above.filter(|parent| *parent != folder.path()) {
+            assert_eq!(mode(parent), 0o700, "{}", parent.display());
+            above = parent.parent();
+        }
+    }
+}
+
+#[test]
+fn unfinished_files_are_cleared_and_never_read() {
+    let (folder, store) = store();
+    store.append("files", &[series("a", "ms", &[(0, 1.0)])]).expect("written");
+    let left = segments(&folder)[0].with_file_name(".writing-x");
+    fs::write(&left, "half").expect("written");
+    assert_eq!(read(&store).len(), 1);
+    store.append("files", &[]).expect("written");
+    assert!(!left.exists());
+}
+
+#[test]
+fn events_are_kept_and_replaced_by_id() {
+    let (_folder, store) = store();
+    assert_eq!(store.append_events(&[event("b", "one"), event("a", "\"two\"\n")]).expect("written"), 2);
+    assert_eq!(store.append_events(&[event("b", "three"), event("a", "\"two\"\n")]).expect("written"), 1);
+    assert_eq!(store.events().expect("read"), [event("a", "\"two\"\n"), event("b", "three")]);
+}
+
+fn points() -> impl Strategy<Value = BTreeMap<(u8, u8, i64), f64>> {
+    let time = (-3 * DAY..3 * DAY).prop_map(|time| time - time.rem_euclid(HOUR / 2));
+    let value = prop_oneof![9 => 0.0..1.0_f64, 1 => Just(f64::NAN)];
+    prop::collection::btree_map((0..3_u8, 0..UNITS.len() as u8, time), value, 0..80)
+}
+
+fn all_series(points: &BTreeMap<(u8, u8, i64), f64>) -> Vec<Series> {
+    let mut found: Vec<Series> = Vec::new();
+    for ((service, unit, time), value) in points {
+        let unit = UNITS[usize::from(*unit)];
+        let key = SeriesKey {
+            service: format!("s{service}").into(),
+            kind: Kind::Resource,
+            target: "t \u{0} \"x\"".into(),
+            signal: unit.symbol.into(),
+        };
+        match found.iter_mut().find(|series| series.key == key) {
+            Some(series) => {
+                series.times.push(*time);
+                series.values.push(*value);
+            }
+            None => found.push(Series { key, unit, times: vec![*time], values: vec![*value] }),
+        }
+    }
+    found.sort_by(|one, other| one.key.cmp(&other.key));
+    found
+}
+
+/// Compares with missing values equal to each other.
+fn plain(series: &[Series]) -> String {
+    format!("{series:?}")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_is_what_is_read(first in points(), second in points()) {
+        let (_folder, store) = store();
+        let (older, newer) = (all_series(&first), all_series(&second));
+        store.append("files", &older).expect("written");
+        prop_assert_eq!(plain(&read(&store)), plain(&older));
+        store.append("files", &newer).expect("written");
+        let mut both = first;
+        both.extend(second);
+        prop_assert_eq!(plain(&read(&store)), plain(&all_series(&both)));
+        prop_assert_eq!(plain(&merge(newer, older)), plain(&all_series(&both)));
+    }
+
+    #[test]
+    fn parts_of_the_store_together_are_the_whole(points in points(), count in 1..4_usize) {
+        let (_folder, store) = store();
+        store.append("files", &all_series(&points)).expect("written");
+        let mut joined: Vec<Series> =
+            (0..count).flat_map(|index| store.read(EVER, Part { index, count }).expect("read").series).collect();
+        joined.sort_by(|one, other| one.key.cmp(&other.key));
+        prop_assert_eq!(plain(&joined), plain(&all_series(&points)));
+    }
+}
