@@ -8,8 +8,9 @@
 //!                               stats    templates/
 //! ```
 //!
-//! [`metric`], [`time`], [`deploy`] and [`stats`] are the vocabulary and call nobody. [`pipeline`] is
-//! the story: one function a command, the only place that knows all the rooms.
+//! [`recorded`] is the long form on disk, which `collect` and `store` share. [`metric`], [`time`],
+//! [`deploy`] and [`stats`] are the vocabulary and call nobody. [`pipeline`] is the story: one function a
+//! command, the only place that knows all the rooms.
 pub mod cli;
 pub mod collect;
 pub mod config;

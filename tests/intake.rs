@@ -158,6 +158,12 @@ fn units_of_one_dimension_are_converted() {
     let other = read_text(format!("{HEADER}{}{}", row(120, "s", "0.5"), row(60, "ms", "250"))).expect("read");
     assert_eq!(one.series[0].values, [0.25, 0.5]);
     assert_eq!(one.series, other.series);
+    // 1001 ms and 1.001 s differ in the last bit once converted, and are the same measurement.
+    let both = [row(60, "ms", "1001"), row(60, "s", "1.001")];
+    let one = read_text(format!("{HEADER}{}{}", both[0], both[1])).expect("read");
+    let other = read_text(format!("{HEADER}{}{}", both[1], both[0])).expect("read");
+    assert_eq!(one.series, other.series);
+    assert_eq!(note(&one, "duplicate_same_value"), Some((1, "s.csv:3")));
 }
 
 #[test]
@@ -313,8 +319,10 @@ fn text_of(rows: &[(usize, i64, Option<u32>)]) -> String {
     text
 }
 
+type PlainPoints = Vec<(i64, Option<u64>)>;
+
 /// Series in a form where a missing value equals a missing value.
-fn plain(series: &[Series]) -> Vec<(String, Vec<(i64, Option<u64>)>)> {
+fn plain(series: &[Series]) -> Vec<(String, PlainPoints)> {
     let point = |(time, value): (&i64, &f64)| (*time, (!value.is_nan()).then_some(value.to_bits()));
     series
         .iter()

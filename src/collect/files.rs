@@ -89,21 +89,19 @@ fn find(folder: &Path, id: &str, patterns: &[String]) -> Result<Vec<(PathBuf, St
     }
     found.sort();
     found.dedup();
-    let name = |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
-    Ok(found.into_iter().map(|path| (name(&path).into(), path)).map(|(name, path): (String, _)| (path, name)).collect())
+    let named = |path: PathBuf| {
+        let name = recorded::escaped(&path.strip_prefix(folder).unwrap_or(&path).to_string_lossy());
+        (path, name)
+    };
+    Ok(found.into_iter().map(named).collect())
 }
 
 fn expand(folder: &Path, id: &str, pattern: &str) -> Result<Vec<PathBuf>, SourceError> {
     let (id, written) = (id.to_owned(), pattern.to_owned());
     // The folder's own name is no pattern, whatever signs are in it.
     let base = glob::Pattern::escape(&folder.to_string_lossy());
-    let whole = if Path::new(pattern).is_absolute() {
-        pattern.to_owned()
-    } else if base.is_empty() {
-        pattern.to_owned()
-    } else {
-        format!("{base}/{pattern}")
-    };
+    let is_whole = base.is_empty() || Path::new(pattern).is_absolute();
+    let whole = if is_whole { pattern.to_owned() } else { format!("{base}/{pattern}") };
     let paths = match glob::glob(&whole) {
         Ok(paths) => paths,
         Err(source) => return Err(SourceError::Pattern { id, pattern: written, source }),

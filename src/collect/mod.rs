@@ -47,7 +47,9 @@ pub struct Note {
 }
 
 /// Every reason that a [`Note`] may carry: those of [`recorded`](crate::recorded), and those of joining sources.
-pub const REASONS: [&str; 10] = [
+///
+/// `other_dimension` comes from the store alone.
+pub const REASONS: [&str; 11] = [
     "duplicate_same_value",
     "duplicate_missing_value",
     "negative_latency",
@@ -55,6 +57,7 @@ pub const REASONS: [&str; 10] = [
     "share_above_one",
     "negative_rate",
     "no_rows",
+    "other_dimension",
     "duplicate_event",
     "series_in_two_sources",
     "event_in_two_sources",
@@ -169,10 +172,14 @@ impl SourceError {
 /// Only points inside `window`. Where two sources have the same series, the one that stands first in the
 /// configuration wins at equal times, and the other carries the note `series_in_two_sources`.
 pub fn collect(config: &Config, window: Window, part: Part) -> Collected {
+    collect_from(&config.folder, &config.sources, window, part)
+}
+
+fn collect_from(folder: &Path, sources: &[Source], window: Window, part: Part) -> Collected {
     let mut collected = Collected::default();
-    for source in &config.sources {
+    for source in sources {
         let mut state = SourceState::of(source);
-        let outcome = open(&config.folder, source).and_then(|files| files.series(part, window));
+        let outcome = open(folder, source).and_then(|files| files.series(part, window));
         if let Some(mut intake) = state.keep(outcome) {
             state.rows = intake.rows;
             state.series = intake.series.len();
@@ -189,11 +196,15 @@ pub fn collect(config: &Config, window: Window, part: Part) -> Collected {
 ///
 /// An id that two sources use is kept as the first one has it; the other carries the note `event_in_two_sources`.
 pub fn events(config: &Config) -> CollectedEvents {
+    events_from(&config.folder, &config.sources)
+}
+
+fn events_from(folder: &Path, sources: &[Source]) -> CollectedEvents {
     let mut states = Vec::new();
     let mut known: BTreeMap<String, Event> = BTreeMap::new();
-    for source in &config.sources {
+    for source in sources {
         let mut state = SourceState::of(source);
-        let outcome = open(&config.folder, source).and_then(|files| files.events());
+        let outcome = open(folder, source).and_then(|files| files.events());
         if let Some(found) = state.keep(outcome) {
             state.events = found.events.len();
             state.notes = found.notes;
@@ -308,6 +319,41 @@ mod tests {
         assert_eq!(parts_needed(1 << 26, 1 << 30), 1);
         assert_eq!(parts_needed((1 << 26) + 1, 1 << 30), 2);
         assert!(parts_needed(u64::MAX, 0) > 1);
+    }
+
+    fn source(id: &str, series: &str, deploys: &str) -> Source {
+        let list = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        Source {
+            id: id.into(),
+            optional: true,
+            kind: SourceKind::Files { series: list(series), deploys: list(deploys) },
+        }
+    }
+
+    #[test]
+    fn a_failed_source_leaves_the_rest_standing() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        let header = "time,service,kind,target,signal,unit,value\n";
+        write("a.csv", &format!("{header}60,a,operation,t,x,ms,1\n"));
+        write("b.csv", &format!("{header}60,a,operation,t,x,ms,9\n120,a,operation,t,x,ms,2\n"));
+        write("c.csv", &format!("{header}60,a,operation,t,x,parsec,9\n"));
+        write("a.jsonl", "{\"id\":\"d\",\"service\":\"a\",\"at\":60}\n");
+        write("b.jsonl", "{\"id\":\"d\",\"service\":\"b\",\"at\":60}\n");
+        let sources =
+            [source("one", "a.csv", "a.jsonl"), source("broken", "c.csv", ""), source("two", "b.csv", "b.jsonl")];
+        let collected = collect_from(folder.path(), &sources, Window::new(0, i64::MAX), Part::WHOLE);
+        assert_eq!(collected.series.len(), 1);
+        assert_eq!(collected.series[0].values, [0.001, 0.002], "the first source wins");
+        let [one, broken, two] = collected.states.as_slice() else { panic!("three states") };
+        assert_eq!((one.error.as_str(), one.rows, one.series), ("", 1, 1));
+        assert!(broken.error.starts_with("source `broken`: c.csv:2: unknown unit `parsec`\nhelp: known units"));
+        assert_eq!(two.notes[0].reason, "series_in_two_sources");
+        let events = events_from(folder.path(), &sources);
+        assert_eq!(events.events.len(), 1);
+        assert_eq!(events.events[0].service, "a");
+        assert_eq!(events.states[2].notes[0].reason, "event_in_two_sources");
+        assert!(events.states[1].error.is_empty(), "its events are none, and fine");
     }
 
     #[test]

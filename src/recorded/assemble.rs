@@ -231,9 +231,15 @@ fn put_in_order(finished: &mut Finished, duplicates: Duplicates) {
     finished.series.values = kept.iter().map(|(_, value)| *value).collect();
 }
 
+/// Values that differ by less, relatively, are one value in two units: conversion rounds the last bits.
+const ROUNDING: f64 = 1e-12;
+
 fn settle(known: &mut f64, value: f64, time: i64, same: &mut Repeat, missing: &mut Repeat, conflict: &mut Option<i64>) {
-    if known.total_cmp(&value).is_eq() || (known.is_nan() && value.is_nan()) || (*known - value).abs() <= 0.0 {
+    let is_same = (*known - value).abs() <= ROUNDING * known.abs().max(value.abs());
+    if is_same || (known.is_nan() && value.is_nan()) {
         same.add(time);
+        // The same one of the two, whichever came first.
+        *known = known.min(value);
     } else if known.is_nan() || value.is_nan() {
         missing.add(time);
         if known.is_nan() {

@@ -311,11 +311,13 @@ impl Fault {
 /// Shortens and escapes a text from outside, so that a message stays one readable line.
 pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
-    let mut escaped: String = text.chars().take(LONGEST).flat_map(escape).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        escaped.push('…');
-    }
-    escaped
+    let Some((end, _)) = text.char_indices().nth(LONGEST) else { return escaped(text) };
+    escaped(text.get(..end).unwrap_or_default()) + "…"
+}
+
+/// Escapes a text from outside for a message.
+pub(crate) fn escaped(text: &str) -> String {
+    text.chars().flat_map(escape).collect()
 }
 
 /// Control characters and marks that turn the writing direction could make a message lie.

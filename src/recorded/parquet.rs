@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -14,7 +15,9 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::file::statistics::Statistics;
 
 use crate::time::Window;
@@ -42,6 +45,7 @@ impl Table {
         // The schema that Arrow writers embed is skipped: the columns' own types say all that is needed.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let plain = ArrowReaderMetadata::load(file, options).map_err(|source| damaged(name, source))?;
+        check_places(&plain, file).map_err(|reason| damaged(name, reason))?;
         let fields = plain.schema().fields().clone();
         let find = |column: &'static str| {
             let at = fields.iter().position(|field| field.name() == column);
@@ -137,8 +141,8 @@ impl Table {
             .map_err(|source| damaged(name, source))?;
         let mut texts: [TextState; COLUMNS] = Default::default();
         let mut row = first_row;
-        for batch in reader {
-            let batch = batch.map_err(|source| damaged(name, source))?;
+        for batch in Guarded(Some(reader)) {
+            let batch = batch.map_err(|reason| damaged(name, reason))?;
             take_batch(&batch, row, &mut texts, piece).map_err(|broken| RecordError::Row {
                 file: name.to_owned(),
                 row: broken.row,
@@ -147,6 +151,42 @@ impl Table {
             row += batch.num_rows() as u64;
         }
         Ok(())
+    }
+}
+
+type Reason = Box<dyn std::error::Error + Send + Sync>;
+
+/// Checks what the decoder takes for granted about a footer: that columns lie inside the file.
+fn check_places(metadata: &ArrowReaderMetadata, file: &File) -> Result<(), Reason> {
+    let size = file.metadata()?.len();
+    for group in metadata.metadata().row_groups() {
+        let mut are_inside = group.num_rows() >= 0;
+        for column in group.columns() {
+            let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+            let end = start.checked_add(column.compressed_size()).and_then(|end| u64::try_from(end).ok());
+            are_inside &= start >= 0 && column.compressed_size() >= 0 && end.is_some_and(|end| end <= size);
+        }
+        if !are_inside {
+            return Err("a column lies outside of the file".into());
+        }
+    }
+    Ok(())
+}
+
+/// Batches of a decoder that may panic on bytes that were changed after they were written.
+struct Guarded(Option<ParquetRecordBatchReader>);
+
+impl Iterator for Guarded {
+    type Item = Result<RecordBatch, Reason>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let reader = self.0.as_mut()?;
+        // After a panic the reader is in no known state, so it is dropped and never asked again.
+        let Ok(batch) = std::panic::catch_unwind(AssertUnwindSafe(|| reader.next())) else {
+            self.0 = None;
+            return Some(Err("the decoder gave up".into()));
+        };
+        Some(batch?.map_err(Into::into))
     }
 }
 
@@ -340,6 +380,6 @@ fn check_type(
     }
 }
 
-fn damaged(name: &str, source: impl std::error::Error + Send + Sync + 'static) -> RecordError {
-    RecordError::Damaged { file: name.to_owned(), source: Box::new(source) }
+fn damaged(name: &str, source: impl Into<Reason>) -> RecordError {
+    RecordError::Damaged { file: name.to_owned(), source: source.into() }
 }

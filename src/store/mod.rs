@@ -21,7 +21,7 @@ use chrono::NaiveDate;
 
 use crate::deploy::Event;
 use crate::metric::Series;
-use crate::recorded::{self, Duplicates, Part, RecordError, RecordedFile, Wanted};
+use crate::recorded::{self, Duplicates, LeftOut, Part, RecordError, RecordedFile, Wanted};
 use crate::time::{DAY, Window};
 
 use segment::Segment;
@@ -45,6 +45,8 @@ pub struct Store {
 pub struct History {
     /// Sorted by key; unique keys.
     pub series: Vec<Series>,
+    /// Points that were left out, such as those whose signal measures something else by now.
+    pub left_out: Vec<LeftOut>,
     /// Segments that could not be read. They were left where they are, and everything else was read.
     pub refused: Vec<StoreError>,
 }
@@ -295,6 +297,7 @@ impl Store {
             let error = match recorded::read(&files, Wanted { window, part }, Duplicates::LaterWins) {
                 Ok(read) => {
                     history.series = read.series;
+                    history.left_out = read.left_out;
                     return Ok(());
                 }
                 Err(error) => error,
