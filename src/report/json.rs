@@ -45,7 +45,7 @@ pub struct Input<'a> {
 pub fn render(input: &Input<'_>) -> serde_json::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(64 * 1024 + 700 * input.judgement.comparisons.len());
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Lines { depth: 0 });
-    input.report().serialize(&mut serializer)?;
+    input.report(&input.words()).serialize(&mut serializer)?;
     bytes.push(b'\n');
     Ok(bytes)
 }
@@ -60,9 +60,8 @@ pub fn source_state(state: &SourceState) -> &'static str {
 }
 
 impl<'a> Input<'a> {
-    fn report(&self) -> Report<'a> {
+    fn report<'b>(&'b self, words: &'b [Words<'a>]) -> Report<'a, Each<'a, 'b>> {
         let judgement = self.judgement;
-        let words = self.words();
         Report {
             schema: SCHEMA,
             period: Period {
@@ -73,8 +72,8 @@ impl<'a> Input<'a> {
             generated_at: self.instant(self.generated_at),
             title: &self.config.title,
             sources: self.sources.iter().map(|state| self.source(state)).collect(),
-            deploys: self.deploys(&words),
-            findings: judgement.findings.iter().filter_map(|finding| self.finding(finding, &words)).collect(),
+            deploys: self.deploys(words),
+            findings: judgement.findings.iter().filter_map(|finding| self.finding(finding, words)).collect(),
             elsewhere: judgement.elsewhere.iter().filter_map(|change| self.elsewhere(change)).collect(),
             audit: Audit {
                 tests: judgement.audit.tests,
@@ -82,11 +81,7 @@ impl<'a> Input<'a> {
                 expected_false: round(judgement.audit.expected_false),
                 p_threshold: round(judgement.audit.p_threshold),
             },
-            comparisons: judgement
-                .comparisons
-                .iter()
-                .filter_map(|comparison| self.comparison(comparison, &words))
-                .collect(),
+            comparisons: Each(self, words),
         }
     }
 
@@ -285,6 +280,17 @@ impl<'a> Input<'a> {
             before_window: self.onset(comparison.before_window),
             after_window: self.onset(comparison.after_window),
         })
+    }
+}
+
+/// Every comparison, laid out one by one while writing: there may be many.
+struct Each<'a, 'b>(&'b Input<'a>, &'b [Words<'a>]);
+
+impl Serialize for Each<'_, '_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(input, words) = self;
+        let comparisons = &input.judgement.comparisons;
+        serializer.collect_seq(comparisons.iter().filter_map(|comparison| input.comparison(comparison, words)))
     }
 }
 

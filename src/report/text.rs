@@ -8,7 +8,7 @@ use crate::collect::SourceState;
 use crate::config::Config;
 use crate::deploy::Event;
 use crate::detect::{Comparison, Estimate, Finding, Judgement, Verdict};
-use crate::metric::Unit;
+use crate::metric::{Dimension, Unit};
 use crate::report::json::source_state;
 use crate::time::local;
 
@@ -51,15 +51,16 @@ pub fn summary(
         let _ = writeln!(text, "source {} {}: {}", plain(&state.id), source_state(state), plain(reason(state)));
     }
     let told = judgement.findings.iter().filter(|finding| finding.verdict != Verdict::Explained);
-    let lines: Vec<String> = told.filter_map(|finding| finding_line(judgement, events, finding, style)).collect();
-    if !lines.is_empty() {
+    let rows: Vec<Row> = told.filter_map(|finding| row(judgement, events, finding, style)).collect();
+    let shown = rows.get(..SHOWN).unwrap_or(&rows);
+    if !shown.is_empty() {
         text.push('\n');
     }
-    for line in lines.iter().take(SHOWN) {
-        let _ = writeln!(text, "{line}");
+    for row in shown {
+        let _ = writeln!(text, "{}", row.line(shown, style));
     }
-    if lines.len() > SHOWN {
-        let _ = writeln!(text, "and {} more in the report", lines.len() - SHOWN);
+    if rows.len() > shown.len() {
+        let _ = writeln!(text, "and {} more in the report", rows.len() - shown.len());
     }
     text
 }
@@ -76,11 +77,12 @@ fn counts(text: &mut String, judgement: &Judgement, style: Style) {
         // The alarms are told even when there are none: that is the answer.
         .filter(|(verdict, count)| *count > 0 || verdict.is_alarm())
         .map(|(verdict, count)| {
-            let part = format!("{} {count} {}", sign(verdict, style), words(verdict));
+            let part = format!("{count} {}", words(verdict));
+            let part = if style.signs { format!("{} {part}", sign(verdict, style)) } else { part };
             if count > 0 { paint(verdict, &part, style) } else { part }
         })
         .collect();
-    let _ = writeln!(text, "{}", parts.join("   "));
+    let _ = writeln!(text, "{}", parts.join(if style.signs { "   " } else { ", " }));
 }
 
 /// Returns why a source failed, without the advice that may follow on further lines.
@@ -88,50 +90,80 @@ fn reason(state: &SourceState) -> &str {
     state.error.lines().next().unwrap_or_default()
 }
 
-fn finding_line(judgement: &Judgement, events: &[Event], finding: &Finding, style: Style) -> Option<String> {
+/// One finding: label, service, target, signal, levels, change, deploys.
+struct Row {
+    verdict: Verdict,
+    columns: [String; 7],
+}
+
+impl Row {
+    /// Writes the row with every column as wide as its widest neighbour.
+    fn line(&self, all: &[Self], style: Style) -> String {
+        let mut line = String::new();
+        for (index, text) in self.columns.iter().enumerate() {
+            let widths = all.iter().filter_map(|row| row.columns.get(index)).map(|text| text.chars().count());
+            let padded = format!("{text:<width$}", width = widths.max().unwrap_or(0));
+            line.push_str(&if index == 0 { paint(self.verdict, &padded, style) } else { padded });
+            line.push_str("  ");
+        }
+        line.truncate(line.trim_end().len());
+        line
+    }
+}
+
+fn row(judgement: &Judgement, events: &[Event], finding: &Finding, style: Style) -> Option<Row> {
     let lead = judgement.comparisons.get(finding.lead)?;
     let series = judgement.series.get(lead.series)?;
     let group = judgement.groups.get(finding.group)?;
     let deploys: Vec<String> =
         group.members.iter().filter_map(|index| events.get(*index)).map(|event| plain(&event.id)).collect();
-    let label = if style.signs {
-        format!("{} {:<8}", sign(finding.verdict, style), words(finding.verdict).to_uppercase())
-    } else {
-        format!("{:<10}", sign(finding.verdict, style))
+    let label = match style.signs {
+        true => format!("{} {}", sign(finding.verdict, style), words(finding.verdict).to_uppercase()),
+        false => sign(finding.verdict, style).to_owned(),
     };
-    Some(format!(
-        "{} {}  {}  {}  {}  #{} {}",
-        paint(finding.verdict, &label, style),
-        plain(&series.key.service),
-        shorten(&plain(&series.key.target), TARGET_WIDTH, style),
-        plain(&series.key.signal),
-        change(lead, series.unit, style),
-        group.number,
-        deploys.join(", "),
-    ))
+    Some(Row {
+        verdict: finding.verdict,
+        columns: [
+            label,
+            plain(&series.key.service),
+            shorten(&plain(&series.key.target), TARGET_WIDTH, style),
+            plain(&series.key.signal),
+            levels(lead, series.unit, style),
+            change(lead, style),
+            format!("#{} {}", group.number, deploys.join(", ")),
+        ],
+    })
 }
 
-/// Writes `184 -> 230 ms  +25 %  [+19 .. +32]`.
-fn change(comparison: &Comparison, unit: Unit, style: Style) -> String {
+/// Writes `184 -> 230 ms`, shares as percentages.
+fn levels(comparison: &Comparison, unit: Unit, style: Style) -> String {
+    let (Some(before), Some(after)) = (comparison.before, comparison.after) else { return String::new() };
+    let (factor, symbol) = match unit.dimension {
+        Dimension::Share => (0.01, "%"),
+        _ => (unit.factor, unit.symbol),
+    };
     let arrow = if style.signs { "→" } else { "->" };
-    let mut text = String::new();
-    if let (Some(before), Some(after)) = (comparison.before, comparison.after) {
-        let _ =
-            write!(text, "{} {arrow} {} {}", number(before / unit.factor), number(after / unit.factor), unit.symbol);
-    }
-    if let Some(ratio) = comparison.log_ratio {
-        let percent = |value: f64| value.exp_m1() * 100.0;
-        let _ = write!(text, "  {:+.0} %  {}", percent(ratio.value), range(ratio, percent, style));
-    } else if let Some(delta) = comparison.delta {
-        let in_unit = |value: f64| value / unit.factor;
-        let _ = write!(text, "  {}{}", if delta.value > 0.0 { "+" } else { "" }, number(in_unit(delta.value)));
-    }
-    text
+    format!("{} {arrow} {} {symbol}", number(before / factor), number(after / factor))
 }
 
-fn range(estimate: Estimate, scale: impl Fn(f64) -> f64, style: Style) -> String {
+/// Writes `+25 % [+19 .. +32]`, or for shares near zero `+0.67 points [+0.61 .. +0.73]`.
+fn change(comparison: &Comparison, style: Style) -> String {
+    match (comparison.delta, comparison.log_ratio) {
+        (Some(delta), _) => {
+            let points = |value: f64| format!("{:+.2}", value * 100.0);
+            format!("{} points {}", points(delta.value), range(delta, points, style))
+        }
+        (None, Some(ratio)) => {
+            let percent = |value: f64| format!("{:+.0}", value.exp_m1() * 100.0);
+            format!("{} % {}", percent(ratio.value), range(ratio, percent, style))
+        }
+        (None, None) => String::new(),
+    }
+}
+
+fn range(estimate: Estimate, written: impl Fn(f64) -> String, style: Style) -> String {
     let dots = if style.signs { "…" } else { ".." };
-    format!("[{:+.0} {dots} {:+.0}]", scale(estimate.low), scale(estimate.high))
+    format!("[{} {dots} {}]", written(estimate.low), written(estimate.high))
 }
 
 /// Formats a level with three significant digits.
@@ -235,12 +267,13 @@ mod tests {
 
     #[test]
     fn without_signs_and_colour_the_text_is_ascii() {
-        let sample = sample();
+        let mut sample = sample();
+        sample.judgement.comparisons.iter_mut().for_each(|comparison| comparison.delta = None);
         let style = Style { colour: false, signs: false };
         let text = summary(&sample.judgement, &sample.events, &sample.sources, &sample.config, style);
         assert!(text.is_ascii(), "{text}");
-        assert!(text.contains("[WORSE] 1 worse"), "{text}");
-        assert!(text.contains("184 -> 230 ms  +25 %  [+19 .. +32]  #1 d1, d2"), "{text}");
+        assert!(text.contains("1 worse, 0 better, 1 explained, 1 no data"), "{text}");
+        assert!(text.contains("184 -> 230 ms  +25 % [+19 .. +32]  #1 d1, d2"), "{text}");
     }
 
     #[test]

@@ -10,7 +10,11 @@ pub const SCHEMA: &str = "fortnight.report/1";
 
 /// Returns the JSON Schema of the report.
 pub fn schema() -> serde_json::Value {
-    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Report<'_>>().to_value()
+    SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<Report<'_, Vec<Comparison<'_>>>>()
+        .to_value()
 }
 
 /// Ids of the deploys of a group.
@@ -21,7 +25,7 @@ pub(super) struct Words<'a> {
 /// What became worse relative to which deploy in one period, and how sure that is.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "fortnight report")]
-pub(super) struct Report<'a> {
+pub(super) struct Report<'a, C> {
     /// Name and version of this format.
     #[schemars(extend("const" = SCHEMA))]
     pub(super) schema: &'static str,
@@ -43,7 +47,7 @@ pub(super) struct Report<'a> {
     /// How often the judge cries when nothing was deployed, measured on the same data.
     pub(super) audit: Audit,
     /// Every series against every deploy (group) of its service.
-    pub(super) comparisons: Vec<Comparison<'a>>,
+    pub(super) comparisons: C,
 }
 
 /// A half-open window `[from, to)`.
