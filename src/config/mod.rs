@@ -248,7 +248,8 @@ impl Config {
 
 /// Turns serde's words into a message with path, line and a suggestion.
 fn explain(error: &toml::de::Error, places: &place::Places) -> ConfigError {
-    let message = error.message().trim_end().replace('\n', ", ");
+    // What serde calls a sequence is a list to the one who wrote the file.
+    let message = error.message().trim_end().replace('\n', ", ").replace("a sequence", "a list");
     let offset = error.span().map_or(0, |span| span.start);
     let place = places.at(offset);
     let Some(key) = places.path_at(offset).map(str::to_owned) else {

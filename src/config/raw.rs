@@ -14,7 +14,7 @@ use crate::metric::{Class, Direction};
 
 /// The configuration of `fortnight`. Only one `[[source]]` is needed; every other key has a default.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 #[schemars(title = "fortnight configuration")]
 pub struct RawConfig {
     /// Version of this file's format. Default: `1`. Example: `version = 1`
@@ -51,7 +51,7 @@ pub struct RawConfig {
 
 /// The grid of periods: counted from an anchor, never from now.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawPeriod {
     /// A local date on which a period began. Default: `2026-01-05`, a Monday. Example: `anchor = 2026-11-09`
     #[schemars(with = "Option<String>", extend("format" = "date"))]
@@ -63,7 +63,7 @@ pub struct RawPeriod {
 
 /// What counts as worse, and on how much evidence.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawJudge {
     /// Share of false ones accepted among the alarms of a report, above 0 and up to 0.5.
     /// Default: `0.05`. Example: `false_discovery = 0.01`
@@ -93,7 +93,7 @@ pub struct RawJudge {
 
 /// The smallest change that matters; relative and absolute must both be exceeded.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawLimit {
     /// Relative change as a share: 0.10 is 10 %. Default: `0.10`. Example: `relative = 0.05`
     #[schemars(range(min = 0, max = 5))]
@@ -112,7 +112,7 @@ pub struct RawLimit {
 
 /// How one signal is judged when the default does not fit.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawSignal {
     /// Golden signal that it belongs to. Default: from its name, else from its unit. Example: `class = "latency"`
     pub class: Option<Class>,
@@ -130,7 +130,7 @@ pub struct RawSignal {
 
 /// One source of series and events. Which further keys it takes depends on `kind`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawSource {
     /// What it is; now `"files"` (recorded series in Parquet or CSV). Needed. Example: `kind = "files"`
     #[schemars(extend("enum" = ["files", null]))]
@@ -149,7 +149,7 @@ pub struct RawSource {
 
 /// What is known about a service.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawService {
     /// Its name as in the series. Needed. Example: `name = "card-api"`
     pub name: Option<String>,
@@ -163,7 +163,7 @@ pub struct RawService {
 
 /// Days that are not like others.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawCalendar {
     /// Local dates left out of the statistics: a table of date and name, or a list of dates. Default: none.
     /// Example: `holidays = { 2026-11-23 = "Labour Thanksgiving Day" }`
@@ -173,7 +173,7 @@ pub struct RawCalendar {
 
 /// Where reports go and in which forms.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawOutput {
     /// Folder for the files, relative to this file. Default: `"fortnight-report"`. Example: `dir = "reports"`
     pub dir: Option<String>,
@@ -184,7 +184,7 @@ pub struct RawOutput {
 
 /// Where collected history is kept.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawStore {
     /// Folder of the history, relative to this file. Default: `".fortnight"`. Example: `folder = "history"`
     pub folder: Option<String>,

@@ -106,6 +106,8 @@ fn an_unknown_key_is_refused_with_place_and_suggestion() {
 fn values_without_a_meaning_are_refused_with_key_and_line() {
     let cases = [
         ("[judge]\nbaseline_days = \"four\"", "fortnight.toml:2: `judge.baseline_days`"),
+        ("[judge]\nlimit = 3", "`judge.limit`: invalid type: integer `3`, expected a table"),
+        ("languages = \"ja\"", "`languages`: invalid type: string \"ja\", expected a list"),
         ("[judge]\nfalse_discovery = 0", "fortnight.toml:2: `judge.false_discovery`"),
         ("[judge]\nfalse_discovery = nan", "fortnight.toml:2: `judge.false_discovery`"),
         ("[judge.limit]\nrelative = 10", "fortnight.toml:2: `judge.limit.relative`"),
