@@ -61,7 +61,7 @@ pub mod collect {
             id: source.id.clone(),
             kind: "files",
             rows: times.len() as u64,
-            series: 1,
+            series: usize::from(source.id != "broken"),
             events: 0,
             error: if source.id == "broken" { "access denied".into() } else { String::new() },
             notes: vec![],

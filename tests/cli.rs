@@ -195,6 +195,28 @@ fn a_folder_that_cannot_be_made_is_a_failure() {
 }
 
 #[test]
+fn a_source_that_fails_is_an_error_unless_it_is_optional() {
+    let folder = with_series();
+    let broken = "[[source]]\nid = \"broken\"\nkind = \"files\"\nseries = [\"no-such-file.csv\"]\n";
+    write(&folder, "needed.toml", &format!("{CONFIG}{broken}"));
+    write(&folder, "optional.toml", &format!("{CONFIG}{broken}optional = true\n"));
+    let report = |config: &str, more: &[&str]| {
+        let args = ["report", "-c", config, "--from", "2026-11-09", "--to", "2026-11-23"];
+        run(&folder, &[&args, more].concat())
+    };
+    let output = report("needed.toml", &[]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("needs `optional = true` at the source `broken`"), "{}", stderr(&output));
+    assert!(!folder.path().join("fortnight-report").exists());
+    let output = report("optional.toml", &[]);
+    assert_eq!(code(&output), 0);
+    assert!(stderr(&output).contains("source broken failed: "), "{}", stderr(&output));
+    // The report is written all the same.
+    let output = report("optional.toml", &["--fail-on", "partial"]);
+    assert_eq!((code(&output), stdout(&output).lines().count()), (5, 3));
+}
+
+#[test]
 fn collect_prints_one_line_a_source() {
     let folder = with_series();
     let output = run(&folder, &["collect"]);
