@@ -18,7 +18,8 @@ use crate::cli::{Cli, CollectArgs, Command, DemoArgs, Global, ReportArgs, Schema
 use crate::config::{self, Config, Format};
 use crate::deploy::Event;
 use crate::metric::Series;
-use crate::placeholder::{collect, detect, report, store};
+use crate::placeholder::report;
+use crate::{collect, detect, store};
 use crate::report::json::Input;
 use crate::report::text::plain;
 use crate::time::{DAY, Window};

@@ -125,7 +125,7 @@ fn compare_all(
     if let Judged::Level(track) = judged {
         track.measure_placebos(moments, space);
         points =
-            Points::new(track.noise.as_ref().map_or(1.0, |noise| noise.independent(track.residual.len())).max(4.0));
+            Points::new(track.noise.as_ref().map_or(1.0, |noise| track.independent(noise)).max(4.0));
         result.placebos += track.placebos.len();
         let limit = subject.relative.ln_1p();
         let material = track.placebos.iter().filter(|(_, step)| step.size.abs() >= limit);

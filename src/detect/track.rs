@@ -161,7 +161,7 @@ impl Track {
         let (Some(first), Some(last)) = (days.first(), days.last()) else { return };
         let Some(slope) = slope::theil_sen(&days).filter(|_| last.0 - first.0 >= LEAST_DRIFT_DAYS) else { return };
         let total = slope * (last.0 - first.0);
-        let error = (12.0 * noise.variance / noise.independent(self.residual.len())).sqrt();
+        let error = (12.0 * noise.variance / self.independent(noise)).sqrt();
         if total.abs() < LEAST_DRIFT_Z * error {
             return;
         }
@@ -262,6 +262,11 @@ impl Track {
 }
 
 impl Track {
+    /// Returns how many independent stretches the history holds.
+    pub fn independent(&self, noise: &Noise) -> f64 {
+        noise.independent(self.residual.iter().filter(|value| value.is_finite()).count())
+    }
+
     /// Compares the placebo steps with the errors that the model gives them.
     ///
     /// The 90 % point of the placebo steps in standard errors, over that of a normal, is what errors should be
@@ -275,7 +280,7 @@ impl Track {
         let mut sizes: Vec<f64> = self.placebos.iter().map(|(_, step)| step.z().abs()).collect();
         let Some(high) = describe::quantile_in_place(&mut sizes, 0.9) else { return 1.0 };
         let measured = high / NORMAL_HIGH;
-        let count = (noise.independent(self.residual.len()) / STRETCHES).min(sizes.len() as f64);
+        let count = (self.independent(noise) / STRETCHES).min(sizes.len() as f64);
         let variance = (PRIOR_PLACEBOS + count * measured * measured) / (PRIOR_PLACEBOS + count);
         variance.sqrt().max(LEAST_INFLATION)
     }

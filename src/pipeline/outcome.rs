@@ -10,7 +10,7 @@ use crate::collect::SourceState;
 use crate::config::{Config, ConfigError};
 use crate::deploy::Event;
 use crate::detect::{Judgement, Verdict};
-use crate::placeholder::store::StoreError;
+use crate::store::StoreError;
 use crate::publish::PublishError;
 use crate::report::json::source_state;
 use crate::report::text::{self, Style};
