@@ -193,9 +193,12 @@ fn share_blame(
         if step.size * sign > 0.0 && z.is_finite() { z * z / (2.0 * TEMPER) } else { 0.0 }
     };
     let mut weights: Vec<(usize, Option<usize>, f64)> = Vec::new();
+    // A series that keeps changing by itself makes a deploy a less likely cause.
+    let by_itself = known.iter().filter(|known| !moments.iter().any(|moment| moment.to == **known)).count();
+    let odds = DEPLOY_ODDS / (1.0 + by_itself as f64);
     let within = |moment: &Moment| moment.to > first && moment.from < last && moment.to < residual.len();
     for (group, moment) in moments.iter().enumerate().filter(|(_, moment)| within(moment)) {
-        weights.push((moment.to, Some(group), gain(moment.to) + DEPLOY_ODDS.ln()));
+        weights.push((moment.to, Some(group), gain(moment.to) + odds.ln()));
     }
     for bucket in (first..last).filter(|bucket| !residual[*bucket].is_nan()) {
         if !moments.iter().any(|moment| moment.from <= bucket && bucket <= moment.to) {

@@ -280,18 +280,22 @@ fn cost(subject: &Subject<'_>, place: &Place<'_>, added_s: f64) -> f64 {
 /// Hours with data that each side of a comparison needs at the least.
 pub const LEAST_HOURS: usize = 2;
 
-/// Buckets in a week.
-const WEEK: usize = 7 * 24 * PER_HOUR;
+/// Buckets in a day.
+const DAY: usize = 24 * PER_HOUR;
 
-/// Tells whether both sides hold enough data: hours at all, and the configured share of each.
+/// Tells whether both sides hold enough data: hours at all, and the configured share of the day or the week next to
+/// the deploy. A series may be younger than the history and may end before the period does.
 pub fn has_data(subject: &Subject<'_>, place: &Place<'_>, min_coverage: f64) -> bool {
     let enough = |values: &[f64]| {
         let there = values.iter().filter(|value| value.is_finite()).count();
         there >= LEAST_HOURS * PER_HOUR && there as f64 >= min_coverage * values.len() as f64
     };
-    // A week on either side is enough: a series may be younger than the history.
-    let begin = place.moment.from.saturating_sub(WEEK);
-    let end = (place.moment.to + WEEK).min(place.len);
-    enough(subject.raw.get(begin..place.moment.from.max(begin)).unwrap_or(&[]))
-        && enough(subject.raw.get(place.moment.to.min(end)..end).unwrap_or(&[]))
+    let Moment { from, to } = place.moment;
+    let side = |span: usize| {
+        let before = subject.raw.get(from.saturating_sub(span)..from).unwrap_or(&[]);
+        let after = subject.raw.get(to.min(place.len)..(to + span).min(place.len)).unwrap_or(&[]);
+        (enough(before), enough(after))
+    };
+    let ((day_before, day_after), (week_before, week_after)) = (side(DAY), side(7 * DAY));
+    (day_before || week_before) && (day_after || week_after)
 }

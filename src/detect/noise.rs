@@ -10,7 +10,7 @@ use crate::time::HOUR;
 const MEDIAN_CHI2: f64 = 0.454_936;
 
 /// Residuals are clipped here, in robust standard deviations, before their memory is measured.
-const CLIP: f64 = 3.5;
+const CLIP: f64 = 2.5;
 
 /// The least noise, relative to the spread, that any series is taken to have.
 const FLOOR: f64 = 1e-3;

@@ -10,10 +10,10 @@ use crate::collect::SourceState;
 use crate::config::{Config, ConfigError};
 use crate::deploy::Event;
 use crate::detect::{Judgement, Verdict};
-use crate::store::StoreError;
 use crate::publish::PublishError;
 use crate::report::json::source_state;
 use crate::report::text::{self, Style};
+use crate::store::StoreError;
 use crate::time::Window;
 
 /// The exit codes that other programs rely on.
