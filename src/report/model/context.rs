@@ -1,0 +1,197 @@
+//! What every part of the model needs: the input, and how its things are named.
+
+use super::view::{Chip, Fact};
+use crate::collect::SourceState;
+use crate::config::{Config, Service};
+use crate::deploy::{DeployGroup, Event};
+use crate::detect::{Comparison, Estimate, Finding, Judgement, SeriesSummary, Verdict};
+use crate::metric::{Direction, SeriesKey};
+use crate::report::chart::{Hours, Ink};
+use crate::report::number::Effect;
+use crate::report::words::{Arg, Both, Phrase, Words};
+use crate::report::{calendar, clean};
+use crate::time::Window;
+
+/// The input of a report.
+pub(super) struct Context<'a> {
+    /// What was found out.
+    pub judgement: &'a Judgement,
+    /// What happened.
+    pub events: &'a [Event],
+    /// How the sources fared.
+    pub states: &'a [SourceState],
+    /// What the team wants.
+    pub config: &'a Config,
+    /// How it is said.
+    pub words: Words,
+}
+
+impl<'a> Context<'a> {
+    pub fn label(&self, key: &str) -> Phrase {
+        self.words.label(key)
+    }
+
+    pub fn say(&self, key: &str, args: &[(&str, Arg)]) -> Phrase {
+        self.words.say(key, args)
+    }
+
+    pub fn both(&self, text: &Both) -> Phrase {
+        self.words.both(text)
+    }
+
+    pub fn plain(&self, text: impl Into<String>) -> Phrase {
+        self.words.plain(text)
+    }
+
+    /// Returns a name from outside, cleaned, in the code face.
+    pub fn code(&self, name: &str) -> Phrase {
+        self.words.code(clean::name(name))
+    }
+
+    pub fn series(&self, index: usize) -> Option<&'a SeriesSummary> {
+        self.judgement.series.get(index)
+    }
+
+    pub fn comparison(&self, index: usize) -> Option<&'a Comparison> {
+        self.judgement.comparisons.get(index)
+    }
+
+    pub fn group(&self, index: usize) -> Option<&'a DeployGroup> {
+        self.judgement.groups.get(index)
+    }
+
+    /// Returns the series, comparison and group that a finding is told by.
+    pub fn lead(&self, finding: &Finding) -> Option<(&'a SeriesSummary, &'a Comparison, &'a DeployGroup)> {
+        let comparison = self.comparison(finding.lead)?;
+        Some((self.series(comparison.series)?, comparison, self.group(finding.group)?))
+    }
+
+    pub fn service(&self, name: &str) -> Option<&'a Service> {
+        self.config.services.iter().find(|service| service.name == name)
+    }
+
+    /// Returns who answers for a service, or words for nobody.
+    pub fn owner(&self, service: &str) -> Phrase {
+        match self.service(service).map(|service| service.owner.as_str()).filter(|owner| !owner.is_empty()) {
+            Some(owner) => self.plain(clean::name(owner)),
+            None => self.label("common.nobody"),
+        }
+    }
+
+    /// Returns a signal's name as people say it.
+    pub fn signal(&self, signal: &str) -> Phrase {
+        let key = format!("signal.{signal}");
+        if self.words.knows(&key) { self.label(&key) } else { self.code(signal) }
+    }
+
+    /// Returns target and signal of a series.
+    pub fn named(&self, key: &SeriesKey) -> Phrase {
+        let parts = [("target", Arg::Phrase(self.code(&key.target))), ("signal", self.signal(&key.signal).into())];
+        self.say("common.target_signal", &parts)
+    }
+
+    pub fn chip(&self, verdict: Verdict) -> Chip {
+        let word = self.label(&format!("verdict.{}", verdict.as_str()));
+        Chip { class: verdict.as_str(), glyph: glyph(verdict), word }
+    }
+
+    pub fn fact(&self, label: &str, value: Phrase, note: Phrase) -> Fact {
+        Fact { label: self.label(label), value, note }
+    }
+
+    pub fn stamp(&self, at: i64) -> Phrase {
+        self.both(&calendar::stamp(at, self.config.zone))
+    }
+
+    pub fn span(&self, window: Window) -> Phrase {
+        self.both(&calendar::span(window, self.config.zone))
+    }
+
+    /// Returns where a finding's card stands.
+    pub fn href(&self, index: usize) -> String {
+        format!("#{}", self.anchor(index))
+    }
+
+    /// Returns the id of a finding's card; its own id, if it is made of plain characters.
+    pub fn anchor(&self, index: usize) -> String {
+        let id = self.judgement.findings.get(index).map_or("", |finding| finding.id.as_str());
+        let is_plain = id.len() <= 32 && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !id.is_empty();
+        if is_plain { format!("finding-{id}") } else { format!("finding-{index}") }
+    }
+
+    /// Returns a range as words: `95% range +19 to +32%`.
+    pub fn range(&self, effect: Effect) -> Phrase {
+        self.say("common.range", &[("range", effect.range().into())])
+    }
+
+    /// Returns the incidents, campaigns and drills that touch a service in a window, by time.
+    pub fn disturbances(&self, service: &str, window: Window) -> Vec<&'a Event> {
+        let touches = |event: &&Event| event.window().overlaps(window) || window.contains(event.at);
+        self.events.iter().filter(|e| !e.kind.is_judged() && e.concerns(service)).filter(touches).collect()
+    }
+}
+
+/// Returns a comparison's estimate as it is read, preferring the log ratio.
+pub(super) fn effect(series: &SeriesSummary, comparison: &Comparison) -> Option<Effect> {
+    let delta = comparison.delta.map(|estimate| Effect { estimate, is_delta: true, unit: series.unit });
+    let ratio = comparison.log_ratio.map(|estimate| Effect { estimate, is_delta: false, unit: series.unit });
+    // Shares near zero are judged by their difference; a ratio of two tiny shares would mislead.
+    if comparison.limit_delta.is_some() { delta.or(ratio) } else { ratio.or(delta) }
+}
+
+/// Returns the limit on the scale of [`effect`].
+pub(super) fn limit(effect: Effect, comparison: &Comparison) -> f64 {
+    if effect.is_delta { comparison.limit_delta.unwrap_or(f64::INFINITY) } else { comparison.limit }
+}
+
+/// Turns an estimate so that positive is worse. A signal that has no bad direction stays as it is.
+pub(super) fn in_bad_direction(estimate: Estimate, direction: Direction) -> Estimate {
+    match direction {
+        Direction::Higher => Estimate { value: -estimate.value, low: -estimate.high, high: -estimate.low },
+        Direction::Lower | Direction::Neutral => estimate,
+    }
+}
+
+/// Returns the period's change as it is read.
+pub(super) fn period_change(series: &SeriesSummary) -> Option<Effect> {
+    let estimate = series.change?;
+    Some(Effect { estimate, is_delta: series.change_is_delta, unit: series.unit })
+}
+
+pub(super) fn hours(series: &SeriesSummary) -> Hours<'_> {
+    Hours { start: series.start, values: &series.hourly }
+}
+
+pub(super) fn hours_max(series: &SeriesSummary) -> Hours<'_> {
+    Hours { start: series.start, values: &series.hourly_max }
+}
+
+/// Returns the requests of a series in a window; `None` where traffic is not known.
+pub(super) fn requests(series: &SeriesSummary, window: Window) -> Option<f64> {
+    let hours = Hours { start: series.start, values: &series.requests };
+    let known: Vec<f64> = hours.within(window).map(|(_, value)| value).filter(|value| value.is_finite()).collect();
+    (!known.is_empty()).then(|| known.iter().sum())
+}
+
+pub(super) fn glyph(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Worse => "▲",
+        Verdict::PossiblyWorse => "△",
+        Verdict::Better => "▼",
+        Verdict::NoMaterialChange => "=",
+        Verdict::NotWorse => "▽",
+        Verdict::Explained => "◇",
+        Verdict::Inconclusive => "?",
+        Verdict::TooEarly => "…",
+        Verdict::NoData => "–",
+    }
+}
+
+/// Returns the ink of a verdict's mark.
+pub(super) fn ink(verdict: Verdict) -> Ink {
+    match verdict {
+        Verdict::Worse | Verdict::PossiblyWorse => Ink::Worse,
+        Verdict::Better => Ink::After,
+        _ => Ink::Deploy,
+    }
+}

@@ -1,0 +1,380 @@
+//! The findings: one card each, in the fixed form what, since when, how sure, who feels it, why, next step.
+
+use super::context::{self, Context, effect, in_bad_direction, limit};
+use super::view::{Align, Block, Card, Cell, Fact, Findings, HintLine, Link, Section, Table};
+use super::{deploys, figures};
+use crate::deploy::DeployGroup;
+use crate::detect::{Comparison, Finding, Fit, Hint, Pattern, SeriesSummary, Verdict};
+use crate::metric::Class;
+use crate::report::number::{self, Effect};
+use crate::report::words::{Arg, Both, Phrase};
+use crate::report::{calendar, clean};
+use crate::time::Window;
+
+/// Cards that are drawn in full; the rest is listed.
+const CARDS: usize = 12;
+/// Rows of the list behind the cards.
+const LISTED: usize = 60;
+
+pub(super) fn section(context: &Context<'_>) -> Findings {
+    let findings = &context.judgement.findings;
+    let cards = (0..findings.len().min(CARDS)).filter_map(|index| card(context, index)).collect();
+    let rows: Vec<Vec<Cell>> = (CARDS..findings.len()).filter_map(|index| listed(context, index)).collect();
+    let columns = [
+        ("col.verdict", Align::Text),
+        ("col.finding", Align::Text),
+        ("col.levels", Align::Number),
+        ("col.change", Align::Number),
+    ];
+    let lead = if findings.is_empty() { "findings.none" } else { "findings.lead" };
+    Findings {
+        lead: context.label(lead),
+        cards,
+        others: (!rows.is_empty()).then(|| context.short_table("findings.others", &columns, rows, LISTED)),
+    }
+}
+
+fn listed(context: &Context<'_>, index: usize) -> Option<Vec<Cell>> {
+    let finding = context.judgement.findings.get(index)?;
+    let (series, comparison, _) = context.lead(finding)?;
+    let service = context.plain(clean::name(&series.key.service));
+    Some(vec![
+        Cell::chip(context.chip(finding.verdict)),
+        Cell::text(headline(context, finding)?).noted(service),
+        Cell::text(context.plain(number::levels(comparison.before, comparison.after, series.unit))),
+        context.change_cell(effect(series, comparison), series.direction),
+    ])
+}
+
+/// Returns the words that a class of signals moves with: slower, fails more often, busier.
+fn class_word(class: Class) -> &'static str {
+    match class {
+        Class::Latency => "latency",
+        Class::Errors => "errors",
+        Class::Saturation => "saturation",
+        Class::Traffic | Class::Other => "other",
+    }
+}
+
+/// Writes what happened, short: ``POST /v1/x` became slower after deploy 7`.
+pub(super) fn headline(context: &Context<'_>, finding: &Finding) -> Option<Phrase> {
+    let (series, _, group) = context.lead(finding)?;
+    let key = match finding.verdict {
+        Verdict::Worse => "worse",
+        Verdict::PossiblyWorse => "possibly_worse",
+        Verdict::Better => "better",
+        _ => "explained",
+    };
+    let args = [
+        ("target", Arg::Code(clean::name(&series.key.target))),
+        ("signal", context.signal(&series.key.signal).into()),
+        ("deploy", Arg::Flag(group.number)),
+    ];
+    Some(context.say(&format!("headline.{key}.{}", class_word(series.class)), &args))
+}
+
+fn card(context: &Context<'_>, index: usize) -> Option<Card> {
+    let finding = context.judgement.findings.get(index)?;
+    let (series, comparison, group) = context.lead(finding)?;
+    let headline = headline(context, finding)?;
+    let shape = shape(context, finding, comparison);
+    let sentence = context.words.sentences(&[sentence(context, &headline, series, comparison), shape.clone()]);
+    let runbook = context.service(&series.key.service).and_then(|service| clean::link(&service.runbook));
+    Some(Card {
+        anchor: context.anchor(index),
+        id: clean::name(&finding.id),
+        chip: context.chip(finding.verdict),
+        service: clean::name(&series.key.service),
+        number: group.number,
+        headline,
+        sentence,
+        facts: facts(context, finding, series, comparison, group),
+        shape,
+        sure: sure(context, series, comparison, group),
+        week: figures::week_figure(context, series, comparison, group),
+        timeline: figures::timeline_figure(context, series, comparison, group),
+        suspects: deploys::changes(context, group),
+        hints: finding.hints.iter().filter_map(|(hint, shown)| hint_line(context, *hint, *shown)).collect(),
+        owner: context.owner(&series.key.service),
+        runbook: runbook.map(|href| Link { href, text: context.label("findings.runbook") }),
+        signals: signals(context, finding),
+        explain: explain(context, series, comparison),
+    })
+}
+
+fn sentence(context: &Context<'_>, headline: &Phrase, series: &SeriesSummary, comparison: &Comparison) -> Phrase {
+    let Some(effect) = effect(series, comparison) else {
+        return headline.clone();
+    };
+    let args = [
+        ("headline", Arg::from(headline.clone())),
+        ("signal", context.signal(&series.key.signal).into()),
+        ("levels", number::levels(comparison.before, comparison.after, series.unit).into()),
+        ("change", Arg::Strong(Both::same(effect.value()))),
+        ("range", effect.range().into()),
+        ("limit", limit_text(effect, comparison).into()),
+    ];
+    context.say("findings.sentence", &args)
+}
+
+fn limit_text(effect: Effect, comparison: &Comparison) -> String {
+    number::size(limit(effect, comparison), effect.is_delta, effect.unit)
+}
+
+fn facts(
+    context: &Context<'_>,
+    finding: &Finding,
+    series: &SeriesSummary,
+    comparison: &Comparison,
+    group: &DeployGroup,
+) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if let Some(effect) = effect(series, comparison) {
+        let args = [("range", Arg::from(effect.range())), ("limit", limit_text(effect, comparison).into())];
+        facts.push(context.fact("fact.change", context.plain(effect.value()), context.say("fact.range", &args)));
+    }
+    let levels = number::levels(comparison.before, comparison.after, series.unit);
+    facts.push(context.fact("fact.level", context.plain(levels), context.signal(&series.key.signal)));
+    facts.push(since(context, comparison, group));
+    facts.push(felt(context, finding, series, comparison, group));
+    facts
+}
+
+fn since(context: &Context<'_>, comparison: &Comparison, group: &DeployGroup) -> Fact {
+    match comparison.onset {
+        Some(onset) => {
+            let middle = onset.start + onset.length() / 2;
+            let range = [("range", Arg::from(calendar::span(onset, context.config.zone)))];
+            context.fact("fact.since", context.stamp(middle), context.say("fact.onset", &range))
+        }
+        None => context.fact("fact.since", context.stamp(group.window.start), context.label("fact.from_deploy")),
+    }
+}
+
+/// Tells who feels it: requests since the deploy, and the waiting that they added.
+fn felt(
+    context: &Context<'_>,
+    finding: &Finding,
+    series: &SeriesSummary,
+    comparison: &Comparison,
+    group: &DeployGroup,
+) -> Fact {
+    let since = Window::new(group.window.end, context.judgement.period.end);
+    let requests = context::requests(series, since);
+    let note = requests.map_or_else(
+        || context.label("fact.requests_unknown"),
+        |n| context.say("fact.requests", &[("n", number::many(n).into())]),
+    );
+    let is_latency = series.class == Class::Latency;
+    if is_latency && finding.cost_s.is_finite() && finding.cost_s.abs() >= 1.0 {
+        let key = if finding.cost_s > 0.0 { "fact.waiting" } else { "fact.saved" };
+        return context.fact(key, context.both(&number::waiting(finding.cost_s.abs())), note);
+    }
+    // For shares, the requests that failed more than before say more than hours.
+    if let (Class::Errors, Some(delta), Some(n)) = (series.class, comparison.delta, requests) {
+        let key = if delta.value >= 0.0 { "fact.failed" } else { "fact.spared" };
+        return context.fact(key, context.both(&number::many((delta.value * n).abs())), note);
+    }
+    let value = requests.map_or_else(|| context.plain(number::NONE), |n| context.both(&number::many(n)));
+    context.fact("fact.who", value, context.label("fact.requests_since"))
+}
+
+/// Tells the shape over time, and with `explained` by what.
+fn shape(context: &Context<'_>, finding: &Finding, comparison: &Comparison) -> Phrase {
+    let mut sentences = Vec::new();
+    if let Some(rival) = comparison.explained_by {
+        sentences.push(context.label(&format!("rival.{}", rival.as_str())));
+    }
+    match finding.pattern.or(comparison.pattern) {
+        Some(Pattern::Recovered { until, by }) => {
+            let args = [("until", Arg::from(context.stamp(until)))];
+            sentences.push(context.say("pattern.recovered", &args));
+            if let Some(group) = by.and_then(|by| context.group(by)) {
+                sentences.push(context.say("pattern.recovered_by", &[("deploy", Arg::Flag(group.number))]));
+            }
+        }
+        Some(pattern) => sentences.push(context.label(&format!("pattern.{}", pattern.as_str()))),
+        None => {}
+    }
+    context.words.sentences(&sentences)
+}
+
+/// Tells how sure it is, in words that need no statistics.
+fn sure(context: &Context<'_>, series: &SeriesSummary, comparison: &Comparison, group: &DeployGroup) -> Phrase {
+    let mut sentences = Vec::new();
+    if let Some(effect) = effect(series, comparison) {
+        let bad = in_bad_direction(effect.estimate, series.direction);
+        let limit = limit(effect, comparison);
+        let key = match () {
+            () if bad.low >= limit => "sure.beyond_limit",
+            () if bad.low > 0.0 => "sure.beyond_zero",
+            () if bad.high <= -limit => "sure.better_beyond_limit",
+            () if bad.high < 0.0 => "sure.better_beyond_zero",
+            () => "sure.includes_zero",
+        };
+        sentences.push(context.say(key, &[("limit", limit_text(effect, comparison).into())]));
+        if comparison.verdict == Verdict::PossiblyWorse
+            && let Some(days) = more_days(comparison, limit)
+        {
+            sentences.push(context.say("sure.more_days", &[("n", days.into())]));
+        }
+    }
+    if let Some(blame) = comparison.blame.filter(|blame| blame.is_finite()) {
+        sentences.push(context.say("sure.blame", &[("share", number::share(blame).into())]));
+    }
+    if comparison.coverage.is_finite() && comparison.coverage < 0.95 {
+        sentences.push(context.say("sure.coverage", &[("share", number::share(comparison.coverage).into())]));
+    }
+    let disturbed = context.disturbances(&group.service, comparison.after_window);
+    if !disturbed.is_empty() {
+        let names: Vec<Phrase> =
+            disturbed.iter().take(3).map(|event| context.plain(clean::name(&event.title))).collect();
+        sentences.push(context.say("sure.disturbed", &[("names", context.words.list(&names).into())]));
+    }
+    context.words.sentences(&sentences)
+}
+
+/// Returns about how many days of data more would make the limit visible; `None` if waiting does not help.
+///
+/// The detectable size falls with the square root of the time observed.
+pub(super) fn more_days(comparison: &Comparison, limit: f64) -> Option<usize> {
+    let detectable = comparison.detectable.filter(|size| size.is_finite() && *size > limit)?;
+    let seen = comparison.after_window.length() as f64 / crate::time::DAY as f64;
+    let more = seen * ((detectable / limit).powi(2) - 1.0);
+    (more.is_finite() && more > 0.0 && more <= 60.0).then(|| (more.ceil() as usize).max(1))
+}
+
+fn hint_line(context: &Context<'_>, hint: Hint, shown: usize) -> Option<HintLine> {
+    let (word, fit) = match hint {
+        Hint::DatabaseTime(fit) => ("database", fit),
+        Hint::Traffic(fit) => ("traffic", fit),
+        Hint::Processor(fit) => ("processor", fit),
+        Hint::Errors(fit) => ("errors", fit),
+    };
+    let (class, glyph, fit) = match fit {
+        Fit::Fits => ("fits", "●", "hint.fits"),
+        Fit::DoesNotFit => ("not", "○", "hint.does_not_fit"),
+        Fit::CannotTell => ("open", "?", "hint.cannot_tell"),
+    };
+    let comparison = context.comparison(shown)?;
+    let series = context.series(comparison.series)?;
+    let evidence = effect(series, comparison).map_or_else(Phrase::default, |effect| {
+        let args = [
+            ("target", Arg::Code(clean::name(&series.key.target))),
+            ("change", effect.value().into()),
+            ("range", effect.range().into()),
+        ];
+        context.say("hint.evidence", &args)
+    });
+    Some(HintLine { class, glyph, what: context.label(&format!("hint.{word}")), fit: context.label(fit), evidence })
+}
+
+fn signals(context: &Context<'_>, finding: &Finding) -> Table {
+    let rows = finding.members.iter().filter_map(|index| {
+        let comparison = context.comparison(*index)?;
+        let series = context.series(comparison.series)?;
+        Some(vec![
+            Cell::text(context.signal(&series.key.signal)),
+            Cell::text(context.plain(number::levels(comparison.before, comparison.after, series.unit))),
+            context.change_cell(effect(series, comparison), series.direction),
+            Cell::chip(context.chip(comparison.verdict)),
+        ])
+    });
+    let columns = [
+        ("col.signal", Align::Text),
+        ("col.levels", Align::Number),
+        ("col.change", Align::Number),
+        ("col.verdict", Align::Text),
+    ];
+    context.short_table("findings.signals", &columns, rows.collect(), 30)
+}
+
+/// Lists everything that the verdict was made of, so that a reader can check it.
+fn explain(context: &Context<'_>, series: &SeriesSummary, comparison: &Comparison) -> Table {
+    let row = |key: &str, value: Phrase| vec![Cell::text(context.label(key)), Cell::text(value)];
+    let mut rows = vec![
+        row("explain.before", context.span(comparison.before_window)),
+        row("explain.after", context.span(comparison.after_window)),
+        row("explain.coverage", context.plain(number::share(comparison.coverage))),
+    ];
+    if let Some(effect) = effect(series, comparison) {
+        rows.push(row("explain.estimate", context.plain(effect.value())));
+        rows.push(row("explain.range", context.both(&effect.range())));
+        rows.push(row("explain.limit", context.plain(limit_text(effect, comparison))));
+        if let Some(size) = comparison.detectable.filter(|size| size.is_finite()) {
+            rows.push(row("explain.detectable", context.plain(number::size(size, effect.is_delta, effect.unit))));
+        }
+        rows.push(row("explain.rule", rule(context, series, comparison, effect)));
+    }
+    if let Some(plain) = comparison.plain_log_ratio {
+        rows.push(row("explain.plain", context.plain(number::change(plain))));
+    }
+    for (key, value) in [("explain.p", comparison.p_value), ("explain.q", comparison.q_value)] {
+        if let Some(value) = value.filter(|value| value.is_finite()) {
+            rows.push(row(key, context.plain(chance(value))));
+        }
+    }
+    context.table("findings.explain", &[("col.what", Align::Text), ("col.value", Align::Text)], rows)
+}
+
+/// Writes a probability without pretending to know its tail.
+fn chance(p: f64) -> String {
+    if p < 1e-4 { "< 0.0001".to_owned() } else { number::significant(p, 2) }
+}
+
+/// Writes the row of the verdict's rule with its numbers, in the bad direction.
+fn rule(context: &Context<'_>, series: &SeriesSummary, comparison: &Comparison, effect: Effect) -> Phrase {
+    let bad = in_bad_direction(effect.estimate, series.direction);
+    let write = |value: f64| {
+        let estimate = crate::detect::Estimate { value, low: value, high: value };
+        Effect { estimate, ..effect }.value()
+    };
+    let (e, low, high, limit) = (write(bad.value), write(bad.low), write(bad.high), limit_text(effect, comparison));
+    let numbers = format!("L {low} · E {e} · U {high} · δ {limit}");
+    let condition = match comparison.verdict {
+        Verdict::Worse => "L > 0, E ≥ δ",
+        Verdict::PossiblyWorse => "L > 0",
+        Verdict::Better => "U < 0, E ≤ −δ",
+        Verdict::NoMaterialChange => "L ≥ −δ, U ≤ δ",
+        Verdict::NotWorse => "U ≤ δ",
+        Verdict::Explained | Verdict::Inconclusive | Verdict::TooEarly | Verdict::NoData => "",
+    };
+    let word = context.chip(comparison.verdict).word;
+    if condition.is_empty() {
+        return context.say("explain.rule_other", &[("numbers", numbers.into()), ("verdict", word.into())]);
+    }
+    let args = [("numbers", Arg::from(numbers)), ("condition", condition.to_owned().into()), ("verdict", word.into())];
+    context.say("explain.rule_row", &args)
+}
+
+/// Makes the table that the meeting fills in: what to do about each finding that is for the worse.
+pub(super) fn decisions(context: &Context<'_>) -> Option<Section> {
+    let open = |finding: &&Finding| matches!(finding.verdict, Verdict::Worse | Verdict::PossiblyWorse);
+    let rows = context.judgement.findings.iter().enumerate().filter(|(_, finding)| open(finding));
+    let rows = rows.filter_map(|(index, finding)| {
+        let (series, comparison, _) = context.lead(finding)?;
+        let size = effect(series, comparison).map_or_else(String::new, |effect| format!(" {}", effect.value()));
+        Some(vec![
+            Cell::text(context.plain(clean::name(&finding.id))).linked(context.href(index)),
+            Cell::text(context.named(&series.key))
+                .noted(context.plain(format!("{}{size}", clean::name(&series.key.service)))),
+            Cell::text(context.owner(&series.key.service)),
+            Cell::default(),
+            Cell::default(),
+        ])
+    });
+    let rows: Vec<_> = rows.collect();
+    let columns = [
+        ("col.finding", Align::Text),
+        ("col.what", Align::Text),
+        ("col.owner", Align::Text),
+        ("col.decision", Align::Blank),
+        ("col.date", Align::Blank),
+    ];
+    if rows.is_empty() {
+        return None;
+    }
+    let table = context.short_table("decisions.caption", &columns, rows, 20);
+    let blocks = vec![Block::Text(context.label("decisions.lead")), Block::Table(table)];
+    Some(Section { id: "decisions", title: context.label("nav.decisions"), blocks })
+}

@@ -1,0 +1,61 @@
+//! Small builders for tables and change cells, so that the same thing looks the same everywhere.
+
+use super::context::{Context, hours};
+use super::view::{Align, Cell, Column, Table};
+use crate::detect::{Estimate, SeriesSummary};
+use crate::metric::Direction;
+use crate::report::chart::{Svg, sparkline};
+use crate::report::number::{self, Effect};
+use crate::report::words::Phrase;
+
+/// Points of a sparkline over the period: a quarter of a day each in two weeks.
+const SPARK_POINTS: usize = 56;
+
+impl Context<'_> {
+    /// Makes a table; `columns` are keys of headings.
+    pub fn table(&self, caption: &str, columns: &[(&str, Align)], rows: Vec<Vec<Cell>>) -> Table {
+        let columns = columns.iter().map(|(key, align)| Column { label: self.label(key), align: *align });
+        Table { caption: self.label(caption), columns: columns.collect(), rows, more: Phrase::default() }
+    }
+
+    /// Makes a table of at most `most` rows that says how many were left out.
+    pub fn short_table(&self, caption: &str, columns: &[(&str, Align)], rows: Vec<Vec<Cell>>, most: usize) -> Table {
+        let left_out = rows.len().saturating_sub(most);
+        let mut table = self.table(caption, columns, rows.into_iter().take(most).collect());
+        if left_out > 0 {
+            table.more = self.say("common.more", &[("n", left_out.into())]);
+        }
+        table
+    }
+
+    /// Writes a change with its interval below; a mark tells a change for the worse or better whose
+    /// interval excludes none.
+    pub fn change_cell(&self, effect: Option<Effect>, direction: Direction) -> Cell {
+        let Some(effect) = effect else {
+            return Cell::text(self.plain(number::NONE));
+        };
+        let Estimate { low, high, .. } = effect.estimate;
+        let arrow = match direction {
+            _ if !(low > 0.0 || high < 0.0) => "",
+            Direction::Neutral => "",
+            Direction::Lower if low > 0.0 => "△ ",
+            Direction::Higher if high < 0.0 => "△ ",
+            _ => "▽ ",
+        };
+        Cell::text(self.plain(format!("{arrow}{}", effect.value()))).noted(self.both(&effect.range()))
+    }
+
+    /// Draws a series over the period.
+    pub fn spark(&self, series: &SeriesSummary) -> Option<Svg> {
+        let values = hours(series).joined(self.judgement.period, SPARK_POINTS);
+        self.spark_of(&values, |value| number::level(value, series.unit))
+    }
+
+    /// Draws values over the period; the title tells the smallest and the largest.
+    pub fn spark_of(&self, values: &[f64], write: impl Fn(f64) -> String) -> Option<Svg> {
+        let known = || values.iter().copied().filter(|value| value.is_finite());
+        let title =
+            format!("{} – {}", write(known().fold(f64::NAN, f64::min)), write(known().fold(f64::NAN, f64::max)));
+        sparkline(values, &title)
+    }
+}

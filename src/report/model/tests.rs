@@ -1,0 +1,124 @@
+use super::*;
+use crate::detect::{Estimate, Pattern, Rival, Verdict};
+use crate::report::sample;
+
+const BOTH: [Language; 2] = [Language::En, Language::Ja];
+
+fn page(input: &sample::Input) -> Page {
+    build(&input.judgement, &input.events, &input.states, &input.config)
+}
+
+#[test]
+fn the_answer_counts_services_that_became_worse() {
+    let own = page(&sample::rich(&BOTH));
+    assert_eq!(
+        own.answer.sentence.bare(Language::En),
+        "3 of 4 services became worse after a deploy: bff, card-api, wallet-api."
+    );
+    assert_eq!(
+        own.answer.sentence.bare(Language::Ja),
+        "4サービス中3つがデプロイ後に悪化しました(bff、card-api、wallet-api)。"
+    );
+    assert!(!own.is_quiet);
+}
+
+#[test]
+fn quiet_and_empty_reports_say_so() {
+    let quiet = page(&sample::quiet(&BOTH));
+    assert!(quiet.is_quiet);
+    assert_eq!(quiet.answer.sentence.bare(Language::Ja), "実質的な悪化はありません。");
+    let empty = page(&sample::empty(&BOTH));
+    assert_eq!(empty.answer.sentence.bare(Language::En), "There is no data to judge in this period.");
+    assert_eq!(empty.head.badge.0, "partial", "no data is not complete data");
+}
+
+#[test]
+fn a_report_without_deploys_compares_periods() {
+    let mut input = sample::quiet(&BOTH);
+    input.judgement.groups.clear();
+    input.judgement.comparisons.clear();
+    let own = page(&input);
+    assert!(own.answer.rest.bare(Language::En).starts_with("No deploy was recorded"));
+    assert!(own.deploys.lead.bare(Language::Ja).contains("デプロイ記録はありません"));
+}
+
+#[test]
+fn a_failed_source_makes_the_report_partial() {
+    let own = page(&sample::rich(&BOTH));
+    assert_eq!(own.head.badge.0, "partial");
+    assert!(own.answer.notes.iter().any(|note| note.bare(Language::En).contains("access denied")));
+}
+
+#[test]
+fn indices_that_lead_nowhere_drop_their_row() {
+    let mut input = sample::rich(&BOTH);
+    input.judgement.findings[0].lead = usize::MAX;
+    input.judgement.findings[1].group = usize::MAX;
+    input.judgement.comparisons[5].series = usize::MAX;
+    input.judgement.elsewhere[0].series = usize::MAX;
+    input.judgement.groups[0].members.push(usize::MAX);
+    assert_eq!(page(&input).findings.cards.len(), input.judgement.findings.len() - 2);
+}
+
+#[test]
+fn senseless_numbers_become_dashes() {
+    let mut input = sample::rich(&BOTH);
+    let wild = Estimate { value: f64::NAN, low: f64::NEG_INFINITY, high: f64::INFINITY };
+    for comparison in &mut input.judgement.comparisons {
+        comparison.log_ratio = Some(wild);
+        comparison.limit = f64::INFINITY;
+        comparison.blame = Some(f64::NAN);
+        comparison.coverage = f64::NAN;
+        comparison.detectable = Some(f64::NAN);
+    }
+    for series in &mut input.judgement.series {
+        series.level = f64::NAN;
+        series.hourly.fill(f32::INFINITY);
+        series.change = Some(wild);
+        series.peak = Some((f64::INFINITY, i64::MAX));
+        series.total_time_s = Some(f64::NAN);
+    }
+    let html = crate::report::html::render(&page(&input)).expect("rendered");
+    assert!(!html.contains("NaN") && !html.contains("inf%"));
+}
+
+#[test]
+fn every_verdict_pattern_and_rival_has_words_in_both_languages() {
+    for verdict in Verdict::ALL {
+        for rival in [None, Some(Rival::Load), Some(Rival::Fleet), Some(Rival::Mix), Some(Rival::Event)] {
+            for pattern in [
+                None,
+                Some(Pattern::Sustained),
+                Some(Pattern::Recovered { until: 0, by: Some(1) }),
+                Some(Pattern::Burst),
+                Some(Pattern::TailOnly),
+            ] {
+                let mut input = sample::rich(&BOTH);
+                input.judgement.findings.truncate(1);
+                let lead = input.judgement.findings[0].lead;
+                input.judgement.findings[0].verdict = verdict;
+                input.judgement.findings[0].pattern = pattern;
+                input.judgement.comparisons[lead].verdict = verdict;
+                input.judgement.comparisons[lead].explained_by = rival;
+                let events = context::Context {
+                    judgement: &input.judgement,
+                    events: &input.events,
+                    states: &input.states,
+                    config: &input.config,
+                    words: Words::new(&BOTH),
+                };
+                let card = &findings::section(&events).cards[0];
+                for language in BOTH {
+                    for phrase in [&card.chip.word, &card.headline, &card.sentence] {
+                        assert!(!phrase.bare(language).trim().is_empty());
+                    }
+                    let is_said = !card.shape.bare(language).is_empty();
+                    assert_eq!(
+                        is_said,
+                        rival.is_some() || pattern.is_some() || input.judgement.comparisons[lead].pattern.is_some()
+                    );
+                }
+            }
+        }
+    }
+}
