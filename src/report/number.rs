@@ -234,6 +234,7 @@ pub(crate) fn waiting(seconds: f64) -> Both {
         s => (s, "s", "秒"),
     };
     let number = significant(value, 2);
+    let number = number.strip_suffix(".0").unwrap_or(&number);
     Both::new(format!("{number} {en}"), format!("{number}{ja}"))
 }
 
@@ -246,6 +247,7 @@ pub(crate) fn span(ms: i64) -> Both {
         h => (h * 60.0, "min", "分"),
     };
     let number = significant(value, 2);
+    let number = number.strip_suffix(".0").unwrap_or(&number);
     Both::new(format!("{number} {en}"), format!("{number}{ja}"))
 }
 

@@ -125,7 +125,7 @@ fn summary(
     for k in 0..count {
         let at = start + k as i64 * HOUR;
         let factor = step.filter(|(from, _)| at >= *from).map_or(1.0, |(_, factor)| factor);
-        let value = level * swing(k) * factor * (1.0 + 0.09 * noise.next());
+        let value = level * swing(k) * factor * (1.0 + 0.16 * noise.next() + 0.1 * noise.next());
         hourly.push(value as f32);
         hourly_max.push((value * (1.1 + 0.3 * noise.next().abs())) as f32);
     }
@@ -180,7 +180,7 @@ fn events() -> Vec<Event> {
             service: service.into(),
             at,
             until: (k % 3 == 0).then_some(at + 6 * MINUTE),
-            revision: format!("{:040x}", 0x4f2c_9e1a_u64 * (k as u64 + 3) * 1_000_003),
+            revision: format!("{:08x}", 0x9e37_79b9_u32.wrapping_mul(k as u32 + 3)).repeat(5),
             title: titles[k as usize % titles.len()].into(),
             url: format!("https://github.com/example/{service}/pull/{}", 1200 + k),
             author: "a.mori".into(),
@@ -377,7 +377,10 @@ pub(crate) fn rich(languages: &[Language]) -> Input {
     tell(("card-api", "GET /v1/cards/{id}", "latency_p95"), card[1], Verdict::Better, (-0.35, -0.41, -0.29), -31_000.0);
     let loaded = tell(("bff", "GET /home", "latency_p95"), bff, Verdict::Explained, (0.13, 0.08, 0.18), 900.0);
     tell(("notifier", "consume mail", "latency_p95"), notifier, Verdict::PossiblyWorse, (0.12, 0.01, 0.24), 300.0);
-    findings[1].pattern = Some(Pattern::Recovered { until: groups[bff].window.end + 3 * DAY, by: Some(bff + 1) });
+    findings[1].pattern = Some(Pattern::Recovered {
+        until: groups[bff].window.end + 3 * DAY,
+        by: groups.iter().rposition(|group| group.service == "bff"),
+    });
     findings[3].pattern = Some(Pattern::TailOnly);
     findings[6].pattern = Some(Pattern::Burst);
     comparisons[doubled].coverage = 0.71;

@@ -182,9 +182,11 @@ fn bracket(pen: &mut Pen<'_>, frame: &Frame, onset: Option<Window>) {
     let Some(onset) = onset.filter(|onset| onset.overlaps(frame.window) || frame.window.contains(onset.start)) else {
         return;
     };
-    let (from, to) = (frame.x(onset.start), frame.x(onset.end).max(frame.x(onset.start) + 3.0));
-    let y = HEIGHT - BOTTOM - 3.0;
-    pen.path(&[(from, y - 6.0), (from, y), (to, y), (to, y - 6.0)], Ink::Worse, 2.0);
+    let (from, to) = (frame.x(onset.start), frame.x(onset.end));
+    // A range of minutes would be too narrow to see.
+    let spare = ((7.0 - (to - from)) / 2.0).max(0.0);
+    let (from, to, y) = (from - spare, to + spare, HEIGHT - BOTTOM - 3.0);
+    pen.path(&[(from, y - 7.0), (from, y), (to, y), (to, y - 7.0)], Ink::Worse, 1.75);
 }
 
 fn flags(pen: &mut Pen<'_>, frame: &Frame, flags: &[Flag]) {

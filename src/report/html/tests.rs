@@ -70,6 +70,9 @@ fn the_page_is_well_made() {
         for bad in ["NaN", ">inf", "-inf", "points=\"\"", "{n}", "{target}"] {
             assert!(!html.contains(bad), "{name}: {bad}");
         }
+        for link in html.split("<a ").skip(1) {
+            assert!(link.contains("</a>"), "{name}: a link stands inside of a link");
+        }
         let ids: Vec<&str> = html.split(" id=\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0)).collect();
         let mut unique = ids.clone();
         unique.sort_unstable();

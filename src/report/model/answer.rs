@@ -166,7 +166,7 @@ fn notes(context: &Context<'_>) -> Vec<Phrase> {
             ("tests", Arg::from(audit.tests)),
             ("n", audit.false_alarms.into()),
             ("checks", context.judgement.comparisons.len().into()),
-            ("expected", number::significant(audit.expected_false, 1).into()),
+            ("expected", number::significant(audit.expected_false, 2).into()),
         ];
         notes.push(context.say("answer.audit", &args));
     } else if !context.judgement.comparisons.is_empty() {

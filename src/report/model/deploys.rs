@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::context::{Context, effect, in_bad_direction, ink};
+use super::context::{Context, effect, in_bad_direction, ink, limit};
 use super::view::{Align, Cell, Change, DeployRow, Deploys, Link, Map, MapRow, Table};
 use crate::deploy::{DeployGroup, Event, EventKind};
 use crate::detect::{Comparison, Estimate, SeriesSummary, Verdict};
@@ -171,11 +171,13 @@ fn map(context: &Context<'_>) -> Option<Map> {
         .filter_map(|(index, finding)| {
             let comparison = context.comparison(index)?;
             let series = context.series(comparison.series)?;
-            let estimate = in_bad_direction(comparison.log_ratio?, series.direction);
+            let shown = effect(series, comparison)?;
+            let estimate = in_bad_direction(shown.estimate, series.direction);
+            let estimate = (!shown.is_delta).then_some(estimate);
             (series.direction != Direction::Neutral).then_some((series, comparison, estimate, finding))
         })
         .collect();
-    let estimates: Vec<Estimate> = rows.iter().map(|(.., estimate, _)| *estimate).collect();
+    let estimates: Vec<Estimate> = rows.iter().filter_map(|(.., estimate, _)| *estimate).collect();
     let domain = Domain::over(&estimates);
     let caption = context.say("map.caption", &[("limit", number::share(context.config.judge.limit.relative).into())]);
     let axis = forest_axis(domain, &context.label("map.axis").bare(context.words.first()))?;
@@ -188,12 +190,16 @@ fn map_row(
     domain: Domain,
     series: &SeriesSummary,
     comparison: &Comparison,
-    estimate: Estimate,
+    estimate: Option<Estimate>,
     finding: Option<usize>,
 ) -> Option<MapRow> {
     let shown = effect(series, comparison)?;
     let title = format!("{} {}", clean::name(&series.key.target), shown.value());
-    let row = ForestRow { estimate, limit: comparison.limit, ink: ink(comparison.verdict), title: &title };
+    let draw = |estimate: Estimate| {
+        let row = ForestRow { estimate, limit: comparison.limit, ink: ink(comparison.verdict), title: &title };
+        forest_row(domain, &row)
+    };
+    let limit = number::size(limit(shown, comparison), shown.is_delta, shown.unit);
     let group = context.group(comparison.group)?;
     let note = [
         ("service", Arg::from(clean::name(&series.key.service))),
@@ -204,7 +210,8 @@ fn map_row(
         chip: context.chip(comparison.verdict),
         name: context.code(&series.key.target),
         note: context.say("map.note", &note),
-        svg: forest_row(domain, &row)?,
+        svg: estimate.and_then(draw),
+        instead: context.say("map.as_difference", &[("limit", limit.into())]),
         value: context.plain(shown.value()),
         range: context.both(&shown.range()),
         levels: context.plain(number::levels(comparison.before, comparison.after, series.unit)),

@@ -17,7 +17,7 @@ fn the_answer_counts_services_that_became_worse() {
     );
     assert_eq!(
         own.answer.sentence.bare(Language::Ja),
-        "4サービス中3つがデプロイ後に悪化しました(bff、card-api、wallet-api)。"
+        "4サービス中3つがデプロイ後に悪化しました（bff、card-api、wallet-api）。"
     );
     assert!(!own.is_quiet);
 }

@@ -298,8 +298,10 @@ pub(crate) struct MapRow {
     pub name: Phrase,
     /// Service and deploy.
     pub note: Phrase,
-    /// The chart.
-    pub svg: Svg,
+    /// The chart; none for shares that are judged as a difference, which have no place on a log axis.
+    pub svg: Option<Svg>,
+    /// What stands there instead.
+    pub instead: Phrase,
     /// The change.
     pub value: Phrase,
     /// Its interval.

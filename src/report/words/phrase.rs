@@ -45,6 +45,26 @@ impl Phrase {
         self.texts.iter().all(|(_, pieces)| pieces.is_empty())
     }
 
+    /// Returns the phrase as it may stand inside of a link.
+    pub fn flat(&self) -> Flat<'_> {
+        Flat(self)
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, links: bool) -> fmt::Result {
+        let Some(((_, first), rest)) = self.texts.split_first() else {
+            return Ok(());
+        };
+        if rest.iter().all(|(_, pieces)| pieces == first) {
+            return write_pieces(f, first, links);
+        }
+        for (language, pieces) in &self.texts {
+            write!(f, "<span lang=\"{}\">", tag(*language))?;
+            write_pieces(f, pieces, links)?;
+            f.write_str("</span>")?;
+        }
+        Ok(())
+    }
+
     /// Returns the text in a language without markup, for titles.
     pub fn bare(&self, language: Language) -> String {
         let mut text = String::new();
@@ -74,22 +94,22 @@ impl Phrase {
 
 impl fmt::Display for Phrase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(((_, first), rest)) = self.texts.split_first() else {
-            return Ok(());
-        };
-        if rest.iter().all(|(_, pieces)| pieces == first) {
-            return write_pieces(f, first);
-        }
-        for (language, pieces) in &self.texts {
-            write!(f, "<span lang=\"{}\">", tag(*language))?;
-            write_pieces(f, pieces)?;
-            f.write_str("</span>")?;
-        }
-        Ok(())
+        self.write(f, true)
     }
 }
 
 impl HtmlSafe for Phrase {}
+
+/// A phrase that stands inside of a link, where its flags must not be links themselves.
+pub(crate) struct Flat<'a>(&'a Phrase);
+
+impl fmt::Display for Flat<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write(f, false)
+    }
+}
+
+impl HtmlSafe for Flat<'_> {}
 
 /// Returns the language tag of HTML.
 pub(crate) fn tag(language: Language) -> &'static str {
@@ -99,7 +119,7 @@ pub(crate) fn tag(language: Language) -> &'static str {
     }
 }
 
-fn write_pieces(f: &mut fmt::Formatter<'_>, pieces: &[Piece]) -> fmt::Result {
+fn write_pieces(f: &mut fmt::Formatter<'_>, pieces: &[Piece], links: bool) -> fmt::Result {
     for piece in pieces {
         match piece {
             Piece::Plain(run) => clean::write_html(f, run)?,
@@ -113,6 +133,7 @@ fn write_pieces(f: &mut fmt::Formatter<'_>, pieces: &[Piece]) -> fmt::Result {
                 clean::write_html(f, run)?;
                 f.write_str("</code>")?;
             }
+            Piece::Flag(number) if !links => write!(f, "<span class=\"flag\">{number}</span>")?,
             Piece::Flag(number) => write!(f, "<a class=\"flag\" href=\"#deploy-{number}\">{number}</a>")?,
         }
     }

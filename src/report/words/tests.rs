@@ -84,7 +84,8 @@ fn every_key_is_used_and_every_used_key_exists() {
     let prefixes: BTreeSet<&str> = keys.keys().filter_map(|key| Some(key.split_once('.')?.0)).collect();
     for word in sources.split('"').filter(|word| word.len() < 60) {
         let Some((prefix, rest)) = word.split_once('.') else { continue };
-        let is_key = prefixes.contains(prefix)
+        let is_key = rest != "html"
+            && prefixes.contains(prefix)
             && !rest.is_empty()
             && rest.chars().all(|c| c.is_ascii_lowercase() || "._0123456789".contains(c));
         assert!(!is_key || rest.ends_with('.') || keys.contains_key(word), "{word} is in no catalogue");
@@ -107,8 +108,8 @@ fn counts_pick_singular_and_plural() {
     let words = Words::new(&[Language::En, Language::Ja]);
     let one = words.say("answer.better", &[("n", 1usize.into())]);
     let two = words.say("answer.better", &[("n", 2usize.into())]);
-    assert_eq!(one.bare(Language::En), "1 thing became better.");
-    assert_eq!(two.bare(Language::En), "2 things became better.");
+    assert_eq!(one.bare(Language::En), "1 finding is an improvement.");
+    assert_eq!(two.bare(Language::En), "2 findings are improvements.");
     assert_eq!(two.bare(Language::Ja), "2件が改善しました。");
 }
 
