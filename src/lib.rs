@@ -18,8 +18,6 @@ pub mod deploy;
 pub mod detect;
 pub mod metric;
 pub mod pipeline;
-#[expect(dead_code, reason = "stands in")]
-mod placeholder;
 pub mod publish;
 pub mod recorded;
 pub mod report;

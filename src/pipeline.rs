@@ -18,11 +18,11 @@ use crate::cli::{Cli, CollectArgs, Command, DemoArgs, Global, ReportArgs, Schema
 use crate::config::{self, Config, Format};
 use crate::deploy::Event;
 use crate::metric::Series;
-use crate::placeholder::report;
+
 use crate::report::json::Input;
 use crate::report::text::plain;
 use crate::time::{DAY, Window};
-use crate::{collect, detect, store};
+use crate::{collect, detect, report, store};
 use crate::{publish, sample};
 use collect::{Collected, CollectedEvents, Part, SourceState};
 use detect::Judgement;
