@@ -95,7 +95,9 @@ impl Place<'_> {
 
 /// Returns a comparison of which nothing is known yet but the compared hours and their coverage.
 pub fn blank(subject: &Subject<'_>, place: &Place<'_>, at: impl Fn(usize) -> i64) -> Comparison {
-    let (begin, end) = (place.begin(), place.end());
+    // A series is not missing before its first point.
+    let first = subject.raw.iter().position(|value| value.is_finite()).unwrap_or(0);
+    let (begin, end) = (place.begin().max(first.min(place.moment.from)), place.end());
     let before = subject.raw.get(begin..place.moment.from.max(begin)).unwrap_or(&[]);
     let after = subject.raw.get(place.moment.to.min(end)..end).unwrap_or(&[]);
     let there = |values: &[f64]| values.iter().filter(|value| value.is_finite()).count();
@@ -160,14 +162,7 @@ pub fn level(
             comparison.cost_s = Some(cost(subject, place, before * estimate.value.exp_m1()));
         }
     } else {
-        let typical = subject
-            .raw
-            .iter()
-            .filter(|value| value.is_finite())
-            .map(|value| value.abs())
-            .fold((0.0, 0.0), |(s, c), v| (s + v, c + 1.0));
-        let typical = if typical.1 > 0.0 { typical.0 / typical.1 } else { 0.0 };
-        let limit = (subject.relative * before.abs().max(typical)).max(subject.absolute);
+        let limit = limit_delta(subject, before);
         comparison.limit_delta = Some(limit);
         comparison.limit = if before > 0.0 { (limit / before).ln_1p() } else { f64::INFINITY };
         comparison.delta = Some(estimate);
@@ -245,7 +240,7 @@ fn mark(comparison: &mut Comparison, place: &Place<'_>, estimate: &mut Estimate,
     comparison.blame = Some(share);
     let onset = change.onset;
     let span = |bucket: usize| {
-        comparison.before_window.start + (bucket as i64 - place.begin() as i64) * super::calendar::BUCKET
+        comparison.after_window.start + (bucket as i64 - place.moment.to as i64) * super::calendar::BUCKET
     };
     comparison.onset = Some(Window::new(span(onset.0), span(onset.1 + 1)));
     if place.accepted().is_none() {
@@ -265,8 +260,17 @@ fn mark(comparison: &mut Comparison, place: &Place<'_>, estimate: &mut Estimate,
     }
 }
 
+/// Returns the difference that matters: relative and absolute limit must both be exceeded. The relative limit is taken
+/// of the level or, where that is about 0, of the typical size of the series' values.
+pub fn limit_delta(subject: &Subject<'_>, level: f64) -> f64 {
+    let sizes =
+        subject.raw.iter().filter(|value| value.is_finite()).fold((0.0, 0.0), |(s, c), v| (s + v.abs(), c + 1.0));
+    let typical = if sizes.1 > 0.0 { sizes.0 / sizes.1 } else { 0.0 };
+    (subject.relative * level.abs().max(typical)).max(subject.absolute)
+}
+
 /// Returns the change of a positive level that matters: relative and absolute limit must both be exceeded.
-fn limit_log(subject: &Subject<'_>, before: f64) -> f64 {
+pub fn limit_log(subject: &Subject<'_>, before: f64) -> f64 {
     let absolute = if before > 0.0 { (subject.absolute / before).ln_1p() } else { f64::INFINITY };
     subject.relative.ln_1p().max(absolute)
 }

@@ -9,6 +9,7 @@ mod calendar;
 mod changes;
 mod compare;
 mod conclude;
+mod elsewhere;
 mod findings;
 mod grid;
 mod noise;

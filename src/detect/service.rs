@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use super::calendar::Calendar;
 use super::changes::{self, Moment};
 use super::compare::{self, Place, Points, Subject};
+use super::elsewhere;
 use super::grid;
 use super::shared::{self, Member};
 use super::shares::ShareTrack;
 use super::summary;
 use super::track::{self, Input, Track};
-use super::{Comparison, Context, Elsewhere, ElsewhereKind, Estimate, Pattern, SeriesSummary, Verdict};
+use super::{Comparison, Context, Elsewhere, Pattern, SeriesSummary, Verdict};
 use crate::deploy::{self, DeployGroup, Event};
 use crate::metric::{Class, Direction, Kind, Series};
 use crate::stats::distribution;
 use crate::stats::structural::Workspace;
-use crate::time::{MINUTE, Window};
+use crate::time::MINUTE;
 
 /// A chain of close deploys is cut into groups no longer than this.
 const LONGEST_GROUP: i64 = 120 * MINUTE;
@@ -147,7 +148,7 @@ fn compare_all(
         let place = Place { group, moment: *moment, changes, len: calendar.len() };
         let blank = compare::blank(subject, &place, |bucket| calendar.at(bucket));
         let ready = window.end + context.config.judge.settle_ms + context.config.judge.min_after_ms;
-        let mut comparison = if ready > context.period.end {
+        let comparison = if ready > context.period.end {
             Comparison { verdict: Verdict::TooEarly, ready_at: Some(ready), ..blank }
         } else if !compare::has_data(subject, &place, context.config.judge.min_coverage) {
             blank
@@ -170,47 +171,13 @@ fn compare_all(
             }
             comparison
         };
-        if let Some(Pattern::Recovered { by: Some(by), .. }) = &mut comparison.pattern {
-            *by = (*by).min(moments.len());
-        }
         result.comparisons.push(comparison);
     }
-    if let Judged::Level(track) = &*judged
-        && let Some(drift) = track.drift
-        && subject.direction != Direction::Neutral
-    {
-        let half = points.interval * drift.error;
-        result.elsewhere.push(Elsewhere {
-            series: subject.series,
-            kind: ElsewhereKind::Drift,
-            at: Window::new(calendar.at(0), calendar.at(calendar.len())),
-            size: Estimate { value: drift.total, low: drift.total - half, high: drift.total + half },
-            is_delta: !input.is_log(),
-            p_value: distribution::two_sided_p(drift.total / drift.error, points.df),
-            is_worse: (drift.total > 0.0) == (subject.direction == Direction::Lower),
-        });
-    }
-    for change in changes.iter().filter(|change| change.group.is_none()) {
-        let at = Window::new(calendar.at(change.onset.0), calendar.at(change.onset.1 + 1));
-        if !context.period.overlaps(at) || subject.direction == Direction::Neutral {
-            continue;
-        }
-        if let Judged::Level(track) = &*judged {
-            let error = change.step.variance.sqrt() * track.inflation;
-            let half = distribution::quantile(0.975, f64::INFINITY) * error;
-            let size =
-                Estimate { value: change.step.size, low: change.step.size - half, high: change.step.size + half };
-            result.elsewhere.push(Elsewhere {
-                series: subject.series,
-                kind: ElsewhereKind::Shift,
-                at,
-                size,
-                is_delta: !input.is_log(),
-                p_value: distribution::two_sided_p(change.step.size / error, f64::INFINITY),
-                is_worse: (size.value > 0.0) == (subject.direction == Direction::Lower),
-            });
-        }
-    }
+    result.elsewhere.extend(match &*judged {
+        Judged::Level(track) => elsewhere::of_level(subject, input, track, &points, calendar, context),
+        Judged::Share(track) => elsewhere::of_share(subject, track, calendar, context),
+        Judged::Nothing => Vec::new(),
+    });
 }
 
 /// Takes the movement that the latencies of the service's operations share out of each, and judges them again.

@@ -1,0 +1,81 @@
+//! What changed with no deploy near: steps and slow drifts that matter.
+
+use super::calendar::Calendar;
+use super::compare::{Points, Subject, limit_delta, limit_log};
+use super::shares::ShareTrack;
+use super::track::{Input, Track};
+use super::{Context, Elsewhere, ElsewhereKind, Estimate};
+use crate::metric::Direction;
+use crate::stats::describe;
+use crate::stats::distribution;
+use crate::time::Window;
+
+/// Returns the steps of the period and the drift of a series judged by its level, as far as they matter.
+pub fn of_level(
+    subject: &Subject<'_>,
+    input: &Input,
+    track: &Track,
+    points: &Points,
+    calendar: &Calendar,
+    context: &Context<'_>,
+) -> Vec<Elsewhere> {
+    let level = describe::median(subject.raw).unwrap_or(0.0);
+    let limit = if input.is_log() { limit_log(subject, level) } else { limit_delta(subject, level) };
+    let around = |value: f64, error: f64| Estimate {
+        value,
+        low: value - points.interval * error,
+        high: value + points.interval * error,
+    };
+    let told = |kind, at, size: Estimate, error: f64| Elsewhere {
+        series: subject.series,
+        kind,
+        at,
+        size,
+        is_delta: !input.is_log(),
+        p_value: distribution::two_sided_p(size.value / error, points.df),
+        is_worse: is_worse(size.value, subject.direction),
+    };
+    let mut found = Vec::new();
+    if let Some(drift) = track.drift {
+        let at = Window::new(calendar.at(0), calendar.at(calendar.len()));
+        found.push(told(ElsewhereKind::Drift, at, around(drift.total, drift.error), drift.error));
+    }
+    for change in track.changes.iter().filter(|change| change.group.is_none()) {
+        let error = change.step.variance.sqrt() * track.inflation;
+        let at = Window::new(calendar.at(change.onset.0), calendar.at(change.onset.1 + 1));
+        if context.period.overlaps(at) {
+            found.push(told(ElsewhereKind::Shift, at, around(change.step.size, error), error));
+        }
+    }
+    found.retain(|item| item.size.value.abs() >= limit && subject.direction != Direction::Neutral);
+    found
+}
+
+/// Returns the steps of the period of a failed share, as far as they matter.
+pub fn of_share(
+    subject: &Subject<'_>,
+    track: &ShareTrack,
+    calendar: &Calendar,
+    context: &Context<'_>,
+) -> Vec<Elsewhere> {
+    let shifts = track.changes.iter().filter(|change| change.group.is_none()).filter_map(|change| {
+        let at = Window::new(calendar.at(change.onset.0), calendar.at(change.onset.1 + 1));
+        let step = track.step(change.at)?;
+        let value = step.shares[1] - step.shares[0];
+        let limit = subject.absolute.max(subject.relative * step.shares[0]);
+        (context.period.overlaps(at) && value.abs() >= limit).then_some(Elsewhere {
+            series: subject.series,
+            kind: ElsewhereKind::Shift,
+            at,
+            size: Estimate { value, low: step.difference[0], high: step.difference[1] },
+            is_delta: true,
+            p_value: step.p_value,
+            is_worse: is_worse(value, subject.direction),
+        })
+    });
+    shifts.collect()
+}
+
+fn is_worse(change: f64, direction: Direction) -> bool {
+    (change > 0.0) == (direction == Direction::Lower)
+}
