@@ -81,6 +81,13 @@ pub(crate) fn zone_name(at: i64, zone: Tz) -> String {
     if short.starts_with(['+', '-']) { format!("{} (UTC{short})", zone.name()) } else { short }
 }
 
+/// Returns the local midnight some days after the day of an instant.
+pub(crate) fn days_later(at: i64, days: i64, zone: Tz) -> i64 {
+    let date = local(at, zone).date_naive();
+    let later = chrono::TimeDelta::try_days(days).and_then(|days| date.checked_add_signed(days));
+    crate::time::midnight(later.unwrap_or(date), zone)
+}
+
 /// Returns the local midnights inside a window, by time.
 pub(crate) fn midnights(window: Window, zone: Tz) -> Vec<i64> {
     let mut found = Vec::new();

@@ -8,10 +8,11 @@ use super::view::{Answer, Head, Tile, TopLine};
 use crate::detect::Verdict;
 use crate::report::words::{Arg, Both, Phrase};
 use crate::report::{calendar, clean, number};
+use crate::time::Window;
 
 /// Findings that the answer names.
 const TOP: usize = 4;
-/// Below this share of the period's points, the page calls itself partial.
+/// Below this share of the period's points, the page marks itself as partial.
 const COMPLETE_FROM: f64 = 0.95;
 
 pub(super) fn head(context: &Context<'_>) -> Head {
@@ -29,14 +30,15 @@ pub(super) fn head(context: &Context<'_>) -> Head {
     let badge = match () {
         () if context.states.iter().any(|state| !state.error.is_empty()) => ("partial", "head.partial"),
         () if judgement.series.is_empty() => ("partial", "head.empty"),
-        () if coverage(context) < COMPLETE_FROM => ("partial", "head.gaps"),
-        () => ("complete", "head.complete"),
+        () if coverage(context) < COMPLETE_FROM => ("partial", "head.coverage"),
+        () => ("complete", "head.coverage"),
     };
+    let share = [("share", Arg::from(number::share(coverage(context))))];
     Head {
         team: clean::name(&context.config.title),
         period: context.say("head.period", &period),
         scope: context.say("head.scope", &scope),
-        badge: (badge.0, context.label(badge.1)),
+        badge: (badge.0, context.say(badge.1, &share)),
     }
 }
 
@@ -172,6 +174,12 @@ fn notes(context: &Context<'_>) -> Vec<Phrase> {
     } else if !context.judgement.comparisons.is_empty() {
         let limit = number::share(context.config.judge.false_discovery);
         notes.push(context.say("answer.no_audit", &[("limit", limit.into())]));
+    }
+    if context.judgement.findings.is_empty() {
+        let days = i64::from(context.config.period.days);
+        let next = calendar::days_later(context.judgement.period.end, days, context.config.zone);
+        let next = Window::new(context.judgement.period.end, next);
+        notes.push(context.say("answer.next", &[("period", calendar::period(next, context.config.zone).into())]));
     }
     notes
 }

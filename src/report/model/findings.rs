@@ -26,7 +26,11 @@ pub(super) fn section(context: &Context<'_>) -> Findings {
         ("col.levels", Align::Number),
         ("col.change", Align::Number),
     ];
-    let lead = if findings.is_empty() { "findings.none" } else { "findings.lead" };
+    let lead = match (findings.is_empty(), context.judgement.comparisons.is_empty()) {
+        (true, true) => "findings.no_checks",
+        (true, false) => "findings.none",
+        (false, _) => "findings.lead",
+    };
     Findings {
         lead: context.label(lead),
         cards,

@@ -62,7 +62,9 @@ impl Page {
 pub fn build(judgement: &Judgement, events: &[Event], states: &[SourceState], config: &Config) -> Page {
     let words = Words::new(&config.languages);
     let context = Context { judgement, events, states, config, words };
-    let is_quiet = judgement.findings.is_empty() && judgement.elsewhere.is_empty();
+    // Without any check the tables are all there is to read, so they stay open.
+    let is_checked = !judgement.comparisons.is_empty() || judgement.series.is_empty();
+    let is_quiet = judgement.findings.is_empty() && judgement.elsewhere.is_empty() && is_checked;
     let main = [
         server::section(&context),
         server::databases(&context),
@@ -93,9 +95,11 @@ fn jumps(context: &Context<'_>, page: &Page) -> Vec<Jump> {
         ("deploys", "nav.deploys", count(page.deploys.rows.len())),
         ("findings", "nav.findings", count(context.judgement.findings.len())),
     ];
+    // A quiet page has no findings to jump to.
+    let fixed = fixed.into_iter().filter(|(id, ..)| !(page.is_quiet && *id == "findings"));
     let fixed = fixed.map(|(id, key, count)| Jump { id, text: context.label(key), count });
     let rest = page.main.iter().chain(&page.reference);
-    fixed.into_iter().chain(rest.map(|s| Jump { id: s.id, text: s.title.clone(), count: String::new() })).collect()
+    fixed.chain(rest.map(|s| Jump { id: s.id, text: s.title.clone(), count: String::new() })).collect()
 }
 
 #[cfg(test)]
