@@ -33,7 +33,7 @@ impl Counts {
 ///
 /// # Source
 /// J. Przyborowski and H. Wilenski, Biometrika 31 (1940), 313–323; mid-p after H. O. Lancaster, JASA 56 (1961).
-/// Checked with SciPy `binom`.
+/// Checked with SciPy `binom`: `sample-data/stats/counts.json`.
 pub fn equal_shares_p(counts: &Counts) -> f64 {
     let total = counts.failed[0] + counts.failed[1];
     let all = counts.requests[0] + counts.requests[1];
@@ -49,7 +49,8 @@ pub fn equal_shares_p(counts: &Counts) -> f64 {
 ///
 /// # Source
 /// The binomial share of failures that lie after, by mid-p inversion (G. Berry and P. Armitage, The
-/// Statistician 44 (1995), 417–423), turned into a ratio of rates.
+/// Statistician 44 (1995), 417–423), turned into a ratio of rates. Checked with SciPy `binom` solved by
+/// `brentq`: `sample-data/stats/counts.json`.
 pub fn ratio_interval(counts: &Counts) -> [f64; 2] {
     let total = counts.failed[0] + counts.failed[1];
     if total <= 0.0 || counts.requests.iter().any(|n| *n <= 0.0) {
@@ -74,7 +75,8 @@ pub fn ratio_interval(counts: &Counts) -> [f64; 2] {
 ///
 /// # Source
 /// Each share's Wilson interval, joined by the square-and-add rule: R. G. Newcombe, Statistics in Medicine 17
-/// (1998), 873–890, method 10. Checked with statsmodels `confint_proportions_2indep(method="newcomb")`.
+/// (1998), 873–890, method 10. Checked with statsmodels `confint_proportions_2indep(method="newcomb")`:
+/// `sample-data/stats/counts.json`.
 pub fn difference_interval(counts: &Counts) -> [f64; 2] {
     let [p0, p1] = counts.shares();
     let [l0, u0] = wilson(counts.failed[0], counts.requests[0]);
@@ -86,7 +88,8 @@ pub fn difference_interval(counts: &Counts) -> [f64; 2] {
 /// Returns Wilson's 95 % interval of a share; `[0, 1]` without requests.
 ///
 /// # Source
-/// E. B. Wilson, JASA 22 (1927), 209–212. Checked with statsmodels `proportion_confint(method="wilson")`.
+/// E. B. Wilson, JASA 22 (1927), 209–212. Checked with statsmodels `proportion_confint(method="wilson")`:
+/// `sample-data/stats/counts.json`.
 pub fn wilson(failed: f64, requests: f64) -> [f64; 2] {
     if requests <= 0.0 {
         return [0.0, 1.0];
@@ -105,7 +108,8 @@ fn upper_mid(k: f64, total: f64, share: f64) -> f64 {
     let at_least = |k: f64| {
         if k <= 0.0 {
             1.0
-        } else if k > total {
+        } else if k >= total + 1.0 {
+            // Not `k > total`: under one failure before leaves a fraction of a chance, not none.
             0.0
         } else {
             beta_reg(k, total - k + 1.0, share.clamp(0.0, 1.0))

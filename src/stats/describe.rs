@@ -16,7 +16,7 @@ pub fn median_in_place(values: &mut [f64]) -> Option<f64> {
 ///
 /// # Source
 /// Definition 7 of R. J. Hyndman and Y. Fan, The American Statistician 50 (1996), 361–365. Checked with
-/// NumPy `quantile`.
+/// NumPy `quantile`: `sample-data/stats/describe.json`.
 pub fn quantile_in_place(values: &mut [f64], share: f64) -> Option<f64> {
     let last = values.len().checked_sub(1)?;
     let rank = share.clamp(0.0, 1.0) * last as f64;
@@ -42,7 +42,8 @@ pub fn median(values: &[f64]) -> Option<f64> {
 /// `values`: NaN is missing. `None` if none is left; 0 if more than half are equal.
 ///
 /// # Source
-/// F. R. Hampel, JASA 69 (1974), 383–393. Checked with SciPy `median_abs_deviation(scale="normal")`.
+/// F. R. Hampel, JASA 69 (1974), 383–393. Checked with SciPy `median_abs_deviation(scale="normal")`:
+/// `sample-data/stats/describe.json`.
 pub fn robust_sd(values: &[f64]) -> Option<f64> {
     let mut kept: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     let centre = median_in_place(&mut kept)?;

@@ -2,7 +2,7 @@
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-/// Degrees of freedom from which Student's t is taken as normal: the 97.5 % points differ by under 0.1 %.
+/// Degrees of freedom from which Student's t is taken as normal: the 97.5 % points differ by 0.1 %.
 const NORMAL_FROM: f64 = 1200.0;
 
 /// Returns the two-sided p of a t statistic; 1 for NaN.
@@ -10,7 +10,7 @@ const NORMAL_FROM: f64 = 1200.0;
 /// `df`: degrees of freedom, above 0; infinite means normal.
 ///
 /// # Source
-/// Student, Biometrika 6 (1908), 1–25. Checked with SciPy `2 * t.sf(abs(x), df)`.
+/// Student, Biometrika 6 (1908), 1–25. Checked with SciPy `2 * t.sf(abs(x), df)`: `sample-data/stats/distribution.json`.
 pub fn two_sided_p(statistic: f64, df: f64) -> f64 {
     if statistic.is_nan() {
         return 1.0;
@@ -31,7 +31,7 @@ pub fn lower_tail(x: f64, df: f64) -> f64 {
 /// Returns the value below which a t variable with `df` degrees of freedom lies with probability `share`.
 ///
 /// # Source
-/// Checked with SciPy `t.ppf(share, df)`.
+/// Checked with SciPy `t.ppf(share, df)`: `sample-data/stats/distribution.json`.
 pub fn quantile(share: f64, df: f64) -> f64 {
     if df < NORMAL_FROM
         && let Ok(t) = StudentsT::new(0.0, 1.0, df.max(1.0))

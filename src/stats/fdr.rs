@@ -8,7 +8,7 @@
 /// # Source
 /// Y. Benjamini and Y. Hochberg, J. R. Statist. Soc. B 57 (1995), 289–300; valid too for tests that depend
 /// positively on each other (Benjamini and Yekutieli 2001), as quantiles of one endpoint do. Checked with
-/// SciPy `false_discovery_control(method="bh")`.
+/// SciPy `false_discovery_control(method="bh")`: `sample-data/stats/fdr.json`.
 pub fn benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|a, b| p_values[*a].total_cmp(&p_values[*b]));

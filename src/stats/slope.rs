@@ -7,7 +7,8 @@ use super::describe::median_in_place;
 /// `points`: `(x, y)`, finite, any order. `None` if no two differ in `x`.
 ///
 /// # Source
-/// P. K. Sen, JASA 63 (1968), 1379–1389. Checked with SciPy `theilslopes(y, x).slope`.
+/// P. K. Sen, JASA 63 (1968), 1379–1389. Checked with SciPy `theilslopes(y, x).slope`:
+/// `sample-data/stats/slope.json`.
 pub fn theil_sen(points: &[(f64, f64)]) -> Option<f64> {
     let mut slopes = Vec::with_capacity(points.len() * points.len().saturating_sub(1) / 2);
     for (k, (x0, y0)) in points.iter().enumerate() {
