@@ -30,7 +30,9 @@ fn told(story: &Value) -> Vec<(String, String, f64)> {
     let own = std::iter::once(story).chain(story["members"].as_array().into_iter().flatten());
     own.flat_map(|part| {
         let signals = part["signals"].as_object().expect("signals");
-        signals.iter().map(|(name, ratio)| (text(part, "target").to_owned(), name.clone(), ratio.as_f64().expect("a ratio")))
+        signals
+            .iter()
+            .map(|(name, ratio)| (text(part, "target").to_owned(), name.clone(), ratio.as_f64().expect("a ratio")))
     })
     .collect()
 }
@@ -62,7 +64,8 @@ fn every_story_is_told_and_nothing_else() {
             "explained" => {
                 let finding = findings.iter().find(|f| f["deploy"] == story["deploy"]).expect("a finding");
                 assert_eq!((text(finding, "verdict"), text(finding, "target")), ("explained", text(&story, "target")));
-                for c in comparisons.iter().filter(|c| c["target"] == story["target"] && c["deploy"] == story["deploy"]) {
+                for c in comparisons.iter().filter(|c| c["target"] == story["target"] && c["deploy"] == story["deploy"])
+                {
                     if text(c, "signal").starts_with("latency") {
                         assert_eq!(text(c, "explained_by"), "load", "{id}: {c}");
                         let plain = c["plain_ratio"].as_f64().expect("the effect as users see it");
@@ -103,7 +106,8 @@ fn every_story_is_told_and_nothing_else() {
         assert!(alarms.contains(&key), "nobody told {key:?}");
     }
     let slower = findings.iter().find(|f| text(f, "target") == "POST /v1/authorizations").expect("told");
-    let database = slower["hints"].as_array().expect("hints").iter().find(|h| h["hint"] == "database_time").expect("a hint");
+    let database =
+        slower["hints"].as_array().expect("hints").iter().find(|h| h["hint"] == "database_time").expect("a hint");
     assert_eq!(text(database, "fit"), "fits", "the database time explains the slowdown");
 }
 

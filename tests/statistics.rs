@@ -379,7 +379,7 @@ proptest! {
         let p = equal_shares_p(&counts);
         if (p - 0.05).abs() > 1e-4 { prop_assert_eq!(p < 0.05, low > 1.0 || high < 1.0, "{} [{}, {}]", p, low, high); }
         // Thinning widens.
-        let thin = counts.thinned(3.0);
+        let thin = counts.thinned([3.0; 2]);
         let [thin_low, thin_high] = difference_interval(&thin);
         prop_assert!(thin_high - thin_low >= difference_interval(&counts)[1] - difference_interval(&counts)[0]);
         prop_assert!((thin.shares()[1] - after).abs() < 1e-12);

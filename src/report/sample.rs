@@ -82,6 +82,7 @@ pub(crate) fn config(languages: &[Language]) -> Config {
         )]),
         output: Output { folder: ".".into(), formats: vec![Format::Html] },
         memory_by: 1 << 30,
+        store: crate::config::Store { folder: ".fortnight".into() },
     }
 }
 
