@@ -51,6 +51,15 @@ pub struct Subject<'a> {
     pub raw: &'a [f64],
     /// Requests of each bucket, or empty.
     pub requests: &'a [f64],
+    /// Buckets that one point speaks for: more than 1 if points are further apart than buckets.
+    pub reach: usize,
+}
+
+impl Subject<'_> {
+    /// Returns how many of these buckets have data, those counted that a long step covers.
+    fn covered(&self, values: &[f64]) -> usize {
+        (values.iter().filter(|value| value.is_finite()).count() * self.reach).min(values.len())
+    }
 }
 
 /// Where a comparison stands in time.
@@ -100,7 +109,7 @@ pub fn blank(subject: &Subject<'_>, place: &Place<'_>, at: impl Fn(usize) -> i64
     let (begin, end) = (place.begin().max(first.min(place.moment.from)), place.end());
     let before = subject.raw.get(begin..place.moment.from.max(begin)).unwrap_or(&[]);
     let after = subject.raw.get(place.moment.to.min(end)..end).unwrap_or(&[]);
-    let there = |values: &[f64]| values.iter().filter(|value| value.is_finite()).count();
+    let there = |values: &[f64]| subject.covered(values);
     let hours = before.len() + after.len();
     Comparison {
         series: subject.series,
@@ -291,7 +300,7 @@ const DAY: usize = 24 * PER_HOUR;
 /// the deploy. A series may be younger than the history and may end before the period does.
 pub fn has_data(subject: &Subject<'_>, place: &Place<'_>, min_coverage: f64) -> bool {
     let enough = |values: &[f64]| {
-        let there = values.iter().filter(|value| value.is_finite()).count();
+        let there = subject.covered(values);
         there >= LEAST_HOURS * PER_HOUR && there as f64 >= min_coverage * values.len() as f64
     };
     let Moment { from, to } = place.moment;

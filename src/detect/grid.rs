@@ -39,6 +39,11 @@ pub fn typical_step(times: &[i64]) -> i64 {
     describe::median(&steps).map_or(MINUTE, |step| (step as i64).max(1))
 }
 
+/// Returns how many buckets one point speaks for: 1 unless points are further apart than that.
+pub fn buckets_a_point(series: &Series) -> usize {
+    usize::try_from((typical_step(&series.times) + BUCKET - 1) / BUCKET).unwrap_or(1).max(1)
+}
+
 /// Returns the stride that leaves about 500 of `count` values, odd so that it does not fall in step with days.
 fn sparse(count: usize) -> usize {
     (count / 512).max(1) | 1
@@ -61,6 +66,8 @@ pub fn grid(series: &Series, requests: &[f64], is_share: bool, calendar: &Calend
     };
     let floor = typical * LOG_FLOOR;
     let turn = |value: f64| match scale {
+        // `max` would turn a missing value into the floor.
+        Scale::Log if value.is_nan() => value,
         Scale::Log => value.max(floor).ln(),
         Scale::Linear => value,
     };

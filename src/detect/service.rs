@@ -101,7 +101,8 @@ pub fn judge(
             }
         }
         let own = requests.get(&(series.key.kind, series.key.target.clone())).map_or(&[][..], Vec::as_slice);
-        let subject = Subject { series: index, class, direction, relative, absolute, raw: &raw, requests: own };
+        let reach = grid::buckets_a_point(series);
+        let subject = Subject { series: index, class, direction, relative, absolute, raw: &raw, requests: own, reach };
         compare_all(&subject, &inputs[index], &mut judged[index], &moments, calendar, context, &mut space, &mut result);
         result.series.push(summary::of(series, class, direction, own, calendar, context));
     }

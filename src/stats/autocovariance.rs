@@ -9,6 +9,9 @@ const FAST: [f64; 7] = [1.5, 3.0, 5.0, 8.0, 12.0, 18.0, 28.0];
 /// Time constant of the slow part, in samples: a day of quarter hours.
 const SLOW: f64 = 96.0;
 
+/// Pairs that a lag needs to be heard.
+const LEAST_PAIRS: f64 = 24.0;
+
 /// Variance of a stationary noise, by how fast it forgets.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NoiseFit {
@@ -27,7 +30,7 @@ pub struct NoiseFit {
 /// Fits white noise plus two first-order autoregressions to residuals.
 ///
 /// `residuals`: centred at 0, one a sample, NaN is missing; outliers should be clipped before. `weights`: one a
-/// sample, at or above 0. `None` under 24 usable pairs at lag 1. All variances have the square of the
+/// sample, at or above 0. `None` unless two lags have at least 24 pairs. All variances have the square of the
 /// residuals' unit.
 ///
 /// # Source
@@ -41,7 +44,8 @@ pub fn fit_noise(residuals: &[f64], weights: &[f64]) -> Option<NoiseFit> {
     for (slot, lag) in observed.iter_mut().zip(LAGS) {
         *slot = autocovariance(residuals, weights, lag).unwrap_or((0.0, 0.0));
     }
-    if observed[0].1 < 24.0 {
+    // A series of hourly points on quarter hours has no pair at the first lags, but enough at others.
+    if observed.iter().filter(|(_, pairs)| *pairs >= LEAST_PAIRS).count() < 2 {
         return None;
     }
     let mut best: Option<(f64, NoiseFit)> = None;
