@@ -45,6 +45,12 @@ pub(crate) fn significant(value: f64, digits: usize) -> String {
     format!("{sign}{size:.places$}")
 }
 
+/// Writes a number with three significant digits and no zeros at its end, for settings and axes.
+pub(crate) fn trimmed(value: f64) -> String {
+    let text = significant(value, 3);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 fn decimals(size: f64, digits: usize) -> usize {
     let magnitude = size.log10().floor() as i64;
     usize::try_from(digits as i64 - 1 - magnitude).unwrap_or(0).min(9)

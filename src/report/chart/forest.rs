@@ -59,6 +59,8 @@ pub(crate) struct ForestRow<'a> {
     pub ink: Ink,
     /// Plain text for screen readers.
     pub title: &'a str,
+    /// Plain text for screen readers.
+    pub description: &'a str,
 }
 
 fn ground(pen: &mut Pen<'_>, domain: Domain, height: f64) {
@@ -88,7 +90,7 @@ pub(crate) fn forest_row(domain: Domain, row: &ForestRow<'_>) -> Option<Svg> {
             pen.dot((domain.x(value), y), 5.0, row.ink);
         }
     })?;
-    Some(Svg::new(&drawing, "forest", row.title, ""))
+    Some(Svg::new(&drawing, "forest", row.title, row.description))
 }
 
 fn arrow(pen: &mut Pen<'_>, domain: Domain, is_clipped: bool, side: f64, ink: Ink) {
@@ -106,5 +108,6 @@ pub(crate) fn forest_axis(domain: Domain, title: &str) -> Option<Svg> {
             pen.text(&label, (domain.x(tick), AXIS / 2.0), 11.0, Ink::Text, Anchor::Center, false);
         }
     })?;
-    Some(Svg::new(&drawing, "forest", title, ""))
+    let ticks: Vec<String> = domain.ticks().into_iter().map(number::change).collect();
+    Some(Svg::new(&drawing, "forest", title, &ticks.join(" ")))
 }

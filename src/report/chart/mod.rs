@@ -96,12 +96,6 @@ fn steps(most: f64) -> Vec<f64> {
     (0..=count).map(|k| k as f64 * step).collect()
 }
 
-/// Writes an axis number without zeros at its end.
-fn axis_number(mark: f64) -> String {
-    let text = super::number::significant(mark, 3);
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
 /// Splits values into runs without gaps: `(index of the first, values)`.
 fn runs(values: &[f64]) -> Vec<(usize, &[f64])> {
     let mut found = Vec::new();

@@ -5,13 +5,14 @@ use chrono_tz::Tz;
 use super::canvas::{Anchor, Ink, sheet};
 use super::{Hours, Svg, runs, steps};
 use crate::report::calendar;
-use crate::report::number::Scale;
+use crate::report::number::{self, Scale};
 use crate::time::{Window, local};
 
 /// Draws values without axes over the period; `None` if fewer than two are there.
 ///
+/// `title`, `description`: plain text for screen readers.
 /// The line starts at 0 so that small wiggles do not look like mountains.
-pub(crate) fn sparkline(values: &[f64], title: &str) -> Option<Svg> {
+pub(crate) fn sparkline(values: &[f64], title: &str, description: &str) -> Option<Svg> {
     const WIDTH: f64 = 112.0;
     const HEIGHT: f64 = 26.0;
     let most = values.iter().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
@@ -33,7 +34,7 @@ pub(crate) fn sparkline(values: &[f64], title: &str) -> Option<Svg> {
             }
         }
     })?;
-    Some(Svg::new(&drawing, "spark", title, ""))
+    Some(Svg::new(&drawing, "spark", title, description))
 }
 
 /// What a small multiple of a resource shows.
@@ -55,6 +56,8 @@ pub(crate) struct Resource<'a> {
     pub deploys: &'a [i64],
     /// Plain text for screen readers.
     pub title: &'a str,
+    /// Plain text for screen readers.
+    pub description: &'a str,
 }
 
 /// Draws a resource over the period; `None` if fewer than two hours have data.
@@ -86,7 +89,7 @@ pub(crate) fn resource(chart: &Resource<'_>) -> Option<Svg> {
             let height = y(mark / chart.scale.factor);
             pen.line((LEFT, height), (WIDTH - RIGHT, height), Ink::Grid, 1.0);
             let unit = if index + 1 == marks.len() { chart.scale.symbol } else { "" };
-            let label = format!("{}{unit}", super::axis_number(*mark));
+            let label = format!("{}{unit}", number::trimmed(*mark));
             pen.text(&label, (LEFT - 5.0, height), 10.0, Ink::Text, Anchor::Right, false);
         }
         let days = calendar::midnights(chart.window, chart.zone);
@@ -115,13 +118,13 @@ pub(crate) fn resource(chart: &Resource<'_>) -> Option<Svg> {
             pen.text(&chart.scale.write(value), (place.0 + aside, height), 11.0, Ink::Text, anchor, true);
         }
     })?;
-    Some(Svg::new(&drawing, "chart", chart.title, ""))
+    Some(Svg::new(&drawing, "chart", chart.title, chart.description))
 }
 
 /// Draws one cell a day: solid for full, hatched for partial, outlined for none.
 ///
 /// `days`: share of each day that had data, 0 to 1.
-pub(crate) fn coverage(days: &[f64], title: &str) -> Option<Svg> {
+pub(crate) fn coverage(days: &[f64], title: &str, description: &str) -> Option<Svg> {
     const CELL: f64 = 15.0;
     const HEIGHT: f64 = 16.0;
     if days.is_empty() {
@@ -141,5 +144,5 @@ pub(crate) fn coverage(days: &[f64], title: &str) -> Option<Svg> {
             }
         }
     })?;
-    Some(Svg::new(&drawing, "strip", title, ""))
+    Some(Svg::new(&drawing, "strip", title, description))
 }

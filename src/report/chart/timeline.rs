@@ -3,9 +3,9 @@
 use chrono_tz::Tz;
 
 use super::canvas::{Anchor, Ink, Pen, sheet};
-use super::{Hours, Svg, axis_number, runs, steps};
+use super::{Hours, Svg, runs, steps};
 use crate::report::calendar;
-use crate::report::number::Scale;
+use crate::report::number::{self, Scale};
 use crate::time::{HOUR, Window, local};
 
 const WIDTH: f64 = 540.0;
@@ -132,7 +132,7 @@ fn axes(pen: &mut Pen<'_>, frame: &Frame, chart: &Timeline<'_>, marks: &[f64]) {
         let y = frame.y(mark / chart.scale.factor);
         pen.line((LEFT, y), (WIDTH - RIGHT, y), Ink::Grid, 1.0);
         let unit = if index + 1 == marks.len() { chart.scale.symbol } else { "" };
-        let label = format!("{}{unit}", axis_number(*mark));
+        let label = format!("{}{unit}", number::trimmed(*mark));
         pen.text(&label, (LEFT - 6.0, y), 11.0, Ink::Text, Anchor::Right, false);
     }
     let days = calendar::midnights(chart.window, chart.zone);

@@ -1,8 +1,8 @@
 //! One week, hour by hour: what was usual before, and what is now. The weekdays stand below in HTML.
 
 use super::canvas::{Anchor, Ink, sheet};
-use super::{Svg, axis_number, runs, steps};
-use crate::report::number::Scale;
+use super::{Svg, runs, steps};
+use crate::report::number::{self, Scale};
 
 const WIDTH: f64 = 540.0;
 const HEIGHT: f64 = 190.0;
@@ -74,7 +74,7 @@ pub(crate) fn week(chart: &Week<'_>) -> Option<Svg> {
             let height = y(mark / chart.scale.factor);
             pen.line((LEFT, height), (WIDTH - RIGHT, height), Ink::Grid, 1.0);
             let unit = if index + 1 == marks.len() { chart.scale.symbol } else { "" };
-            let label = format!("{}{unit}", axis_number(*mark));
+            let label = format!("{}{unit}", number::trimmed(*mark));
             pen.text(&label, (LEFT - 6.0, height), 11.0, Ink::Text, Anchor::Right, false);
         }
         for day in 1..7 {

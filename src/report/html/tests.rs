@@ -65,6 +65,7 @@ fn the_page_is_well_made() {
         for svg in html.split("<svg class=\"").skip(1).filter(|svg| !svg.starts_with("defs")) {
             let svg = svg.split_once("</svg>").expect("closed").0;
             assert!(svg.contains("role=\"img\"") && svg.contains("<title>") && svg.contains("<desc>"), "{name}");
+            assert!(!svg.contains("<title></title>") && !svg.contains("<desc></desc>"), "{name}");
         }
         assert_eq!(html.matches("<caption").count(), html.matches("<table").count(), "{name}");
         for bad in ["NaN", ">inf", "-inf", "points=\"\"", "{n}", "{target}"] {

@@ -120,7 +120,7 @@ fn strips(context: &Context<'_>) -> Option<Table> {
             rows.push(vec![
                 Cell::text(context.code(service)).noted(context.plain(clean::name(account))),
                 Cell::text(context.plain(number::whole(own.len() as u64))),
-                Cell::chart(chart::coverage(&days, &text.join(" "))),
+                Cell::chart(chart::coverage(&days, &number::share(mean), &text.join(" "))),
                 Cell::text(context.plain(number::share(mean))),
             ]);
         }
@@ -160,14 +160,15 @@ fn daily_coverage(context: &Context<'_>, series: &[&SeriesSummary]) -> Vec<f64> 
 fn settings(context: &Context<'_>) -> Table {
     let judge = &context.config.judge;
     let row = |key: &str, value: Phrase| vec![Cell::text(context.label(key)), Cell::text(value)];
-    let percent = |share: f64| context.plain(format!("{}%", number::significant(share * 100.0, 2)));
+    let percent = |share: f64| context.plain(format!("{}%", number::trimmed(share * 100.0)));
+    let points = |share: f64| context.plain(format!("{} pt", number::trimmed(share * 100.0)));
     let span = |ms: i64| context.both(&number::span(ms));
     let rows = vec![
         row("setting.zone", context.plain(context.config.zone.name())),
         row("setting.relative", percent(judge.limit.relative)),
-        row("setting.latency", context.plain(format!("{} ms", number::significant(judge.limit.latency_s * 1e3, 2)))),
-        row("setting.errors", context.plain(number::points(judge.limit.error_share))),
-        row("setting.utilization", context.plain(number::points(judge.limit.utilization))),
+        row("setting.latency", context.plain(format!("{} ms", number::trimmed(judge.limit.latency_s * 1e3)))),
+        row("setting.errors", points(judge.limit.error_share)),
+        row("setting.utilization", points(judge.limit.utilization)),
         row("setting.discovery", percent(judge.false_discovery)),
         row("setting.baseline", span(i64::from(judge.baseline_days) * crate::time::DAY)),
         row("setting.group", span(judge.group_ms)),

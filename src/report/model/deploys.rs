@@ -195,8 +195,15 @@ fn map_row(
 ) -> Option<MapRow> {
     let shown = effect(series, comparison)?;
     let title = format!("{} {}", clean::name(&series.key.target), shown.value());
+    let range = context.range(shown).bare(context.words.first());
     let draw = |estimate: Estimate| {
-        let row = ForestRow { estimate, limit: comparison.limit, ink: ink(comparison.verdict), title: &title };
+        let row = ForestRow {
+            estimate,
+            limit: comparison.limit,
+            ink: ink(comparison.verdict),
+            title: &title,
+            description: &range,
+        };
         forest_row(domain, &row)
     };
     let limit = number::size(limit(shown, comparison), shown.is_delta, shown.unit);

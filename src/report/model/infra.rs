@@ -59,6 +59,13 @@ fn multiple(context: &Context<'_>, series: &SeriesSummary) -> Option<Multiple> {
     let deploys: Vec<i64> = groups.map(|group| group.window.start).collect();
     let peak = series.peak.map_or(0.0, |(value, _)| value);
     let title = format!("{} {}", clean::name(&series.key.target), clean::name(&series.key.signal));
+    let note = match series.peak.filter(|(value, _)| value.is_finite()) {
+        Some((value, at)) => context.say(
+            "infra.peak",
+            &[("value", Arg::from(number::level(value, series.unit))), ("at", context.stamp(at).into())],
+        ),
+        None => Phrase::default(),
+    };
     let svg = chart::resource(&Resource {
         window: context.judgement.period,
         zone: context.config.zone,
@@ -68,14 +75,8 @@ fn multiple(context: &Context<'_>, series: &SeriesSummary) -> Option<Multiple> {
         peak: series.peak,
         deploys: &deploys,
         title: &title,
+        description: &note.bare(context.words.first()),
     })?;
-    let note = match series.peak.filter(|(value, _)| value.is_finite()) {
-        Some((value, at)) => context.say(
-            "infra.peak",
-            &[("value", Arg::from(number::level(value, series.unit))), ("at", context.stamp(at).into())],
-        ),
-        None => Phrase::default(),
-    };
     Some(Multiple { title: name(context, series), note, svg })
 }
 

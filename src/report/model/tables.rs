@@ -51,11 +51,12 @@ impl Context<'_> {
         self.spark_of(&values, |value| number::level(value, series.unit))
     }
 
-    /// Draws values over the period; the title tells the smallest and the largest.
+    /// Draws values over the period; the title tells the smallest and the largest, the description the last.
     pub fn spark_of(&self, values: &[f64], write: impl Fn(f64) -> String) -> Option<Svg> {
         let known = || values.iter().copied().filter(|value| value.is_finite());
-        let title =
+        let range =
             format!("{} – {}", write(known().fold(f64::NAN, f64::min)), write(known().fold(f64::NAN, f64::max)));
-        sparkline(values, &title)
+        let last = known().next_back().map_or_else(String::new, |last| write(last));
+        sparkline(values, &range, &last)
     }
 }
