@@ -9,15 +9,28 @@ const LONGEST: usize = 160;
 /// Returns a name as it may be shown: control and direction characters spelled out, the middle of a long
 /// name replaced by its length.
 pub(crate) fn name(raw: &str) -> String {
+    shorten(raw, LONGEST)
+}
+
+fn shorten(raw: &str, longest: usize) -> String {
     let length = raw.chars().count();
     let spelled = |part: &str| part.chars().fold(String::new(), spell);
-    if length <= LONGEST {
+    if length <= longest {
         return spelled(raw);
     }
-    let keep = LONGEST / 2 - 12;
+    let keep = longest / 2 - 12;
     let head: String = raw.chars().take(keep).collect();
     let tail: String = raw.chars().skip(length - keep).collect();
     format!("{}…⟨{length} chars⟩…{}", spelled(&head), spelled(&tail))
+}
+
+/// Returns the lines of a message as one text and its `help:` lines as another, cleaned.
+pub(crate) fn message(raw: &str) -> (String, String) {
+    let (help, what): (Vec<&str>, Vec<&str>) =
+        raw.lines().map(str::trim).filter(|line| !line.is_empty()).partition(|line| line.starts_with("help: "));
+    // A message of ours is a few lines long; a name in it may still be endless.
+    let clean = |lines: Vec<&str>| lines.iter().take(8).map(|line| shorten(line, 400)).collect::<Vec<_>>().join("; ");
+    (clean(what), clean(help))
 }
 
 /// Appends a character, or its code point in angle brackets if it is invisible or turns the text around.
@@ -123,6 +136,12 @@ mod tests {
     fn long_names_lose_their_middle_and_say_so() {
         let shown = name(&"x".repeat(10_000));
         assert!(shown.chars().count() <= LONGEST && shown.contains("10000 chars"), "{shown}");
+    }
+
+    #[test]
+    fn messages_part_from_their_help() {
+        let (what, help) = message("read a.csv\nno such file\nhelp: check the path");
+        assert_eq!((what.as_str(), help.as_str()), ("read a.csv; no such file", "help: check the path"));
     }
 
     #[test]

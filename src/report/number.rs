@@ -174,11 +174,12 @@ pub(crate) fn points(delta: f64) -> String {
     if !delta.is_finite() {
         return NONE.to_owned();
     }
-    let value = delta * 100.0;
+    // Nothing finer than a thousandth of a point: below it there is only rounding.
+    let value = (delta * 1e5).round() / 1e3;
     let sign = if value < 0.0 { "−" } else { "+" };
     match significant(value.abs(), 2).as_str() {
         "0" => "±0 pt".to_owned(),
-        text => format!("{sign}{text} pt"),
+        text => format!("{sign}{} pt", text.get(..5).filter(|_| text.starts_with("0.00")).unwrap_or(text)),
     }
 }
 
@@ -309,6 +310,8 @@ mod tests {
         assert_eq!(share(1.0), "100%");
         assert_eq!(share(0.001), "<1%");
         assert_eq!(points(0.003), "+0.30 pt");
+        assert_eq!(points(0.000_011), "+0.001 pt");
+        assert_eq!(points(-0.000_001), "±0 pt");
     }
 
     #[test]

@@ -81,6 +81,7 @@ pub(crate) fn config(languages: &[Language]) -> Config {
             "勤労感謝の日".into(),
         )]),
         output: Output { folder: ".".into(), formats: vec![Format::Html] },
+        store: crate::config::Store { folder: ".".into() },
         memory_by: 1 << 30,
         store: crate::config::Store { folder: ".fortnight".into() },
     }
@@ -437,7 +438,7 @@ fn states() -> Vec<SourceState> {
         rows: 0,
         series: 0,
         events: 0,
-        error: "access denied (GetMetricData)".into(),
+        error: "access denied (GetMetricData)\nhelp: let the role read metrics".into(),
         notes: Vec::new(),
     };
     vec![good, bad]

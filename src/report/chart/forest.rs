@@ -87,7 +87,7 @@ pub(crate) fn forest_row(domain: Domain, row: &ForestRow<'_>) -> Option<Svg> {
         arrow(pen, domain, high > domain.reach, 1.0, row.ink);
         arrow(pen, domain, low < -domain.reach, -1.0, row.ink);
         if value.abs() <= domain.reach {
-            pen.dot((domain.x(value), y), 5.0, row.ink);
+            pen.dot((domain.x(value), y), 4.5, row.ink);
         }
     })?;
     Some(Svg::new(&drawing, "forest", row.title, row.description))

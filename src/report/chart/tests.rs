@@ -11,6 +11,7 @@ fn draw(values: &[f32]) -> Option<Svg> {
         scale: MS,
         main: Hours { start: 0, values },
         companion: None,
+        focus: Ink::Worse,
         flags: &[Flag { at: DAY, number: 1, is_focus: true }, Flag { at: DAY + HOUR, number: 2, is_focus: false }],
         bands: &[Window::new(2 * DAY, 3 * DAY)],
         onset: Some(Window::new(DAY, DAY + HOUR)),

@@ -43,6 +43,8 @@ pub(crate) struct Timeline<'a> {
     pub main: Hours<'a>,
     /// A second line in the same unit.
     pub companion: Option<Hours<'a>>,
+    /// Colour of the flag in focus and of the bracket.
+    pub focus: Ink,
     /// Deploys, by time.
     pub flags: &'a [Flag],
     /// Incidents, campaigns, drills.
@@ -95,8 +97,8 @@ pub(crate) fn timeline(chart: &Timeline<'_>) -> Option<Svg> {
         }
         curve(pen, &frame, chart.main, Ink::After, 1.5);
         cut_marks(pen, &frame, chart.main);
-        bracket(pen, &frame, chart.onset);
-        flags(pen, &frame, chart.flags);
+        bracket(pen, &frame, chart.onset, chart.focus);
+        flags(pen, &frame, chart.flags, chart.focus);
     })?;
     Some(Svg::new(&drawing, "chart", chart.title, chart.description))
 }
@@ -178,7 +180,7 @@ fn cut_marks(pen: &mut Pen<'_>, frame: &Frame, hours: Hours<'_>) {
     }
 }
 
-fn bracket(pen: &mut Pen<'_>, frame: &Frame, onset: Option<Window>) {
+fn bracket(pen: &mut Pen<'_>, frame: &Frame, onset: Option<Window>, ink: Ink) {
     let Some(onset) = onset.filter(|onset| onset.overlaps(frame.window) || frame.window.contains(onset.start)) else {
         return;
     };
@@ -186,10 +188,10 @@ fn bracket(pen: &mut Pen<'_>, frame: &Frame, onset: Option<Window>) {
     // A range of minutes would be too narrow to see.
     let spare = ((7.0 - (to - from)) / 2.0).max(0.0);
     let (from, to, y) = (from - spare, to + spare, HEIGHT - BOTTOM - 3.0);
-    pen.path(&[(from, y - 7.0), (from, y), (to, y), (to, y - 7.0)], Ink::Worse, 1.75);
+    pen.path(&[(from, y - 7.0), (from, y), (to, y), (to, y - 7.0)], ink, 1.75);
 }
 
-fn flags(pen: &mut Pen<'_>, frame: &Frame, flags: &[Flag]) {
+fn flags(pen: &mut Pen<'_>, frame: &Frame, flags: &[Flag], focus: Ink) {
     let mut clusters: Vec<Vec<Flag>> = Vec::new();
     for flag in flags.iter().filter(|flag| frame.window.contains(flag.at)) {
         match clusters.last_mut() {
@@ -201,10 +203,10 @@ fn flags(pen: &mut Pen<'_>, frame: &Frame, flags: &[Flag]) {
     }
     for cluster in &clusters {
         let is_focus = cluster.iter().any(|flag| flag.is_focus);
-        let ink = if is_focus { Ink::Worse } else { Ink::Deploy };
+        let ink = if is_focus { focus } else { Ink::Deploy };
         for flag in cluster {
-            let ink = if flag.is_focus { Ink::Worse } else { Ink::Deploy };
-            let width = if flag.is_focus { 1.5 } else { 0.75 };
+            let ink = if flag.is_focus { focus } else { Ink::Gap };
+            let width = if flag.is_focus { 1.5 } else { 1.0 };
             pen.line((frame.x(flag.at), TOP - 8.0), (frame.x(flag.at), HEIGHT - BOTTOM), ink, width);
         }
         let (Some(first), Some(last)) = (cluster.first(), cluster.last()) else { continue };

@@ -30,6 +30,8 @@ pub(crate) struct Week<'a> {
     pub hours: &'a [WeekHour],
     /// Hour of the week of the deploy.
     pub deploy_hour: f64,
+    /// Colour of the deploy's flag.
+    pub focus: Ink,
     /// Number of the deploy's flag.
     pub number: usize,
     /// How values are read.
@@ -92,8 +94,8 @@ pub(crate) fn week(chart: &Week<'_>) -> Option<Svg> {
             }
         }
         let at = x(chart.deploy_hour.clamp(0.0, 168.0));
-        pen.line((at, TOP), (at, HEIGHT - BOTTOM), Ink::Worse, 1.0);
-        pen.dot((at, TOP), 8.0, Ink::Worse);
+        pen.line((at, TOP), (at, HEIGHT - BOTTOM), chart.focus, 1.0);
+        pen.dot((at, TOP), 8.0, chart.focus);
         pen.text(&chart.number.to_string(), (at, TOP), 10.5, Ink::FlagText, Anchor::Center, true);
     })?;
     Some(Svg::new(&drawing, "chart", chart.title, chart.description))

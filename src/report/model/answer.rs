@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::context::{Context, effect};
+use super::context::{Context, effect, seen_change, seen_levels};
 use super::findings;
 use super::view::{Answer, Head, Tile, TopLine};
 use crate::detect::Verdict;
@@ -42,6 +42,15 @@ pub(super) fn head(context: &Context<'_>) -> Head {
     }
 }
 
+/// Writes an expected number: nothing finer than a tenth.
+fn about(expected: f64) -> Both {
+    if expected < 0.1 {
+        return Both::new("fewer than 0.1", "0.1件未満");
+    }
+    let number = number::significant(expected, 2);
+    Both::new(format!("about {number}"), format!("約{number}件"))
+}
+
 /// Returns the services that have series, by name.
 pub(super) fn services<'a>(context: &Context<'a>) -> BTreeSet<&'a str> {
     context.judgement.series.iter().map(|series| &*series.key.service).collect()
@@ -64,8 +73,9 @@ pub(super) fn section(context: &Context<'_>) -> Answer {
     let top = findings.take(TOP).filter_map(|(index, finding)| {
         let (series, comparison, _) = context.lead(finding)?;
         let size = effect(series, comparison).map_or_else(Phrase::default, |effect| {
-            let levels = number::levels(comparison.before, comparison.after, series.unit);
-            let args = [("levels", levels.into()), ("change", Arg::Strong(Both::same(effect.value())))];
+            let levels = seen_levels(series, comparison);
+            let args =
+                [("levels", levels.into()), ("change", Arg::Strong(Both::same(seen_change(effect, comparison))))];
             context.say("answer.size", &args)
         });
         let headline = findings::headline(context, finding)?;
@@ -156,7 +166,7 @@ fn tiles(context: &Context<'_>) -> Vec<Tile> {
 fn notes(context: &Context<'_>) -> Vec<Phrase> {
     let mut notes = Vec::new();
     for state in context.states.iter().filter(|state| !state.error.is_empty()) {
-        let args = [("source", Arg::Code(clean::name(&state.id))), ("error", clean::name(&state.error).into())];
+        let args = [("source", Arg::Code(clean::name(&state.id))), ("error", clean::message(&state.error).0.into())];
         notes.push(context.say("answer.source_failed", &args));
     }
     if !context.judgement.series.is_empty() {
@@ -168,7 +178,7 @@ fn notes(context: &Context<'_>) -> Vec<Phrase> {
             ("tests", Arg::from(audit.tests)),
             ("n", audit.false_alarms.into()),
             ("checks", context.judgement.comparisons.len().into()),
-            ("expected", number::significant(audit.expected_false, 2).into()),
+            ("expected", about(audit.expected_false).into()),
         ];
         notes.push(context.say("answer.audit", &args));
     } else if !context.judgement.comparisons.is_empty() {

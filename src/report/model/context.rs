@@ -9,7 +9,7 @@ use crate::metric::{Direction, SeriesKey};
 use crate::report::chart::{Hours, Ink};
 use crate::report::number::Effect;
 use crate::report::words::{Arg, Both, Phrase, Words};
-use crate::report::{calendar, clean};
+use crate::report::{calendar, clean, number};
 use crate::time::Window;
 
 /// The input of a report.
@@ -137,6 +137,25 @@ pub(super) fn effect(series: &SeriesSummary, comparison: &Comparison) -> Option<
     let ratio = comparison.log_ratio.map(|estimate| Effect { estimate, is_delta: false, unit: series.unit });
     // Shares near zero are judged by their difference; a ratio of two tiny shares would mislead.
     if comparison.limit_delta.is_some() { delta.or(ratio) } else { ratio.or(delta) }
+}
+
+/// Returns what was seen, for a change that something else explains: the plain log ratio and the level
+/// after it. For every other change that is what was judged.
+pub(super) fn seen(comparison: &Comparison) -> Option<(f64, Option<f64>)> {
+    let plain =
+        comparison.plain_log_ratio.filter(|plain| plain.is_finite() && comparison.verdict == Verdict::Explained)?;
+    Some((plain, comparison.before.map(|before| before * plain.exp())))
+}
+
+/// Writes the change that a headline is about: what was seen.
+pub(super) fn seen_change(effect: Effect, comparison: &Comparison) -> String {
+    seen(comparison).map_or_else(|| effect.value(), |(plain, _)| number::change(plain))
+}
+
+/// Writes the levels that a headline is about.
+pub(super) fn seen_levels(series: &SeriesSummary, comparison: &Comparison) -> String {
+    let after = seen(comparison).map_or(comparison.after, |(_, after)| after);
+    number::levels(comparison.before, after, series.unit)
 }
 
 /// Returns the limit on the scale of [`effect`].

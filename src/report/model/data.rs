@@ -63,7 +63,9 @@ fn sources(context: &Context<'_>) -> Table {
         let fate = if state.error.is_empty() {
             Cell::text(context.label("data.arrived"))
         } else {
-            Cell::text(context.label("data.failed")).noted(context.plain(clean::name(&state.error)))
+            let (what, help) = clean::message(&state.error);
+            let lines = [what, help].into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" — ");
+            Cell::text(context.label("data.failed")).noted(context.plain(lines))
         };
         let count = |n: u64| Cell::text(context.plain(number::whole(n)));
         vec![

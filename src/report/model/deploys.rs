@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::context::{Context, effect, in_bad_direction, ink, limit};
+use super::context::{Context, effect, in_bad_direction, ink, limit, seen, seen_change};
 use super::view::{Align, Cell, Change, DeployRow, Deploys, Link, Map, MapRow, Table};
 use crate::deploy::{DeployGroup, Event, EventKind};
 use crate::detect::{Comparison, Estimate, SeriesSummary, Verdict};
@@ -41,20 +41,24 @@ fn row(context: &Context<'_>, index: usize) -> Option<DeployRow> {
     let first = findings.min_by_key(|(_, finding)| rank(finding.verdict));
     let verdict = first.map_or_else(|| verdict_without_finding(&own), |(_, finding)| finding.verdict);
     let (effect, range) = match first {
-        Some((_, finding)) => context.lead(finding).and_then(|(s, c, _)| Some((effect(s, c)?, context.named(&s.key)))),
+        Some((_, finding)) => {
+            context.lead(finding).and_then(|(s, c, _)| Some((effect(s, c)?, c, context.named(&s.key))))
+        }
         None => None,
     }
-    .map_or_else(Default::default, |(effect, name)| {
-        let args = [("name", Arg::from(name)), ("change", Arg::Strong(Both::same(effect.value())))];
-        (context.say("deploys.effect", &args), context.range(effect))
+    .map_or_else(Default::default, |(effect, comparison, name)| {
+        let args = [("name", Arg::from(name)), ("change", Arg::Strong(Both::same(seen_change(effect, comparison))))];
+        let is_seen = seen(comparison).is_some();
+        (context.say("deploys.effect", &args), if is_seen { Phrase::default() } else { context.range(effect) })
     });
+    let ready = ready(context, &own).filter(|_| first.is_none());
     Some(DeployRow {
         number: group.number,
         service: clean::name(&group.service),
         changes: changes(context, group),
         chip: context.chip(verdict),
         checks: checks(context, &own),
-        effect,
+        effect: ready.unwrap_or(effect),
         range,
         href: first.map(|(index, _)| context.href(index)),
     })
@@ -86,17 +90,20 @@ fn verdict_without_finding(own: &[&Comparison]) -> Verdict {
     }
 }
 
-/// Writes how the checks of a deploy fell out: `11 of 14 ruled out`.
+/// Writes how many checks of a deploy ruled harm out: `11 of 14`.
 fn checks(context: &Context<'_>, own: &[&Comparison]) -> Phrase {
     if own.is_empty() {
         return context.label("deploys.no_checks");
     }
     let ruled_out = own.iter().filter(|c| matches!(c.verdict, Verdict::NoMaterialChange | Verdict::NotWorse)).count();
-    let ready = own.iter().filter_map(|c| c.ready_at).min();
-    match ready.filter(|_| own.iter().all(|c| matches!(c.verdict, Verdict::TooEarly | Verdict::NoData))) {
-        Some(at) => context.say("deploys.ready", &[("at", context.stamp(at).into())]),
-        None => context.say("deploys.checks", &[("n", ruled_out.into()), ("total", own.len().into())]),
-    }
+    context.say("deploys.checks", &[("n", ruled_out.into()), ("total", own.len().into())])
+}
+
+/// Tells when a deploy that is too fresh can be judged.
+fn ready(context: &Context<'_>, own: &[&Comparison]) -> Option<Phrase> {
+    let is_fresh = own.iter().all(|c| matches!(c.verdict, Verdict::TooEarly | Verdict::NoData));
+    let at = own.iter().filter_map(|c| c.ready_at).min().filter(|_| is_fresh)?;
+    Some(context.say("deploys.ready", &[("at", context.stamp(at).into())]))
 }
 
 /// Returns the changes of a group, by time.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::Timelike;
 
-use super::context::{Context, effect, hours};
+use super::context::{Context, hours};
 use super::view::{Align, Cell, Figure, Table};
 use crate::deploy::DeployGroup;
-use crate::detect::{Comparison, SeriesSummary};
+use crate::detect::{Comparison, SeriesSummary, Verdict};
 use crate::metric::SeriesKey;
-use crate::report::chart::{self, Flag, Timeline, Week, WeekHour};
+use crate::report::chart::{self, Flag, Ink, Timeline, Week, WeekHour};
 use crate::report::number::{self, Scale};
 use crate::report::words::{Arg, Phrase};
 use crate::report::{calendar, clean};
@@ -38,6 +38,7 @@ pub(super) fn week_figure(
     let svg = chart::week(&Week {
         hours: &week,
         deploy_hour,
+        focus: focus(comparison),
         number: group.number,
         scale,
         title: &title,
@@ -170,11 +171,9 @@ pub(super) fn timeline_figure(
     let bands: Vec<Window> = events.iter().map(|event| event.window()).collect();
     let companion = companion(context, &series.key);
     let scale = scale_of(series, hours(series).within(window).map(|(_, value)| Some(value)));
-    let range = effect(series, comparison).map_or_else(Phrase::default, |effect| context.both(&effect.range()));
     let args = [
         ("signal", Arg::from(context.signal(&series.key.signal))),
         ("deploy", Arg::Flag(group.number)),
-        ("range", range.into()),
         ("zone", calendar::zone_name(window.start, context.config.zone).into()),
     ];
     let mut caption = vec![context.say("figure.timeline", &args)];
@@ -202,6 +201,7 @@ pub(super) fn timeline_figure(
         scale,
         main: hours(series),
         companion: companion.map(hours),
+        focus: focus(comparison),
         flags: &flags,
         bands: &bands,
         onset: comparison.onset,
@@ -211,7 +211,8 @@ pub(super) fn timeline_figure(
     let mut legend = vec![("after", context.signal(&series.key.signal))];
     legend.extend(companion.map(|series| ("companion", context.signal(&series.key.signal))));
     if comparison.onset.is_some() {
-        legend.push(("onset", context.label("legend.onset")));
+        let class = if focus(comparison) == Ink::Worse { "onset" } else { "onset after" };
+        legend.push((class, context.label("legend.onset")));
     }
     if missing > 0 {
         legend.push(("gap", context.label("legend.gap")));
@@ -225,6 +226,14 @@ pub(super) fn timeline_figure(
         legend: if svg.is_some() { legend } else { Vec::new() },
         table: svg.is_some().then(|| day_table(context, series, window, scale)),
         svg,
+    }
+}
+
+/// Returns the colour of the deploy that a chart is about: what got worse has its own.
+fn focus(comparison: &Comparison) -> Ink {
+    match comparison.verdict {
+        Verdict::Worse | Verdict::PossiblyWorse => Ink::Worse,
+        _ => Ink::After,
     }
 }
 

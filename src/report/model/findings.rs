@@ -1,14 +1,14 @@
 //! The findings: one card each, in the fixed form what, since when, how sure, who feels it, why, next step.
 
-use super::context::{self, Context, effect, in_bad_direction, limit};
+use super::context::{self, Context, effect, in_bad_direction, limit, seen, seen_change, seen_levels};
 use super::view::{Align, Block, Card, Cell, Fact, Findings, HintLine, Link, Section, Table};
 use super::{deploys, figures};
 use crate::deploy::DeployGroup;
 use crate::detect::{Comparison, Finding, Fit, Hint, Pattern, SeriesSummary, Verdict};
 use crate::metric::Class;
+use crate::report::clean;
 use crate::report::number::{self, Effect};
 use crate::report::words::{Arg, Both, Phrase};
-use crate::report::{calendar, clean};
 use crate::time::Window;
 
 /// Cards that are drawn in full; the rest is listed.
@@ -45,7 +45,7 @@ fn listed(context: &Context<'_>, index: usize) -> Option<Vec<Cell>> {
     Some(vec![
         Cell::chip(context.chip(finding.verdict)),
         Cell::text(headline(context, finding)?).noted(service),
-        Cell::text(context.plain(number::levels(comparison.before, comparison.after, series.unit))),
+        Cell::text(context.plain(seen_levels(series, comparison))),
         context.change_cell(effect(series, comparison), series.direction),
     ])
 }
@@ -113,12 +113,12 @@ fn sentence(context: &Context<'_>, headline: &Phrase, series: &SeriesSummary, co
     let args = [
         ("headline", Arg::from(headline.clone())),
         ("signal", context.signal(&series.key.signal).into()),
-        ("levels", number::levels(comparison.before, comparison.after, series.unit).into()),
-        ("change", Arg::Strong(Both::same(effect.value()))),
+        ("levels", seen_levels(series, comparison).into()),
+        ("change", Arg::Strong(Both::same(seen_change(effect, comparison)))),
         ("range", effect.range().into()),
         ("limit", limit_text(effect, comparison).into()),
     ];
-    context.say("findings.sentence", &args)
+    context.say(if seen(comparison).is_some() { "findings.sentence_left" } else { "findings.sentence" }, &args)
 }
 
 fn limit_text(effect: Effect, comparison: &Comparison) -> String {
@@ -135,9 +135,14 @@ fn facts(
     let mut facts = Vec::new();
     if let Some(effect) = effect(series, comparison) {
         let args = [("range", Arg::from(effect.range())), ("limit", limit_text(effect, comparison).into())];
-        facts.push(context.fact("fact.change", context.plain(effect.value()), context.say("fact.range", &args)));
+        let left = [("change", Arg::from(effect.value()))];
+        let note = match seen(comparison) {
+            Some(_) => context.say("fact.left", &left),
+            None => context.say("fact.range", &args),
+        };
+        facts.push(context.fact("fact.change", context.plain(seen_change(effect, comparison)), note));
     }
-    let levels = number::levels(comparison.before, comparison.after, series.unit);
+    let levels = seen_levels(series, comparison);
     facts.push(context.fact("fact.level", context.plain(levels), context.signal(&series.key.signal)));
     facts.push(since(context, comparison, group));
     facts.push(felt(context, finding, series, comparison, group));
@@ -147,9 +152,8 @@ fn facts(
 fn since(context: &Context<'_>, comparison: &Comparison, group: &DeployGroup) -> Fact {
     match comparison.onset {
         Some(onset) => {
-            let middle = onset.start + onset.length() / 2;
-            let range = [("range", Arg::from(calendar::span(onset, context.config.zone)))];
-            context.fact("fact.since", context.stamp(middle), context.say("fact.onset", &range))
+            let at = [("at", Arg::from(context.stamp(group.window.start)))];
+            context.fact("fact.since", context.span(onset), context.say("fact.deployed", &at))
         }
         None => context.fact("fact.since", context.stamp(group.window.start), context.label("fact.from_deploy")),
     }
@@ -210,13 +214,19 @@ fn sure(context: &Context<'_>, series: &SeriesSummary, comparison: &Comparison, 
         let bad = in_bad_direction(effect.estimate, series.direction);
         let limit = limit(effect, comparison);
         let key = match () {
+            () if seen(comparison).is_some() => "sure.left",
             () if bad.low >= limit => "sure.beyond_limit",
             () if bad.low > 0.0 => "sure.beyond_zero",
             () if bad.high <= -limit => "sure.better_beyond_limit",
             () if bad.high < 0.0 => "sure.better_beyond_zero",
             () => "sure.includes_zero",
         };
-        sentences.push(context.say(key, &[("limit", limit_text(effect, comparison).into())]));
+        let args = [
+            ("limit", Arg::from(limit_text(effect, comparison))),
+            ("change", effect.value().into()),
+            ("range", effect.range().into()),
+        ];
+        sentences.push(context.say(key, &args));
         if comparison.verdict == Verdict::PossiblyWorse
             && let Some(days) = more_days(comparison, limit)
         {

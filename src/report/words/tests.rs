@@ -23,13 +23,14 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
         ),
         ("headline", told.iter().flat_map(|verdict| classes.map(|class| format!("{verdict}.{class}"))).collect()),
         ("method", ["p1", "p2", "p3", "p4", "p5", "p6", "verdicts", "glossary"].map(str::to_owned).to_vec()),
+        ("note", of(&crate::collect::REASONS)),
         ("term", numbers(9)),
         ("term_meaning", numbers(9)),
     ]
 }
 
-/// Families whose words come from outside: every entry is used when its word comes.
-const OPEN_FAMILIES: [&str; 2] = ["signal.", "note."];
+/// Families whose words come from outside: an entry is used when its word comes.
+const OPEN_FAMILIES: [&str; 1] = ["signal."];
 
 fn source(folder: &Path, into: &mut String) {
     for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
