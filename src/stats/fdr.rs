@@ -16,9 +16,9 @@ pub fn benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
     let mut q_values = vec![1.0; p_values.len()];
     let mut smallest: f64 = 1.0;
     for (rank, index) in order.iter().enumerate().rev() {
-        // Rounding of p · n / n must not come out below p.
-        smallest = smallest.min(p_values[*index] * count / (rank + 1) as f64).max(p_values[*index]);
-        q_values[*index] = smallest;
+        smallest = smallest.min(p_values[*index] * count / (rank + 1) as f64);
+        // p · n / n may round to just below p.
+        q_values[*index] = smallest.max(p_values[*index]);
     }
     q_values
 }
