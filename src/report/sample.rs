@@ -83,7 +83,6 @@ pub(crate) fn config(languages: &[Language]) -> Config {
         output: Output { folder: ".".into(), formats: vec![Format::Html] },
         store: crate::config::Store { folder: ".".into() },
         memory_by: 1 << 30,
-        store: crate::config::Store { folder: ".fortnight".into() },
     }
 }
 
