@@ -225,11 +225,14 @@ impl State {
     }
 }
 
+/// What one side says of the autoregressive state: mean and precision, and how the level leans on it: slope and rest.
+type Side = ([f64; 2], [f64; 3], [f64; 2], f64);
+
 /// Joins what both sides say: their autoregressive states are one and the same, their levels are not.
 fn join(before: &State, after: &State, memory: Memory) -> Option<Step> {
     // Small floors keep the 2×2 inverses defined when a part has no variance.
     let floor = 1e-12 * (memory.fast.1 + memory.slow.1) + 1e-18;
-    let side = |state: &State| -> Option<([f64; 2], [f64; 3], [f64; 2], f64)> {
+    let side = |state: &State| -> Option<Side> {
         let [ll, lf, ls, ff, fs, ss] = state.cov;
         let precision = invert([ff + floor, fs, ss + floor])?;
         let slope = [precision[0] * lf + precision[1] * ls, precision[1] * lf + precision[2] * ls];
