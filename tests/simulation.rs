@@ -1,6 +1,5 @@
 //! What the report promises, held against series whose truth is known: coverage of intervals, false alarms, claims of
 //! no change, power, false discoveries, and the audit's own count. Seeded: the same numbers on every run.
-//! Promises that do not hold yet are ignored tests, with what was measured as their reason.
 
 #![expect(clippy::print_stdout, reason = "the measured shares are what one runs this for; shown with --nocapture")]
 
@@ -160,7 +159,6 @@ fn intervals_hold_the_truth_as_often_as_they_say() {
 }
 
 #[test]
-#[ignore = "errors that scatter together for hours are held in 91 % only"]
 fn intervals_of_errors_hold_the_truth_as_often_as_they_say() {
     let (shares, of) = share(errors(), holds_nothing);
     assert!((0.93..=0.98).contains(&shares), "errors {shares:.4} of {of}");
@@ -192,14 +190,12 @@ fn the_audit_counts_what_is_found_in_latencies() {
 }
 
 #[test]
-#[ignore = "no placebo is judged on series of errors, so their false alarms are not expected"]
 fn the_audit_counts_what_is_found() {
     let (expected, found) = audited(|_| true);
     assert!(found <= expected + 3.0 * expected.sqrt() + 1.0, "expects {expected:.2}, found {found}");
 }
 
 #[test]
-#[ignore = "8 % are: steps that were not accepted are estimated a third too small, with errors too narrow for that"]
 fn a_change_of_the_limit_is_not_proven_harmless() {
     let limit = 0.10f64.ln_1p();
     // Absolute limits are far below: levels are 50 ms and more, and 10 % of it is the 5 ms of the default.
@@ -216,13 +212,13 @@ fn a_change_of_the_limit_is_not_proven_harmless() {
     let (coverage, _) = share(changed(), holds_truth);
     let (claims, _) = share(all(quiet()).filter(is_latency), |one| one.comparison.verdict == Verdict::NoMaterialChange);
     println!("wrong at the limit: {rate:.4} of {count}, coverage there {coverage:.4}; right claims {claims:.3}");
-    assert!(rate <= 0.02, "{rate:.4} of {count}");
+    // A 95 % interval ends short of the truth on one side in 2.5 %; two standard errors of a share of 768 are 0.011.
+    assert!(rate <= 0.036, "{rate:.4} of {count}");
     assert!((0.90..=0.99).contains(&coverage), "{coverage:.4}");
     assert!(claims >= 0.3, "no change is proven in {claims:.3} only");
 }
 
 #[test]
-#[ignore = "31 % are: a step that is not accepted widens the noise that it is measured against by half"]
 fn the_detectable_change_is_found_four_times_of_five() {
     let middle = || all(quiet()).filter(is_latency).filter(|one| one.deploy == MIDDLE);
     let sizes: std::collections::BTreeMap<[u64; 3], f64> =

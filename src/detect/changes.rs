@@ -13,6 +13,28 @@ const AT_DEPLOY: f64 = 3.3;
 /// A step at any other moment needs more: there are over a thousand of them in a fortnight.
 const ANYWHERE: f64 = 4.5;
 
+/// A step at a deploy is suspected from this many standard errors on: it is kept out of the noise that steps are
+/// measured against, or a step that is real would hide behind the noise that it makes itself.
+const SUSPECTED: f64 = 2.0;
+
+/// How clearly a step must stand out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Clarity {
+    at_deploy: f64,
+    anywhere: f64,
+}
+
+impl Clarity {
+    /// What it takes to be accepted.
+    pub const ACCEPTED: Self = Self { at_deploy: AT_DEPLOY, anywhere: ANYWHERE };
+    /// What it takes to be suspected.
+    pub const SUSPECTED: Self = Self { at_deploy: SUSPECTED, anywhere: ANYWHERE };
+
+    fn needed(self, change: &Change) -> f64 {
+        if change.group.is_some() { self.at_deploy } else { self.anywhere }
+    }
+}
+
 /// How much likelier a step is at one deploy than at one quarter hour without any, before looking at the data.
 const DEPLOY_ODDS: f64 = 100.0;
 
@@ -20,7 +42,7 @@ const DEPLOY_ODDS: f64 = 100.0;
 const TEMPER: f64 = 1.5;
 
 /// Blame is shared with moments up to this far from the clearest one, in buckets.
-const REACH: usize = 24 * PER_HOUR;
+const REACH: usize = 48 * PER_HOUR;
 
 /// No more steps than this are accepted in one series.
 const MOST: usize = 16;
@@ -53,18 +75,24 @@ pub struct Change {
 ///
 /// `residual`: level and noise, one a bucket, NaN is missing; the buckets inside each moment must be NaN. `moments`:
 /// sorted. The result is sorted by time.
-pub fn find(space: &mut Workspace, residual: &[f64], noise: &Noise, moments: &[Moment], inflation: f64) -> Vec<Change> {
+pub fn find(
+    space: &mut Workspace,
+    residual: &[f64],
+    noise: &Noise,
+    moments: &[Moment],
+    clarity: Clarity,
+) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
     let mut refused: Vec<usize> = Vec::new();
     while changes.len() < MOST {
         let steps = steps_of(&changes);
         let scan = Scan::run(space, residual, &noise.white, noise.memory, &steps);
-        let Some(change) = clearest(&scan, residual, moments, &steps, &refused, inflation) else { break };
+        let Some(change) = clearest(&scan, residual, moments, &steps, &refused, clarity) else { break };
         refused.push(change.at);
         changes.push(change);
         changes.sort_by_key(|change| change.at);
     }
-    prune(space, residual, noise, moments, inflation, &mut changes);
+    prune(space, residual, noise, moments, clarity, &mut changes);
     changes
 }
 
@@ -79,7 +107,7 @@ fn prune(
     residual: &[f64],
     noise: &Noise,
     moments: &[Moment],
-    inflation: f64,
+    clarity: Clarity,
     changes: &mut Vec<Change>,
 ) {
     if changes.len() > 1 {
@@ -87,7 +115,7 @@ fn prune(
             let at = changes[index].at;
             let others: Vec<usize> = steps_of(changes).into_iter().filter(|step| *step != at).collect();
             let scan = Scan::run(space, residual, &noise.white, noise.memory, &others);
-            if let Some(moved) = placed(&scan, residual, moments, &others, at, inflation) {
+            if let Some(moved) = placed(&scan, residual, moments, &others, at) {
                 changes[index] = moved;
             }
         }
@@ -102,7 +130,7 @@ fn prune(
         let weakest = changes
             .iter()
             .enumerate()
-            .map(|(index, change)| (index, change.step.z().abs() / inflation / threshold(change)))
+            .map(|(index, change)| (index, change.step.z().abs() / clarity.needed(change)))
             .min_by(|a, b| a.1.total_cmp(&b.1));
         match weakest {
             Some((index, strength)) if strength < 1.0 => {
@@ -113,10 +141,6 @@ fn prune(
     }
 }
 
-fn threshold(change: &Change) -> f64 {
-    if change.group.is_some() { AT_DEPLOY } else { ANYWHERE }
-}
-
 /// Returns the clearest step that is not known yet; `None` if none stands out.
 fn clearest(
     scan: &Scan<'_>,
@@ -124,10 +148,10 @@ fn clearest(
     moments: &[Moment],
     known: &[usize],
     refused: &[usize],
-    inflation: f64,
+    clarity: Clarity,
 ) -> Option<Change> {
     let free = |at: usize| !known.iter().chain(refused).any(|known| known.abs_diff(at) < PER_HOUR / 2);
-    let strength = |at: usize| scan.step(at).z().abs() / inflation;
+    let strength = |at: usize| scan.step(at).z().abs();
     let at_deploy = moments
         .iter()
         .filter(|moment| moment.to < residual.len() && free(moment.to))
@@ -138,29 +162,22 @@ fn clearest(
         .map(|at| (at, strength(at)))
         .max_by(|a, b| a.1.total_cmp(&b.1));
     let (at, z) = match (at_deploy, anywhere) {
-        (Some(deploy), Some(any)) if any.1 > deploy.1 && any.1 >= ANYWHERE => any,
-        (Some(deploy), _) if deploy.1 >= AT_DEPLOY => deploy,
-        (_, Some(any)) if any.1 >= ANYWHERE => any,
+        (Some(deploy), Some(any)) if any.1 > deploy.1 && any.1 >= clarity.anywhere => any,
+        (Some(deploy), _) if deploy.1 >= clarity.at_deploy => deploy,
+        (_, Some(any)) if any.1 >= clarity.anywhere => any,
         _ => return None,
     };
     if !z.is_finite() {
         return None;
     }
-    let change = placed(scan, residual, moments, known, at, inflation)?;
+    let change = placed(scan, residual, moments, known, at)?;
     // A deploy that takes the blame for a step near it must itself stand out.
-    (free(change.at) && change.step.z().abs() / inflation >= threshold(&change)).then_some(change)
+    (free(change.at) && change.step.z().abs() >= clarity.needed(&change)).then_some(change)
 }
 
 /// Places the step that was seen around `at`: at the deploy with most of the blame, or at `at` if none has it.
-fn placed(
-    scan: &Scan<'_>,
-    residual: &[f64],
-    moments: &[Moment],
-    known: &[usize],
-    at: usize,
-    inflation: f64,
-) -> Option<Change> {
-    let (onset, blame) = share_blame(scan, residual, moments, known, at, inflation)?;
+fn placed(scan: &Scan<'_>, residual: &[f64], moments: &[Moment], known: &[usize], at: usize) -> Option<Change> {
+    let (onset, blame) = share_blame(scan, residual, moments, known, at)?;
     let at_deploys: f64 = blame.iter().map(|(_, share)| share).sum();
     let chosen = blame.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1)).filter(|_| at_deploys >= 0.5);
     let (at, group) = match chosen {
@@ -174,14 +191,7 @@ fn placed(
 type Shares = ((usize, usize), Vec<(usize, f64)>);
 
 /// Shares the blame for the step around `at` between deploys and all other moments near it.
-fn share_blame(
-    scan: &Scan<'_>,
-    residual: &[f64],
-    moments: &[Moment],
-    known: &[usize],
-    at: usize,
-    inflation: f64,
-) -> Option<Shares> {
+fn share_blame(scan: &Scan<'_>, residual: &[f64], moments: &[Moment], known: &[usize], at: usize) -> Option<Shares> {
     // Up to the neighbouring steps: beyond them the data speak of another change.
     let first = known.iter().copied().filter(|known| *known < at).max().map_or(0, |known| known + 1);
     let last = known.iter().copied().filter(|known| *known > at).min().unwrap_or(residual.len());
@@ -189,7 +199,7 @@ fn share_blame(
     let sign = scan.step(at).size.signum();
     let gain = |at: usize| {
         let step = scan.step(at);
-        let z = step.z() / inflation;
+        let z = step.z();
         if step.size * sign > 0.0 && z.is_finite() { z * z / (2.0 * TEMPER) } else { 0.0 }
     };
     let mut weights: Vec<(usize, Option<usize>, f64)> = Vec::new();
@@ -236,6 +246,21 @@ fn share_blame(
         }
     }
     Some((onset, blame))
+}
+
+/// Placebo moments are this far apart, in buckets.
+const PLACEBO_EVERY: usize = PER_HOUR;
+
+/// Placebo moments keep this far from steps and the ends of the history, in buckets.
+const PLACEBO_CLEAR: usize = 6 * PER_HOUR;
+
+/// Returns the moments at which nothing was deployed and nothing is known to have changed: one an hour, clear of
+/// deploys by two hours.
+pub fn placebo_moments(len: usize, moments: &[Moment], changes: &[Change]) -> impl Iterator<Item = usize> {
+    (PLACEBO_CLEAR..len.saturating_sub(PLACEBO_CLEAR)).step_by(PLACEBO_EVERY).filter(move |at| {
+        !moments.iter().any(|moment| moment.to.abs_diff(*at) < 2 * PER_HOUR)
+            && !changes.iter().any(|change| change.at.abs_diff(*at) < PLACEBO_CLEAR)
+    })
 }
 
 /// Places the steps of several signals of one operation where its clearest signal saw them.

@@ -314,8 +314,8 @@ pub struct Audit {
     pub tests: usize,
     /// Alarms among them.
     pub false_alarms: usize,
-    /// Alarms that the report must expect to be false: the larger of what the audit measured and what the
-    /// false discovery rate allows is not taken; this is the audit's rate times the comparisons made.
+    /// Alarms of the report that must be expected to be false: the larger of what the placebos say and of what the
+    /// false discovery rate allows.
     pub expected_false: f64,
     /// The p below which a comparison could become an alarm here.
     pub p_threshold: f64,

@@ -64,7 +64,7 @@ pub fn judge(
         .collect();
     let masked = mask(service, events, calendar);
     let requests = requests_by_target(series, calendar);
-    let mut space = Workspace::default();
+    let (mut space, mut own_space) = (Workspace::default(), Workspace::default());
     let natures: Vec<(Class, Direction)> =
         series.iter().map(|series| context.config.nature(&series.key.signal, series.unit)).collect();
     let inputs: Vec<Input> =
@@ -103,7 +103,17 @@ pub fn judge(
         let own = requests.get(&(series.key.kind, series.key.target.clone())).map_or(&[][..], Vec::as_slice);
         let reach = grid::buckets_a_point(series);
         let subject = Subject { series: index, class, direction, relative, absolute, raw: &raw, requests: own, reach };
-        compare_all(&subject, &inputs[index], &mut judged[index], &moments, calendar, context, &mut space, &mut result);
+        compare_all(
+            &subject,
+            &inputs[index],
+            &mut judged[index],
+            &moments,
+            calendar,
+            context,
+            &mut space,
+            &mut own_space,
+            &mut result,
+        );
         result.series.push(summary::of(series, class, direction, own, calendar, context));
     }
     explain_by_load(series, &natures, &judged, calendar, &mut result.comparisons);
@@ -121,6 +131,7 @@ fn compare_all(
     calendar: &Calendar,
     context: &Context<'_>,
     space: &mut Workspace,
+    own_space: &mut Workspace,
     result: &mut ServiceResult,
 ) {
     let mut points = Points::new(f64::INFINITY);
@@ -133,6 +144,12 @@ fn compare_all(
         result
             .material_placebos
             .extend(material.map(|(_, step)| distribution::two_sided_p(step.z() / track.inflation, points.df)));
+    }
+    if let Judged::Share(track) = &*judged {
+        let limit = |before: f64| subject.absolute.max(subject.relative * before);
+        let (tests, material) = track.placebos(moments, limit);
+        result.placebos += tests;
+        result.material_placebos.extend(material);
     }
     let scan = if let Judged::Level(track) = &*judged { track.scan(space) } else { None };
     let none = Vec::new();
@@ -156,7 +173,9 @@ fn compare_all(
         } else {
             let mut comparison = match (&*judged, &scan) {
                 (Judged::Level(track), Some(scan)) => {
-                    compare::level(subject, &place, input, track, scan, &points, blank)
+                    let step = scan.step(moment.to);
+                    let step = track.step_alone(step, moment.to, &input.requests, own_space).unwrap_or(step);
+                    compare::level(subject, &place, input, track, step, &points, blank)
                 }
                 (Judged::Share(track), _) => compare::share(subject, &place, track, &points, blank),
                 _ => blank,

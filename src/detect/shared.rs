@@ -3,7 +3,7 @@
 //! Taking it out makes steps of single operations clearer. Only its noise is taken out: a step of the shared
 //! movement itself is left in every series, because a deploy may well have hit all of them.
 
-use super::changes::{self, Moment};
+use super::changes::{self, Clarity, Moment};
 use super::noise;
 use crate::stats::describe;
 use crate::stats::structural::{Scan, Workspace};
@@ -73,7 +73,7 @@ fn steps_of_all(sums: &[(f64, f64)], moments: &[Moment], space: &mut Workspace) 
     }
     let mut levels = vec![0.0; mean.len()];
     let Some(noise) = noise::fit(&mean, &[]) else { return levels };
-    let found = changes::find(space, &mean, &noise, moments, 1.0);
+    let found = changes::find(space, &mean, &noise, moments, Clarity::SUSPECTED);
     let steps = changes::steps_of(&found);
     let scan = Scan::run(space, &mean, &noise.white, noise.memory, &steps);
     for at in steps {

@@ -4,7 +4,7 @@
 //! and compared by exact methods; how much more they scatter than counts should is measured on blocks of six hours
 //! and of a day of the series' own history and widens everything.
 
-use super::changes::{Change, Moment};
+use super::changes::{self, Change, Moment};
 use super::noise::PER_HOUR;
 use crate::stats::counts::{self, Counts};
 use crate::stats::describe;
@@ -12,6 +12,9 @@ use crate::stats::structural::Step;
 
 /// Lengths of the blocks on which scatter is measured, in buckets: what hangs together for hours, and for days.
 const BLOCKS: [usize; 2] = [6 * PER_HOUR, 24 * PER_HOUR];
+
+/// Mean of a squared standard normal that is cut at its 95 % point: what winsorising takes away is given back.
+const WINSORISED: f64 = 0.913;
 
 /// Degrees of freedom that a length of block must have to be heard.
 const LEAST_BLOCKS: f64 = 6.0;
@@ -124,7 +127,7 @@ impl ShareTrack {
         }
         let mut ratios: Vec<f64> = blocks.iter().map(|(_, ratio)| *ratio).collect();
         let cap = describe::quantile_in_place(&mut ratios, 0.95).unwrap_or(0.0);
-        let squares: f64 = blocks.iter().map(|(expected, ratio)| expected * ratio.min(cap)).sum();
+        let squares: f64 = blocks.iter().map(|(expected, ratio)| expected * ratio.min(cap) / WINSORISED).sum();
         let expected: f64 = blocks.iter().map(|(expected, _)| expected).sum();
         let expected_squares: f64 = blocks.iter().map(|(expected, _)| expected * expected).sum();
         ((squares * count / (count - parameters) - expected) / expected_squares).max(0.0)
@@ -231,6 +234,25 @@ pub struct ShareStep {
 }
 
 impl ShareTrack {
+    /// Returns how many placebo deploys there are, and the p of those whose step is at least `limit` of the share before.
+    pub fn placebos(&self, moments: &[Moment], limit: impl Fn(f64) -> f64) -> (usize, Vec<f64>) {
+        let mut tests = 0;
+        let mut material = Vec::new();
+        for at in changes::placebo_moments(self.len(), moments, &self.changes) {
+            let counts = self.counts(at);
+            if counts.requests.iter().any(|n| *n <= 0.0) {
+                continue;
+            }
+            tests += 1;
+            let [before, after] = counts.shares();
+            if (after - before).abs() >= limit(before) {
+                let all = (counts.failed[0] + counts.failed[1]) / (counts.requests[0] + counts.requests[1]);
+                material.push(counts::equal_shares_p(&counts.thinned([self.dispersion(all); 2])));
+            }
+        }
+        (tests, material)
+    }
+
     /// Measures the step at a bucket; `None` without requests on one side.
     pub fn step(&self, at: usize) -> Option<ShareStep> {
         let counts = self.counts(at.min(self.len()));

@@ -2,19 +2,13 @@
 
 use super::baseline::{self, Baseline};
 use super::calendar::Calendar;
-use super::changes::{self, Change, Moment};
+use super::changes::{self, Change, Clarity, Moment};
 use super::grid::{Gridded, Scale};
 use super::noise::{self, Noise, PER_HOUR};
 use crate::metric::Direction;
 use crate::stats::describe;
 use crate::stats::slope;
 use crate::stats::structural::{Scan, Step, Workspace};
-
-/// Placebo moments are this far apart, in buckets.
-const PLACEBO_EVERY: usize = PER_HOUR;
-
-/// Placebo moments keep this far from steps, deploys and the ends of the history, in buckets.
-const PLACEBO_CLEAR: usize = 6 * PER_HOUR;
 
 /// A series on the grid with what is needed to judge it.
 #[derive(Debug, Clone)]
@@ -66,8 +60,11 @@ const BURST_Z: f64 = 4.0;
 /// A history shorter than this shows no drift, in days.
 const LEAST_DRIFT_DAYS: f64 = 10.0;
 
+/// How much rarer a drift is than a step at some deploy, before looking at the data.
+const DRIFT_ODDS: f64 = 20.0;
+
 /// A drift is considered from this many standard errors on.
-const LEAST_DRIFT_Z: f64 = 3.0;
+const LEAST_DRIFT_Z: f64 = 4.0;
 
 /// A judged series.
 #[derive(Debug, Clone, Default)]
@@ -78,6 +75,8 @@ pub struct Track {
     pub noise: Option<Noise>,
     /// Steps, sorted by time.
     pub changes: Vec<Change>,
+    /// Steps that are suspected, the accepted among them.
+    suspected: Vec<Change>,
     /// Level and noise with everything else taken out; the buckets inside deploys are missing.
     pub residual: Vec<f64>,
     /// What the series did inside each deploy and its settling, beyond its level.
@@ -91,7 +90,8 @@ pub struct Track {
 }
 
 impl Track {
-    /// Judges a series: usual course, noise and steps are found in turn, twice, each knowing the others.
+    /// Judges a series: usual course, noise and steps are found in turn, twice, each knowing the others. The first time
+    /// suspected steps are kept out of the noise; the second time only clear ones are accepted.
     ///
     /// `shared`: what to take out as movement of the siblings, or empty. `previous`: the steps that an earlier look
     /// found, to begin with.
@@ -117,7 +117,7 @@ impl Track {
         let weight = weights(&input.requests, value.len());
         let mut track = Self { inflation: 1.0, changes: previous.to_vec(), ..Self::default() };
         let mut level = track.levels(&value);
-        for round in 0..2 {
+        for clarity in [Clarity::SUSPECTED, Clarity::ACCEPTED] {
             track.baseline = baseline::fit(&value, &weight, &input.load, &level, calendar);
             track.drift = None;
             track.residual = track.baseline.residual(&value);
@@ -131,12 +131,15 @@ impl Track {
             let rest: Vec<f64> = track.residual.iter().zip(&level_now).map(|(value, level)| value - level).collect();
             track.noise = noise::fit(&rest, &input.requests);
             let Some(noise) = &track.noise else { return track };
-            track.changes = changes::find(space, &track.residual, noise, moments, track.inflation);
-            track.consider_drift(moments, &input.requests, space);
+            track.changes = changes::find(space, &track.residual, noise, moments, clarity);
+            track.consider_drift(moments, &input.requests, clarity, space);
             track.bursts = moments.iter().map(|moment| track.burst(&whole, moment)).collect();
-            // Without steps a second look would see the same.
-            if round == 0 && track.changes.is_empty() && previous.is_empty() {
+            // Without even a suspicion a second look would see the same.
+            if track.changes.is_empty() && previous.is_empty() {
                 break;
+            }
+            if clarity == Clarity::SUSPECTED {
+                track.suspected.clone_from(&track.changes);
             }
             level = track.levels(&track.residual);
         }
@@ -147,9 +150,9 @@ impl Track {
     ///
     /// # Source
     /// Both models are compared by log-likelihood less half the logarithm of the number of buckets for every number
-    /// they estimate (G. Schwarz, Annals of Statistics 6 (1978), 461–464): a step costs its moment and its size, a
-    /// drift its slope. The slope is Theil and Sen's on daily medians.
-    fn consider_drift(&mut self, moments: &[Moment], requests: &[f64], space: &mut Workspace) {
+    /// they estimate (G. Schwarz, Annals of Statistics 6 (1978), 461–464): a step costs its moment and its size; a
+    /// drift as much, and the odds against it. The slope is Theil and Sen's on daily medians.
+    fn consider_drift(&mut self, moments: &[Moment], requests: &[f64], clarity: Clarity, space: &mut Workspace) {
         let Some(noise) = &self.noise else { return };
         let days: Vec<(f64, f64)> = self
             .residual
@@ -169,14 +172,25 @@ impl Track {
         let middle = self.residual.len() as f64 / 2.0;
         let straight: Vec<f64> =
             self.residual.iter().enumerate().map(|(k, value)| value - per_bucket * (k as f64 - middle)).collect();
-        let other = changes::find(space, &straight, noise, moments, self.inflation);
+        let other = changes::find(space, &straight, noise, moments, clarity);
         let penalty = 0.5 * (self.residual.len() as f64).ln();
         let fit_of = |space: &mut Workspace, values: &[f64], changes: &[Change]| {
             Scan::run(space, values, &noise.white, noise.memory, &changes::steps_of(changes)).fit()
                 - 2.0 * penalty * changes.len() as f64
         };
+        // Any single step at a deploy rivals the drift, accepted or not: half of it would pass for a climb.
+        let steps = changes::steps_of(&self.changes);
+        let rival = {
+            let scan = Scan::run(space, &self.residual, &noise.white, noise.memory, &steps);
+            let free = moments
+                .iter()
+                .map(|moment| moment.to)
+                .filter(|at| !steps.iter().any(|step| step.abs_diff(*at) < PER_HOUR));
+            free.map(|at| scan.step(at).z().powi(2) / 2.0).filter(|gain| gain.is_finite()).fold(0.0, f64::max)
+        };
         let with_steps = fit_of(space, &self.residual, &self.changes);
-        let with_drift = fit_of(space, &straight, &other) - penalty;
+        let with_steps = with_steps.max(with_steps + rival - 2.0 * penalty);
+        let with_drift = fit_of(space, &straight, &other) - 2.0 * penalty - DRIFT_ODDS.ln();
         if with_drift <= with_steps {
             return;
         }
@@ -188,7 +202,7 @@ impl Track {
         if let Some(calmer) = noise::fit(&rest, requests) {
             self.noise = Some(calmer);
             if let Some(noise) = &self.noise {
-                self.changes = changes::find(space, &self.residual, noise, moments, self.inflation);
+                self.changes = changes::find(space, &self.residual, noise, moments, clarity);
             }
         }
     }
@@ -224,17 +238,7 @@ impl Track {
 
     /// Returns the level of each bucket: the median of the stretch between steps.
     pub fn levels(&self, value: &[f64]) -> Vec<f64> {
-        let mut levels = vec![0.0; value.len()];
-        let mut begin = 0;
-        for end in changes::steps_of(&self.changes).into_iter().chain([value.len()]) {
-            let end = end.min(value.len());
-            let level = describe::rough_median(value.get(begin..end).unwrap_or(&[])).unwrap_or(0.0);
-            if let Some(stretch) = levels.get_mut(begin..end) {
-                stretch.fill(level);
-            }
-            begin = end;
-        }
-        levels
+        levels(value, &changes::steps_of(&self.changes))
     }
 
     /// Runs the filter that gives the step at every moment, knowing the accepted ones.
@@ -243,17 +247,36 @@ impl Track {
         Some(Scan::run(space, &self.residual, &noise.white, noise.memory, &changes::steps_of(&self.changes)))
     }
 
+    /// Measures a step that was not accepted anew, against noise from which the step itself is kept out.
+    ///
+    /// A step that hides in the noise makes the noise that it hides in. `None` where the step is accepted, or so small
+    /// that it makes no difference.
+    pub fn step_alone(&self, step: Step, at: usize, requests: &[f64], space: &mut Workspace) -> Option<Step> {
+        let noise = self.noise.as_ref()?;
+        let mut steps = changes::steps_of(&self.changes);
+        let place = steps.binary_search(&at).err()?;
+        if step.z().abs() < WORTH_A_LOOK * self.inflation {
+            return None;
+        }
+        steps.insert(place, at);
+        let level = levels(&self.residual, &steps);
+        let rest: Vec<f64> = self.residual.iter().zip(&level).map(|(value, level)| value - level).collect();
+        let calmer = noise::fit(&rest, requests).filter(|calmer| calmer.variance < noise.variance)?;
+        let known = changes::steps_of(&self.changes);
+        Some(Scan::run(space, &self.residual, &calmer.white, calmer.memory, &known).step(at))
+    }
+
     /// Measures the step at moments without deploys.
     pub fn measure_placebos(&mut self, moments: &[Moment], space: &mut Workspace) {
-        let Some(scan) = self.scan(space) else { return };
-        let clear = |at: usize| {
-            !moments.iter().any(|moment| moment.to.abs_diff(at) < 2 * PER_HOUR)
-                && !self.changes.iter().any(|change| change.at.abs_diff(at) < PLACEBO_CLEAR)
-        };
-        let last = self.residual.len().saturating_sub(PLACEBO_CLEAR);
-        self.placebos = (PLACEBO_CLEAR..last)
-            .step_by(PLACEBO_EVERY)
-            .filter(|at| clear(*at) && !self.residual[*at].is_nan())
+        let Some(noise) = &self.noise else { return };
+        // A step that is suspected but not accepted would be seen by every placebo near it.
+        let mut steps: Vec<usize> = changes::steps_of(&self.changes);
+        steps.extend(changes::steps_of(&self.suspected));
+        steps.sort_unstable();
+        steps.dedup();
+        let scan = Scan::run(space, &self.residual, &noise.white, noise.memory, &steps);
+        self.placebos = changes::placebo_moments(self.residual.len(), moments, &self.changes)
+            .filter(|at| !self.residual[*at].is_nan())
             .map(|at| (at, scan.step(at)))
             .filter(|(_, step)| step.z().is_finite())
             .collect();
@@ -297,6 +320,24 @@ const STRETCHES: f64 = 4.0;
 
 /// Errors are never made smaller than this share of the model's.
 const LEAST_INFLATION: f64 = 0.8;
+
+/// Returns the level of each bucket: the median of the stretch between the first buckets of new levels.
+fn levels(value: &[f64], steps: &[usize]) -> Vec<f64> {
+    let mut levels = vec![0.0; value.len()];
+    let mut begin = 0;
+    for end in steps.iter().copied().chain([value.len()]) {
+        let end = end.min(value.len());
+        let level = describe::rough_median(value.get(begin..end).unwrap_or(&[])).unwrap_or(0.0);
+        if let Some(stretch) = levels.get_mut(begin..end) {
+            stretch.fill(level);
+        }
+        begin = end;
+    }
+    levels
+}
+
+/// Standard errors from which on it matters whether a step is kept out of the noise.
+const WORTH_A_LOOK: f64 = 1.0;
 
 /// Returns how much each bucket counts: in proportion to its requests up to the typical number, then levelling off.
 fn weights(requests: &[f64], count: usize) -> Vec<f64> {
