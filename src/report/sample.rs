@@ -81,7 +81,6 @@ pub(crate) fn config(languages: &[Language]) -> Config {
             "勤労感謝の日".into(),
         )]),
         output: Output { folder: ".".into(), formats: vec![Format::Html] },
-        store: crate::config::Store { folder: ".".into() },
         memory_by: 1 << 30,
     }
 }

@@ -82,7 +82,12 @@ fn card(context: &Context<'_>, index: usize) -> Option<Card> {
     let (series, comparison, group) = context.lead(finding)?;
     let headline = headline(context, finding)?;
     let shape = shape(context, finding, comparison);
-    let sentence = context.words.sentences(&[sentence(context, &headline, series, comparison), shape.clone()]);
+    let sentence = {
+        let told = sentence(context, &headline, series, comparison);
+        let all: Vec<Phrase> =
+            [told].into_iter().chain(explanation(context, comparison)).chain([shape.clone()]).collect();
+        context.words.sentences(&all)
+    };
     let runbook = context.service(&series.key.service).and_then(|service| clean::link(&service.runbook));
     Some(Card {
         anchor: context.anchor(index),
@@ -187,12 +192,14 @@ fn felt(
     context.fact("fact.who", value, context.label("fact.requests_since"))
 }
 
-/// Tells the shape over time, and with `explained` by what.
+/// Tells what else explains a change.
+fn explanation(context: &Context<'_>, comparison: &Comparison) -> Option<Phrase> {
+    comparison.explained_by.map(|rival| context.label(&format!("rival.{}", rival.as_str())))
+}
+
+/// Tells the shape over time.
 fn shape(context: &Context<'_>, finding: &Finding, comparison: &Comparison) -> Phrase {
     let mut sentences = Vec::new();
-    if let Some(rival) = comparison.explained_by {
-        sentences.push(context.label(&format!("rival.{}", rival.as_str())));
-    }
     match finding.pattern.or(comparison.pattern) {
         Some(Pattern::Recovered { until, by }) => {
             let args = [("until", Arg::from(context.stamp(until)))];
@@ -207,9 +214,9 @@ fn shape(context: &Context<'_>, finding: &Finding, comparison: &Comparison) -> P
     context.words.sentences(&sentences)
 }
 
-/// Tells how sure it is, in words that need no statistics.
+/// Tells how sure it is, in words that need no statistics, and with `explained` by what.
 fn sure(context: &Context<'_>, series: &SeriesSummary, comparison: &Comparison, group: &DeployGroup) -> Phrase {
-    let mut sentences = Vec::new();
+    let mut sentences: Vec<Phrase> = explanation(context, comparison).into_iter().collect();
     if let Some(effect) = effect(series, comparison) {
         let bad = in_bad_direction(effect.estimate, series.direction);
         let limit = limit(effect, comparison);

@@ -31,17 +31,18 @@ pub(super) fn section(context: &Context<'_>) -> Option<Section> {
     for (verdict, title) in
         [(Verdict::Inconclusive, "quiet.open"), (Verdict::TooEarly, "quiet.early"), (Verdict::NoData, "quiet.no_data")]
     {
-        let rows = rows_of(context, verdict);
-        if !rows.is_empty() {
+        let (rows, total) = rows_of(context, verdict);
+        if total > 0 {
             let columns = [
                 ("col.what", Align::Text),
                 ("col.deploy", Align::Text),
                 ("col.range", Align::Number),
                 ("col.needed", Align::Text),
             ];
-            let title_text = context.say(title, &[("n", rows.len().into())]);
-            let table = context.short_table(title, &columns, rows, OPEN);
-            let table = super::view::Table { caption: title_text.clone(), ..table };
+            let title_text = context.say(title, &[("n", total.into())]);
+            let mut table = context.table(title, &columns, rows);
+            table.caption = title_text.clone();
+            table.more = context.more(total, OPEN);
             blocks.push(Block::Folded(title_text, table));
         }
     }
@@ -73,7 +74,8 @@ fn ruled_out(context: &Context<'_>) -> Vec<Vec<Cell>> {
     services.into_iter().map(row).collect()
 }
 
-fn rows_of(context: &Context<'_>, verdict: Verdict) -> Vec<Vec<Cell>> {
+/// Returns the first rows of a verdict, those with most time behind them, and how many there are.
+fn rows_of(context: &Context<'_>, verdict: Verdict) -> (Vec<Vec<Cell>>, usize) {
     let mut found: Vec<(&SeriesSummary, &Comparison)> = context
         .judgement
         .comparisons
@@ -85,7 +87,8 @@ fn rows_of(context: &Context<'_>, verdict: Verdict) -> Vec<Vec<Cell>> {
     found.sort_by(|a, b| {
         weight(b.0).total_cmp(&weight(a.0)).then_with(|| a.0.key.cmp(&b.0.key)).then(a.1.group.cmp(&b.1.group))
     });
-    found.into_iter().map(|(series, comparison)| row(context, series, comparison)).collect()
+    let rows = found.iter().take(OPEN).map(|(series, comparison)| row(context, series, comparison));
+    (rows.collect(), found.len())
 }
 
 fn row(context: &Context<'_>, series: &SeriesSummary, comparison: &Comparison) -> Vec<Cell> {

@@ -20,12 +20,17 @@ impl Context<'_> {
 
     /// Makes a table of at most `most` rows that says how many were left out.
     pub fn short_table(&self, caption: &str, columns: &[(&str, Align)], rows: Vec<Vec<Cell>>, most: usize) -> Table {
-        let left_out = rows.len().saturating_sub(most);
-        let mut table = self.table(caption, columns, rows.into_iter().take(most).collect());
-        if left_out > 0 {
-            table.more = self.say("common.more", &[("n", left_out.into())]);
+        let more = self.more(rows.len(), most);
+        let table = self.table(caption, columns, rows.into_iter().take(most).collect());
+        Table { more, ..table }
+    }
+
+    /// Tells how many of `total` rows a table of at most `most` rows leaves out; nothing if none.
+    pub fn more(&self, total: usize, most: usize) -> Phrase {
+        match total.saturating_sub(most) {
+            0 => Phrase::default(),
+            left_out => self.say("common.more", &[("n", left_out.into())]),
         }
-        table
     }
 
     /// Writes a change with its interval below; a mark tells a change for the worse or better whose
@@ -56,7 +61,7 @@ impl Context<'_> {
         let known = || values.iter().copied().filter(|value| value.is_finite());
         let range =
             format!("{} – {}", write(known().fold(f64::NAN, f64::min)), write(known().fold(f64::NAN, f64::max)));
-        let last = known().next_back().map_or_else(String::new, |last| write(last));
+        let last = known().next_back().map_or_else(String::new, &write);
         sparkline(values, &range, &last)
     }
 }
