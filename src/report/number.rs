@@ -268,6 +268,16 @@ pub(crate) fn share(value: f64) -> String {
     }
 }
 
+/// Writes a share within a sentence.
+pub(crate) fn share_words(value: f64) -> Both {
+    let text = share(value);
+    match text.split_at_checked(1) {
+        Some((">", rest)) => Both::new(format!("over {rest}"), format!("{rest}超")),
+        Some(("<", rest)) => Both::new(format!("under {rest}"), format!("{rest}未満")),
+        _ => Both::same(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,6 +317,7 @@ mod tests {
     #[test]
     fn shares_never_round_to_a_false_whole() {
         assert_eq!(share(0.999), ">99%");
+        assert_eq!(share_words(0.999), Both::new("over 99%", "99%超"));
         assert_eq!(share(1.0), "100%");
         assert_eq!(share(0.001), "<1%");
         assert_eq!(points(0.003), "+0.30 pt");

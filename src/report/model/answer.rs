@@ -170,7 +170,7 @@ fn notes(context: &Context<'_>) -> Vec<Phrase> {
         notes.push(context.say("answer.source_failed", &args));
     }
     if !context.judgement.series.is_empty() {
-        notes.push(context.say("answer.coverage", &[("share", number::share(coverage(context)).into())]));
+        notes.push(context.say("answer.coverage", &[("share", number::share_words(coverage(context)).into())]));
     }
     let audit = context.judgement.audit;
     if audit.tests > 0 {

@@ -241,10 +241,10 @@ fn sure(context: &Context<'_>, series: &SeriesSummary, comparison: &Comparison, 
         }
     }
     if let Some(blame) = comparison.blame.filter(|blame| blame.is_finite()) {
-        sentences.push(context.say("sure.blame", &[("share", number::share(blame).into())]));
+        sentences.push(context.say("sure.blame", &[("share", number::share_words(blame).into())]));
     }
     if comparison.coverage.is_finite() && comparison.coverage < 0.95 {
-        sentences.push(context.say("sure.coverage", &[("share", number::share(comparison.coverage).into())]));
+        sentences.push(context.say("sure.coverage", &[("share", number::share_words(comparison.coverage).into())]));
     }
     let disturbed = context.disturbances(&group.service, comparison.after_window);
     if !disturbed.is_empty() {

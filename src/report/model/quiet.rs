@@ -110,7 +110,7 @@ fn needed(context: &Context<'_>, comparison: &Comparison, effect: Option<Effect>
         return context.say("needed.ready", &[("at", context.stamp(at).into())]);
     }
     if comparison.verdict == Verdict::NoData {
-        return context.say("needed.data", &[("share", number::share(comparison.coverage).into())]);
+        return context.say("needed.data", &[("share", number::share_words(comparison.coverage).into())]);
     }
     let Some((effect, size)) = effect.zip(comparison.detectable.filter(|size| size.is_finite())) else {
         return context.label("needed.unknown");
