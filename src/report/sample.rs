@@ -81,6 +81,7 @@ pub(crate) fn config(languages: &[Language]) -> Config {
             "勤労感謝の日".into(),
         )]),
         output: Output { folder: ".".into(), formats: vec![Format::Html] },
+        store: crate::config::Store { folder: ".fortnight".into() },
         memory_by: 1 << 30,
     }
 }
