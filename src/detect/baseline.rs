@@ -60,13 +60,11 @@ impl Baseline {
             }
         }
         let (mut total, mut slots) = (0.0, 0.0);
-        for weekend in 0..2 {
-            for slot in 0..SLOTS {
-                let ((before, n), (after, m)) = (sums[0][weekend][slot], sums[1][weekend][slot]);
-                if n > 0.0 && m > 0.0 {
-                    total += after / m - before / n;
-                    slots += 1.0;
-                }
+        let [before, after] = sums;
+        for ((before, n), (after, m)) in before.iter().flatten().zip(after.iter().flatten()) {
+            if *n > 0.0 && *m > 0.0 {
+                total += after / m - before / n;
+                slots += 1.0;
             }
         }
         (slots > 0.0).then(|| total / slots)

@@ -142,7 +142,7 @@ impl ShareTrack {
     fn gain(&self, counts: &Counts) -> f64 {
         let term = |failed: f64, expected: f64| if failed > 0.0 { failed * (failed / expected).ln() } else { 0.0 };
         let all = (counts.failed[0] + counts.failed[1]) / (counts.requests[0] + counts.requests[1]);
-        if !(all > 0.0) || counts.requests.iter().any(|n| *n <= 0.0) {
+        if counts.requests.iter().any(|n| *n <= 0.0) || all <= 0.0 {
             return 0.0;
         }
         let dispersion = self.dispersion(all);

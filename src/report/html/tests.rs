@@ -174,22 +174,3 @@ fn every_ink_is_exchanged_by_the_style_sheet() {
         assert!(STYLE.contains(&hex), "{ink:?} {hex}");
     }
 }
-
-/// Writes the pages to look at them: `FORTNIGHT_PREVIEW=folder cargo test --release -- --ignored preview`.
-#[test]
-#[ignore = "writes files to look at"]
-fn preview() {
-    let folder = std::path::PathBuf::from(std::env::var_os("FORTNIGHT_PREVIEW").expect("a folder"));
-    let japanese = [Language::Ja, Language::En];
-    let inputs = [
-        ("ja", sample::rich(&japanese)),
-        ("quiet-ja", sample::quiet(&japanese)),
-        ("empty-ja", sample::empty(&japanese)),
-    ];
-    let inputs = inputs.into_iter().chain([("en", sample::rich(&BOTH)), ("quiet-en", sample::quiet(&BOTH))]);
-    for (name, input) in inputs {
-        std::fs::write(folder.join(format!("{name}.html")), page(&input)).expect("written");
-        let own = model::build(&input.judgement, &input.events, &input.states, &input.config);
-        std::fs::write(folder.join(format!("{name}.md")), crate::report::markdown::render(&own)).expect("written");
-    }
-}
