@@ -1,3 +1,5 @@
+//! What the config must refuse, and how it says so.
+
 use super::*;
 use crate::time::{HOUR, MINUTE};
 

@@ -1,3 +1,5 @@
+//! Charts of whole, broken and hostile input.
+
 use super::*;
 use crate::report::number::Scale;
 use crate::time::DAY;

@@ -1,3 +1,5 @@
+//! The page: closed, whole, escaped, the same every time.
+
 use super::*;
 use crate::report::{model, sample};
 

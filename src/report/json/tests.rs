@@ -1,3 +1,5 @@
+//! `report.json` against its own schema and the contract.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

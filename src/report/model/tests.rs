@@ -1,3 +1,5 @@
+//! What the page says of each kind of verdict.
+
 use super::*;
 use crate::detect::{Estimate, Pattern, Rival, Verdict};
 use crate::report::sample;

@@ -1,3 +1,5 @@
+//! Both catalogues are complete and used.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
