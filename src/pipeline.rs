@@ -104,11 +104,37 @@ fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
-/// Warns of parts of the store that could not be read; the rest was.
+/// Returns how the store fared, for the report's data section; `None` when all of it could be read, or it is empty.
+fn store_state(kept: &store::History) -> Option<SourceState> {
+    let refused: Vec<String> = kept.refused.iter().map(with_causes).collect();
+    let note = |left: &crate::recorded::LeftOut| collect::Note {
+        source: "store".to_owned(),
+        reason: left.reason.to_owned(),
+        count: left.count,
+        example: left.example.clone(),
+    };
+    (!refused.is_empty() || !kept.left_out.is_empty()).then(|| SourceState {
+        id: "store".to_owned(),
+        kind: "store",
+        rows: 0,
+        series: kept.series.len(),
+        events: 0,
+        error: refused.join("; "),
+        notes: kept.left_out.iter().map(note).collect(),
+    })
+}
+
+/// Warns of parts of the store that could not be read before new ones were written; the rest was.
 fn warn_of(refused: &[StoreError]) {
     for error in refused {
-        tracing::warn!(error = %plain(&error.to_string()), "left out");
+        tracing::warn!(error = %plain(&with_causes(error)), "left out");
     }
+}
+
+/// Returns an error with its causes, in one line.
+fn with_causes(error: &StoreError) -> String {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
@@ -191,7 +217,7 @@ fn judge(config: &Config, period: Window, talk: &Talk) -> Result<Review, Failure
         outcome::refuse_failed(config, &collected.states)?;
         collect::add_states(&mut sources, collected.states);
         let kept = store.read(history, part)?;
-        warn_of(&kept.refused);
+        collect::add_states(&mut sources, store_state(&kept).into_iter().collect());
         let series = store::merge(collected.series, kept.series);
         has_data |= series.iter().any(|series| reaches(series, period));
         partials.push(detect::judge(&series, &events, &context));

@@ -316,3 +316,33 @@ fn a_reader_that_leaves_early_is_no_error() {
     assert!(status.stderr.is_empty(), "{}", String::from_utf8_lossy(&status.stderr));
     assert_eq!(std::fs::read_to_string(folder.path().join("code")).expect("written").trim(), "0");
 }
+
+#[test]
+fn a_damaged_part_of_the_store_is_said_in_the_report() {
+    let folder = with_series();
+    assert_eq!(run(&folder, &["collect"]).status.code(), Some(0));
+    let mut folders = vec![folder.path().join(".fortnight")];
+    let mut segment = None;
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).expect("read").map(|entry| entry.expect("entry").path()) {
+            match entry.extension().and_then(|extension| extension.to_str()) {
+                _ if entry.is_dir() => folders.push(entry),
+                Some("parquet") => segment = Some(entry),
+                _ => {}
+            }
+        }
+    }
+    let segment = segment.expect("a segment was written");
+    let bytes = std::fs::read(&segment).expect("read");
+    std::fs::write(&segment, &bytes[..bytes.len() / 2]).expect("cut off");
+    let output =
+        run(&folder, &["report", "--from", "2026-11-09", "--to", "2026-11-23", "--fail-on", "partial", "--out", "out"]);
+    assert_eq!(output.status.code(), Some(5), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = std::fs::read_to_string(folder.path().join("out/report.json")).expect("the report stands");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("parses");
+    let store = report["sources"].as_array().expect("sources").iter().find(|source| source["id"] == "store");
+    let errors = store.expect("the store is named")["errors"].to_string();
+    let name = segment.file_name().and_then(|name| name.to_str()).expect("a name");
+    assert!(errors.contains(name), "{errors}");
+    assert!(std::fs::read_to_string(folder.path().join("out/report.html")).expect("page").contains(name));
+}
