@@ -2,7 +2,7 @@
 //!
 //! The numbers are in `sample-data/stats/*.json`, made by `sample-data/stats/make_reference.py`.
 
-use fortnight::stats::autocovariance::{NoiseFit, fit_noise};
+use fortnight::stats::autocovariance::{NoiseFit, TakenOut, fit_noise};
 use fortnight::stats::counts::{Counts, difference_interval, equal_shares_p, ratio_interval, wilson};
 use fortnight::stats::structural::{Memory, Scan, Step, Workspace};
 use fortnight::stats::{describe, distribution, fdr, slope};
@@ -144,7 +144,8 @@ fn slopes_are_scipys() {
 #[test]
 fn noise_is_that_of_moments_and_nnls() {
     for case in cases("autocovariance.json") {
-        let fit = fit_noise(&numbers(&case["residuals"]), &numbers(&case["weights"])).expect("enough");
+        let fit =
+            fit_noise(&numbers(&case["residuals"]), &numbers(&case["weights"]), &TakenOut::default()).expect("enough");
         let NoiseFit { fast_phi, fast_variance, slow_phi, slow_variance, white_variance } = fit;
         for (got, key) in [
             (fast_phi, "fast_phi"),
@@ -175,7 +176,7 @@ fn known_noise_is_found_again() {
                 a + b + f64::sqrt(white) * random.normal()
             })
             .collect();
-        let fit = fit_noise(&series, &vec![1.0; series.len()]).expect("enough");
+        let fit = fit_noise(&series, &vec![1.0; series.len()], &TakenOut::default()).expect("enough");
         for (sum, part) in sums.iter_mut().zip([fit.fast_variance, fit.slow_variance, fit.white_variance]) {
             *sum += part / 40.0;
         }
@@ -338,7 +339,7 @@ proptest! {
         let series: Vec<f64> = (0..300).map(|_| random.normal()).collect();
         let scaled: Vec<f64> = series.iter().map(|value| value * scale).collect();
         let weights = vec![1.0; 300];
-        let (one, two) = (fit_noise(&series, &weights).expect("enough"), fit_noise(&scaled, &weights).expect("enough"));
+        let (one, two) = (fit_noise(&series, &weights, &none).expect("enough"), fit_noise(&scaled, &weights, &none).expect("enough"));
         let square = scale * scale;
         prop_assert!((two.white_variance / square - one.white_variance).abs() < 1e-9);
         prop_assert!((two.fast_variance / square - one.fast_variance).abs() < 1e-9);

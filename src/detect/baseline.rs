@@ -10,9 +10,6 @@ use crate::stats::describe;
 /// Residuals beyond this many robust standard deviations are drawn in: a few bad hours are not the usual.
 const CLIP: f64 = 3.0;
 
-/// Days that the day type's own pattern must outweigh: with fewer of them it leans on the pattern of all days.
-const SLOT_PRIOR: f64 = 6.0;
-
 /// Quantiles of load at which the curve may bend.
 const BENDS: [f64; 4] = [0.3, 0.6, 0.85, 0.97];
 
@@ -74,59 +71,232 @@ impl Baseline {
 /// Fits the usual course.
 ///
 /// `value`: one a bucket, NaN is missing. `weight`: how much each counts. `load`: log of the request rate, NaN
-/// where unknown, or empty. `level`: the known level of each bucket (zeros at first).
-pub fn fit(value: &[f64], weight: &[f64], load: &[f64], level: &[f64], calendar: &Calendar) -> Baseline {
+/// where unknown, or empty. `level`: the known level of each bucket (zeros at first). `steps`: sorted first buckets of
+/// new levels.
+pub fn fit(
+    value: &[f64],
+    weight: &[f64],
+    load: &[f64],
+    level: &[f64],
+    steps: &[usize],
+    calendar: &Calendar,
+) -> Baseline {
     let target: Vec<f64> = value.iter().zip(level).map(|(value, level)| value - level).collect();
-    let plain = Baseline { load: Vec::new(), season: season(&target, weight, calendar) };
+    let plain = Baseline { load: Vec::new(), season: season(value, weight, steps, calendar) };
     if load.is_empty() {
         return plain;
     }
     let Some(curve) = load_curve(&target, weight, load) else { return plain };
-    let rest: Vec<f64> = target.iter().zip(&curve).map(|(target, curve)| target - curve).collect();
-    let bent = Baseline { season: season(&rest, weight, calendar), load: curve };
+    let rest: Vec<f64> = value.iter().zip(&curve).map(|(value, curve)| value - curve).collect();
+    let bent = Baseline { season: season(&rest, weight, steps, calendar), load: curve };
     let spread = |baseline: &Baseline| describe::rough_sd(&baseline.residual(&target)).unwrap_or(f64::INFINITY);
     if spread(&bent) < USEFUL * spread(&plain) { bent } else { plain }
 }
 
-/// Returns the typical value of each bucket's slot, workdays and weekend days apart.
-fn season(target: &[f64], weight: &[f64], calendar: &Calendar) -> Vec<f64> {
-    let mut table = [[0.0; SLOTS]; 2];
-    let day_type = |bucket: usize| usize::from(calendar.day.get(bucket).is_some_and(|day| *day >= 5));
-    let slot = |bucket: usize| calendar.slot.get(bucket).map_or(0, |slot| usize::from(*slot) % SLOTS);
-    let centre = describe::rough_median(target).unwrap_or(0.0);
-    for row in &mut table {
-        row.fill(centre);
-    }
-    for round in 0..3 {
-        let mut rest = Vec::with_capacity(target.len());
-        for (bucket, target) in target.iter().enumerate() {
-            rest.push(target - table[day_type(bucket)][slot(bucket)]);
+/// Returns the usual value of each bucket's half-hour, workdays and weekend days apart.
+///
+/// Levels of the stretches between `steps`, a common course of the day, how far weekend days lie from workdays, and how
+/// their course differs are estimated together, because a step just before a weekend looks like the weekend when one is
+/// fitted after the other. Only the difference of the courses is drawn to 0, by a prior worth `COURSE_PRIOR` buckets.
+///
+/// # Source
+/// Least squares with two crossed factors, the slots eliminated (S. R. Searle, Linear Models, 1971, 7.1); residuals
+/// clipped in rounds as Huber's.
+fn season(target: &[f64], weight: &[f64], steps: &[usize], calendar: &Calendar) -> Vec<f64> {
+    let mut table = Table::new(steps.len());
+    let mut fitted: Vec<f64> = Vec::new();
+    for round in 0..ROUNDS {
+        if round == 0 {
+            table.sum(target, weight, steps, calendar);
+        } else {
+            let rest: Vec<f64> = target.iter().zip(&fitted).map(|(target, fitted)| target - fitted).collect();
+            let reach = CLIP * describe::rough_sd(&rest).unwrap_or(0.0);
+            if reach <= 0.0 {
+                break;
+            }
+            let drawn: Vec<f64> =
+                rest.iter().zip(&fitted).map(|(rest, fitted)| fitted + rest.clamp(-reach, reach)).collect();
+            table.sum(&drawn, weight, steps, calendar);
         }
-        let reach = CLIP * describe::rough_sd(&rest).unwrap_or(0.0);
-        // Before the pattern is known its own waves look like outliers.
-        let reach = if round == 0 || reach <= 0.0 { f64::INFINITY } else { reach };
-        let mut sums = [[(0.0, 0.0); SLOTS]; 2];
-        for (bucket, (rest, weight)) in rest.iter().zip(weight).enumerate() {
-            if !rest.is_nan() {
-                let (sum, count) = &mut sums[day_type(bucket)][slot(bucket)];
-                *sum += weight * rest.clamp(-reach, reach);
-                *count += weight;
+        table.solve();
+        if round + 1 < ROUNDS {
+            fitted = table.whole(steps, calendar);
+        }
+    }
+    table.course(calendar)
+}
+
+/// Rounds of fitting; from the second on residuals are clipped.
+const ROUNDS: usize = 3;
+
+/// Buckets that the prior on a difference between the weekend's and the workdays' course is worth.
+const COURSE_PRIOR: f64 = 1.0;
+
+/// Sums of a series by slot, day type and stretch, and what is estimated from them.
+struct Table {
+    stretches: usize,
+    /// Weight and weighted sum, by slot, day type, stretch.
+    cells: Vec<(f64, f64)>,
+    /// Level of each stretch, the first 0; last the weekend's distance.
+    unknowns: Vec<f64>,
+    /// Course of the day, by day type and slot.
+    course: [[f64; SLOTS]; 2],
+}
+
+impl Table {
+    fn new(steps: usize) -> Self {
+        let stretches = steps + 1;
+        Self {
+            stretches,
+            cells: vec![(0.0, 0.0); SLOTS * 2 * stretches],
+            unknowns: vec![0.0; stretches + 1],
+            course: [[0.0; SLOTS]; 2],
+        }
+    }
+
+    fn sum(&mut self, target: &[f64], weight: &[f64], steps: &[usize], calendar: &Calendar) {
+        self.cells.fill((0.0, 0.0));
+        let mut stretch = 0;
+        for (bucket, (target, weight)) in target.iter().zip(weight).enumerate() {
+            while steps.get(stretch).is_some_and(|step| *step <= bucket) {
+                stretch += 1;
+            }
+            if !target.is_nan() {
+                let (day, slot) = place(calendar, bucket);
+                let cell = &mut self.cells[(slot * 2 + day) * self.stretches + stretch];
+                cell.0 += weight;
+                cell.1 += weight * target;
             }
         }
-        for k in 0..SLOTS {
-            let all = (sums[0][k].0 + sums[1][k].0, sums[0][k].1 + sums[1][k].1);
-            if all.1 <= 0.0 {
+    }
+
+    /// Solves for levels and the weekend's distance, then for the courses.
+    fn solve(&mut self) {
+        let count = self.stretches + 1;
+        let mut normal = vec![0.0; count * (count + 1)];
+        let (mut mean, mut between) = ([vec![0.0; count], vec![0.0; count]], vec![0.0; count]);
+        for slot in 0..SLOTS {
+            let mut total = [(0.0, 0.0); 2];
+            for day in 0..2 {
+                let cells = &self.cells[(slot * 2 + day) * self.stretches..][..self.stretches];
+                let n: f64 = cells.iter().map(|cell| cell.0).sum();
+                let sum: f64 = cells.iter().map(|cell| cell.1).sum();
+                total[day] = (n, sum);
+                mean[day].fill(0.0);
+                if n <= 0.0 {
+                    continue;
+                }
+                for (mean, cell) in mean[day].iter_mut().zip(cells) {
+                    *mean = cell.0 / n;
+                }
+                mean[day][count - 1] = day as f64;
+                // What differs between the stretches inside this slot.
+                for (k, cell) in cells.iter().enumerate().filter(|(_, cell)| cell.0 > 0.0) {
+                    let row = &mut normal[k * (count + 1)..][..=count];
+                    row[k] += cell.0;
+                    for (value, other) in row.iter_mut().zip(cells) {
+                        *value -= cell.0 * other.0 / n;
+                    }
+                    row[count] += cell.1 - cell.0 * sum / n;
+                }
+            }
+            let [(n, sum), (weekend_n, weekend_sum)] = total;
+            if n <= 0.0 || weekend_n <= 0.0 {
                 continue;
             }
-            let common = all.0 / all.1;
-            for (row, sums) in table.iter_mut().zip(&sums) {
-                let (sum, count) = sums[k];
-                let prior = if round == 0 { SLOT_PRIOR } else { 0.0 };
-                row[k] += if count > 0.0 { (sum + prior * common) / (count + prior) } else { common };
+            // What differs between weekend and workdays in this slot.
+            let strength = 1.0 / (1.0 / n + 1.0 / weekend_n + 1.0 / COURSE_PRIOR);
+            let difference = weekend_sum / weekend_n - sum / n;
+            for (between, (weekend, workday)) in between.iter_mut().zip(mean[1].iter().zip(&mean[0])) {
+                *between = weekend - workday;
+            }
+            for (k, a) in between.iter().enumerate() {
+                let row = &mut normal[k * (count + 1)..][..=count];
+                for (value, b) in row.iter_mut().zip(&between) {
+                    *value += strength * a * b;
+                }
+                row[count] += strength * a * difference;
+            }
+        }
+        self.unknowns = eliminate(normal, count);
+        self.courses();
+    }
+
+    /// Returns weight and mean of a slot on one type of day, beside levels and the weekend's distance.
+    fn mean(&self, slot: usize, day: usize) -> (f64, f64) {
+        let cells = &self.cells[(slot * 2 + day) * self.stretches..][..self.stretches];
+        let away = if day == 1 { self.unknowns[self.stretches] } else { 0.0 };
+        let (mut n, mut sum) = (0.0, 0.0);
+        for (cell, level) in cells.iter().zip(&self.unknowns) {
+            n += cell.0;
+            sum += cell.1 - cell.0 * (level + away);
+        }
+        (n, if n > 0.0 { sum / n } else { 0.0 })
+    }
+
+    fn courses(&mut self) {
+        for slot in 0..SLOTS {
+            let ((n, mean), (weekend_n, weekend_mean)) = (self.mean(slot, 0), self.mean(slot, 1));
+            let (common, own) = if n > 0.0 && weekend_n > 0.0 {
+                let own = (weekend_mean - mean) / (COURSE_PRIOR / n + COURSE_PRIOR / weekend_n + 1.0);
+                ((n * mean + weekend_n * (weekend_mean - own)) / (n + weekend_n), own)
+            } else {
+                (if n > 0.0 { mean } else { weekend_mean }, 0.0)
+            };
+            self.course[0][slot] = common;
+            self.course[1][slot] = common + own + self.unknowns[self.stretches];
+        }
+    }
+
+    fn course(&self, calendar: &Calendar) -> Vec<f64> {
+        (0..calendar.len())
+            .map(|bucket| {
+                let (day, slot) = place(calendar, bucket);
+                self.course[day][slot]
+            })
+            .collect()
+    }
+
+    fn whole(&self, steps: &[usize], calendar: &Calendar) -> Vec<f64> {
+        let mut whole = self.course(calendar);
+        let ends = steps.iter().copied().chain([whole.len()]);
+        let mut begin = 0;
+        for (level, end) in self.unknowns.iter().zip(ends) {
+            for value in whole.get_mut(begin..end).unwrap_or(&mut []) {
+                *value += level;
+            }
+            begin = end;
+        }
+        whole
+    }
+}
+
+/// Returns day type (1: weekend) and half-hour of a bucket.
+fn place(calendar: &Calendar, bucket: usize) -> (usize, usize) {
+    let weekend = usize::from(calendar.day.get(bucket).is_some_and(|day| *day >= 5));
+    (weekend, calendar.slot.get(bucket).map_or(0, |slot| usize::from(*slot) % SLOTS))
+}
+
+/// Solves symmetric normal equations (rows of `count + 1`) with the first unknown held at 0; unknowns of which the data
+/// say nothing are 0.
+fn eliminate(mut normal: Vec<f64>, count: usize) -> Vec<f64> {
+    let width = count + 1;
+    let largest = (0..count).map(|k| normal[k * width + k]).fold(0.0, f64::max);
+    let mut solved = vec![false; count];
+    for pivot in 1..count {
+        let head: Vec<f64> = normal[pivot * width..][..width].to_vec();
+        if head[pivot] <= 1e-9 * largest {
+            continue;
+        }
+        solved[pivot] = true;
+        for row in (1..count).filter(|row| *row != pivot) {
+            let factor = normal[row * width + pivot] / head[pivot];
+            for (value, head) in normal[row * width..][..width].iter_mut().zip(&head) {
+                *value -= factor * head;
             }
         }
     }
-    (0..target.len()).map(|bucket| table[day_type(bucket)][slot(bucket)]).collect()
+    (0..count).map(|k| if solved[k] { normal[k * width + count] / normal[k * width + k] } else { 0.0 }).collect()
 }
 
 /// Fits straight lines with bends to values over load; `None` if the load hardly varies or says nothing.

@@ -35,11 +35,23 @@ impl Clarity {
     }
 }
 
-/// How much likelier a step is at one deploy than at one quarter hour without any, before looking at the data.
-const DEPLOY_ODDS: f64 = 100.0;
+/// Share of the deploys that change a series, before looking at the data.
+const CAUSED: f64 = 0.02;
+
+/// Steps that a series makes in a fortnight by itself, before looking at the data.
+const BY_ITSELF: f64 = 0.27;
+
+/// Buckets in a fortnight.
+const FORTNIGHT: f64 = 14.0 * 24.0 * PER_HOUR as f64;
+
+/// A step is told at a deploy if all deploys near it together bear this share of the blame.
+const LEAST_BLAME_OF_DEPLOYS: f64 = 0.6;
+
+/// A step is told at a deploy from this share of the blame on.
+pub const LEAST_BLAME: f64 = 0.35;
 
 /// Likelihoods are flattened by this, because the noise is never quite what the model says.
-const TEMPER: f64 = 1.5;
+const TEMPER: f64 = 2.0;
 
 /// Blame is shared with moments up to this far from the clearest one, in buckets.
 const REACH: usize = 48 * PER_HOUR;
@@ -74,12 +86,14 @@ pub struct Change {
 /// Finds the steps of a series.
 ///
 /// `residual`: level and noise, one a bucket, NaN is missing; the buckets inside each moment must be NaN. `moments`:
-/// sorted. The result is sorted by time.
+/// sorted. `jumps`: sizes of moves that the series made by itself and that were taken out before. The result is sorted by
+/// time.
 pub fn find(
     space: &mut Workspace,
     residual: &[f64],
     noise: &Noise,
     moments: &[Moment],
+    jumps: &[f64],
     clarity: Clarity,
 ) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
@@ -87,12 +101,12 @@ pub fn find(
     while changes.len() < MOST {
         let steps = steps_of(&changes);
         let scan = Scan::run(space, residual, &noise.white, noise.memory, &steps);
-        let Some(change) = clearest(&scan, residual, moments, &steps, &refused, clarity) else { break };
+        let Some(change) = clearest(&scan, residual, moments, &changes, jumps, &refused, clarity) else { break };
         refused.push(change.at);
         changes.push(change);
         changes.sort_by_key(|change| change.at);
     }
-    prune(space, residual, noise, moments, clarity, &mut changes);
+    prune(space, residual, noise, moments, jumps, clarity, &mut changes);
     changes
 }
 
@@ -107,15 +121,16 @@ fn prune(
     residual: &[f64],
     noise: &Noise,
     moments: &[Moment],
+    jumps: &[f64],
     clarity: Clarity,
     changes: &mut Vec<Change>,
 ) {
     if changes.len() > 1 {
         for index in 0..changes.len() {
             let at = changes[index].at;
-            let others: Vec<usize> = steps_of(changes).into_iter().filter(|step| *step != at).collect();
-            let scan = Scan::run(space, residual, &noise.white, noise.memory, &others);
-            if let Some(moved) = placed(&scan, residual, moments, &others, at) {
+            let others: Vec<Change> = changes.iter().filter(|change| change.at != at).cloned().collect();
+            let scan = Scan::run(space, residual, &noise.white, noise.memory, &steps_of(&others));
+            if let Some(moved) = placed(&scan, residual, moments, &others, jumps, at) {
                 changes[index] = moved;
             }
         }
@@ -146,11 +161,13 @@ fn clearest(
     scan: &Scan<'_>,
     residual: &[f64],
     moments: &[Moment],
-    known: &[usize],
+    known: &[Change],
+    jumps: &[f64],
     refused: &[usize],
     clarity: Clarity,
 ) -> Option<Change> {
-    let free = |at: usize| !known.iter().chain(refused).any(|known| known.abs_diff(at) < PER_HOUR / 2);
+    let steps = steps_of(known);
+    let free = |at: usize| !steps.iter().chain(refused).any(|known| known.abs_diff(at) < PER_HOUR / 2);
     let strength = |at: usize| scan.step(at).z().abs();
     let at_deploy = moments
         .iter()
@@ -170,16 +187,26 @@ fn clearest(
     if !z.is_finite() {
         return None;
     }
-    let change = placed(scan, residual, moments, known, at)?;
+    let change = placed(scan, residual, moments, known, jumps, at)?;
     // A deploy that takes the blame for a step near it must itself stand out.
     (free(change.at) && change.step.z().abs() >= clarity.needed(&change)).then_some(change)
 }
 
 /// Places the step that was seen around `at`: at the deploy with most of the blame, or at `at` if none has it.
-fn placed(scan: &Scan<'_>, residual: &[f64], moments: &[Moment], known: &[usize], at: usize) -> Option<Change> {
-    let (onset, blame) = share_blame(scan, residual, moments, known, at)?;
+pub fn placed(
+    scan: &Scan<'_>,
+    residual: &[f64],
+    moments: &[Moment],
+    known: &[Change],
+    jumps: &[f64],
+    at: usize,
+) -> Option<Change> {
+    let own = known.iter().filter(|change| change.group.is_none()).map(|change| change.step.size.abs());
+    let own: Vec<f64> = own.collect();
+    let (onset, blame) = share_blame(scan, residual, moments, &steps_of(known), [&own, jumps], at)?;
     let at_deploys: f64 = blame.iter().map(|(_, share)| share).sum();
-    let chosen = blame.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1)).filter(|_| at_deploys >= 0.5);
+    let chosen =
+        blame.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1)).filter(|_| at_deploys >= LEAST_BLAME_OF_DEPLOYS);
     let (at, group) = match chosen {
         Some((group, _)) => (moments.get(group)?.to, Some(group)),
         None => (at, None),
@@ -191,7 +218,14 @@ fn placed(scan: &Scan<'_>, residual: &[f64], moments: &[Moment], known: &[usize]
 type Shares = ((usize, usize), Vec<(usize, f64)>);
 
 /// Shares the blame for the step around `at` between deploys and all other moments near it.
-fn share_blame(scan: &Scan<'_>, residual: &[f64], moments: &[Moment], known: &[usize], at: usize) -> Option<Shares> {
+fn share_blame(
+    scan: &Scan<'_>,
+    residual: &[f64],
+    moments: &[Moment],
+    known: &[usize],
+    by_itself: [&[f64]; 2],
+    at: usize,
+) -> Option<Shares> {
     // Up to the neighbouring steps: beyond them the data speak of another change.
     let first = known.iter().copied().filter(|known| *known < at).max().map_or(0, |known| known + 1);
     let last = known.iter().copied().filter(|known| *known > at).min().unwrap_or(residual.len());
@@ -203,12 +237,17 @@ fn share_blame(scan: &Scan<'_>, residual: &[f64], moments: &[Moment], known: &[u
         if step.size * sign > 0.0 && z.is_finite() { z * z / (2.0 * TEMPER) } else { 0.0 }
     };
     let mut weights: Vec<(usize, Option<usize>, f64)> = Vec::new();
-    // A series that keeps changing by itself makes a deploy a less likely cause.
-    let by_itself = known.iter().filter(|known| !moments.iter().any(|moment| moment.to == **known)).count();
-    let odds = DEPLOY_ODDS / (1.0 + by_itself as f64);
+    // A series that keeps changing as much by itself makes a deploy a less likely cause.
+    let size = scan.step(at).size.abs();
+    let alike = |sizes: &[f64]| sizes.iter().filter(|other| (size / 2.0..size * 2.0).contains(other)).count();
+    let by_itself = by_itself.iter().map(|sizes| alike(sizes)).max().unwrap_or(0);
+    let histories = residual.len() as f64 / FORTNIGHT;
+    let odds = CAUSED * residual.len() as f64 / (BY_ITSELF * histories + by_itself as f64);
     let within = |moment: &Moment| moment.to > first && moment.from < last && moment.to < residual.len();
     for (group, moment) in moments.iter().enumerate().filter(|(_, moment)| within(moment)) {
         weights.push((moment.to, Some(group), gain(moment.to) + odds.ln()));
+        // It may have changed by itself just then.
+        weights.push((moment.to, None, gain(moment.to) + ((moment.to - moment.from + 1) as f64).ln()));
     }
     for bucket in (first..last).filter(|bucket| !residual[*bucket].is_nan()) {
         if !moments.iter().any(|moment| moment.from <= bucket && bucket <= moment.to) {

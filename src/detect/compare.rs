@@ -12,6 +12,9 @@ use crate::stats::distribution;
 use crate::stats::structural::Step;
 use crate::time::Window;
 
+/// An interval that reaches this many times further than the series itself is no estimate.
+const NO_IDEA: f64 = 20.0;
+
 /// Power at which the detectable change is stated.
 const POWER: f64 = 0.8;
 
@@ -158,7 +161,12 @@ pub fn level(
         return comparison;
     }
     let mut estimate = interval(step, error, points);
-    comparison.p_value = Some(distribution::two_sided_p(step.size / error, points.df));
+    // Between two steps with hardly any data there is no level to compare with.
+    if points.interval * error > NO_IDEA * (track.spread() + step.size.abs()).max(1e-12) {
+        comparison.verdict = Verdict::Inconclusive;
+        return comparison;
+    }
+    comparison.p_value = Some(track.p_value(step, points.df));
     mark(&mut comparison, place, &mut estimate, |change| {
         interval(change.step, change.step.variance.sqrt() * track.inflation, points)
     });

@@ -1,13 +1,11 @@
 //! Brings the services together: multiplicity over the whole report, alarms, ranking, audit.
 
+use super::changes::LEAST_BLAME;
 use super::service::ServiceResult;
 use super::{Audit, Comparison, Context, Elsewhere, Judgement, Pattern, findings, verdict};
 use crate::deploy::{DeployGroup, Event};
 use crate::metric::Direction;
 use crate::stats::fdr;
-
-/// Share of the blame that a deploy must bear for an alarm.
-const LEAST_BLAME: f64 = 0.35;
 
 /// Joins what the services gave into the judgement of the report.
 pub fn conclude(results: Vec<ServiceResult>, events: &[Event], context: &Context<'_>) -> Judgement {

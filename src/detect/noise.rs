@@ -1,7 +1,7 @@
 //! How uncertain each bucket is, and how noise hangs together over time.
 
 use super::calendar::BUCKET;
-use crate::stats::autocovariance;
+use crate::stats::autocovariance::{self, TakenOut};
 use crate::stats::describe;
 use crate::stats::structural::Memory;
 use crate::time::HOUR;
@@ -28,9 +28,10 @@ pub struct Noise {
 
 /// Measures the noise of residuals about 0.
 ///
-/// `residual`: one a bucket, NaN is missing. `requests`: requests behind each bucket, or empty. `None` when there
-/// is too little data (under 12 hours of it) to say anything.
-pub fn fit(residual: &[f64], requests: &[f64]) -> Option<Noise> {
+/// `residual`: one a bucket, NaN is missing. `requests`: requests behind each bucket, or empty. `taken`: what was
+/// estimated from the same buckets and taken out. `None` when there is too little data (under 12 hours of it) to say
+/// anything.
+pub fn fit(residual: &[f64], requests: &[f64], taken: &TakenOut) -> Option<Noise> {
     let spread = describe::rough_sd(residual)?;
     let (shape, few) = white_shape(residual, requests);
     // More than half of a constant series is equal; what differs then sets the spread.
@@ -39,7 +40,7 @@ pub fn fit(residual: &[f64], requests: &[f64]) -> Option<Noise> {
     let clipped: Vec<f64> = residual.iter().map(|value| value.clamp(-CLIP * spread, CLIP * spread)).collect();
     let typical = mean_where(&shape, residual);
     let weights: Vec<f64> = shape.iter().map(|shape| 1.0 / (1.0 + few * shape / typical.max(1e-300))).collect();
-    let fit = autocovariance::fit_noise(&clipped, &weights)?;
+    let fit = autocovariance::fit_noise(&clipped, &weights, taken)?;
     let weighted_shape = weighted_mean(&shape, &weights, residual).max(1e-300);
     let scale = fit.white_variance / weighted_shape;
     let white: Vec<f64> = shape.iter().map(|shape| (shape * scale).max(least * least)).collect();

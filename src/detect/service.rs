@@ -136,8 +136,7 @@ fn compare_all(
 ) {
     let mut points = Points::new(f64::INFINITY);
     if let Judged::Level(track) = judged {
-        track.measure_placebos(moments, space);
-        points = Points::new(track.noise.as_ref().map_or(1.0, |noise| track.independent(noise)).max(4.0));
+        points = Points::new(track.degrees().unwrap_or(1.0));
         result.placebos += track.placebos.len();
         let limit = subject.relative.ln_1p();
         let material = track.placebos.iter().filter(|(_, step)| step.size.abs() >= limit);

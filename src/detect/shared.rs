@@ -5,6 +5,7 @@
 
 use super::changes::{self, Clarity, Moment};
 use super::noise;
+use crate::stats::autocovariance::TakenOut;
 use crate::stats::describe;
 use crate::stats::structural::{Scan, Workspace};
 
@@ -72,8 +73,10 @@ fn steps_of_all(sums: &[(f64, f64)], moments: &[Moment], space: &mut Workspace) 
         }
     }
     let mut levels = vec![0.0; mean.len()];
-    let Some(noise) = noise::fit(&mean, &[]) else { return levels };
-    let found = changes::find(space, &mean, &noise, moments, Clarity::SUSPECTED);
+    let Some(noise) = noise::fit(&mean, &[], &TakenOut { stretches: vec![mean.len()], slots: 0.0 }) else {
+        return levels;
+    };
+    let found = changes::find(space, &mean, &noise, moments, &[], Clarity::SUSPECTED);
     let steps = changes::steps_of(&found);
     let scan = Scan::run(space, &mean, &noise.white, noise.memory, &steps);
     for at in steps {

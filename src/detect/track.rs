@@ -1,12 +1,14 @@
 //! One series judged over its whole history: usual course, noise, steps.
 
 use super::baseline::{self, Baseline};
-use super::calendar::Calendar;
+use super::calendar::{Calendar, SLOTS};
 use super::changes::{self, Change, Clarity, Moment};
 use super::grid::{Gridded, Scale};
 use super::noise::{self, Noise, PER_HOUR};
 use crate::metric::Direction;
+use crate::stats::autocovariance::TakenOut;
 use crate::stats::describe;
+use crate::stats::distribution;
 use crate::stats::slope;
 use crate::stats::structural::{Scan, Step, Workspace};
 
@@ -28,6 +30,97 @@ pub struct Drift {
     pub total: f64,
     /// Its standard error.
     pub error: f64,
+    /// Buckets from the first to the last day.
+    span: f64,
+}
+
+impl Drift {
+    /// Returns the climb at each of `count` buckets, 0 in the middle.
+    fn of(&self, count: usize) -> Vec<f64> {
+        let middle = count as f64 / 2.0;
+        (0..count).map(|bucket| self.total / self.span * (bucket as f64 - middle)).collect()
+    }
+}
+
+/// What the usual course of a series is fitted to.
+struct Usual<'a> {
+    value: &'a [f64],
+    weight: &'a [f64],
+    input: &'a Input,
+    moments: &'a [Moment],
+    calendar: &'a Calendar,
+}
+
+/// Steps at deploys with at least this p are not accepted.
+const LATE_P: f64 = 1e-3;
+
+/// Standard errors from which on a step might be accepted late.
+const LATE_LOOK: f64 = 1.5;
+
+/// No more steps than this are accepted late.
+const MOST_LATE: usize = 4;
+
+/// The least degrees of freedom of a comparison.
+const LEAST_DEGREES: f64 = 12.0;
+
+/// Hours this many robust standard deviations from the level are an episode.
+const EPISODE_Z: f64 = 4.5;
+
+/// Buckets nearer than these are one episode.
+const EPISODE_GAP: usize = 2;
+
+/// An episode is no longer than this, in buckets.
+const LONGEST_EPISODE: usize = 24 * PER_HOUR;
+
+/// No more than this share of a history may be episodes.
+const MOST_EPISODES: f64 = 0.25;
+
+/// Rounds after which usual course and steps stand.
+const SETTLING: usize = 2;
+
+/// Buckets on either side of a jump that must lie apart.
+const JUMP_SPAN: usize = PER_HOUR;
+
+/// Robust standard deviations of such moves that make one a jump.
+const JUMP_Z: f64 = 6.0;
+
+/// Returns the sizes of the sudden moves that lasted an hour at least and that noise does not make.
+///
+/// `residual`: one a bucket, NaN is missing; missing buckets hide jumps, so that those at deploys are not counted.
+fn jumps(residual: &[f64]) -> Vec<f64> {
+    let middle = |four: &[f64]| {
+        let (mut sum, mut low, mut high) = (0.0, f64::INFINITY, f64::NEG_INFINITY);
+        for value in four {
+            sum += value;
+            low = value.min(low);
+            high = value.max(high);
+        }
+        (sum - low - high) / 2.0
+    };
+    let moves: Vec<f64> = residual
+        .windows(2 * JUMP_SPAN)
+        .map(|window| {
+            let (before, after) = window.split_at(JUMP_SPAN);
+            middle(after) - middle(before)
+        })
+        .collect();
+    let far = JUMP_Z * describe::rough_sd(&moves).unwrap_or(f64::INFINITY);
+    let mut found: Vec<(usize, f64)> = Vec::new();
+    for (at, size) in moves.iter().map(|size| size.abs()).enumerate().filter(|(_, size)| *size > far) {
+        match found.last_mut() {
+            // The neighbours of a jump see a part of it.
+            Some((last, most)) if at - *last < JUMP_SPAN => {
+                *last = at;
+                *most = most.max(size);
+            }
+            _ => found.push((at, size)),
+        }
+    }
+    found.into_iter().map(|(_, size)| size).collect()
+}
+
+fn days_span(first: f64, last: f64) -> f64 {
+    (last - first) * (24 * PER_HOUR) as f64
 }
 
 /// What a series did inside a deploy and its settling time.
@@ -79,6 +172,8 @@ pub struct Track {
     suspected: Vec<Change>,
     /// Level and noise with everything else taken out; the buckets inside deploys are missing.
     pub residual: Vec<f64>,
+    /// Sizes of the sudden moves that it made by itself, whether they lasted or not.
+    jumps: Vec<f64>,
     /// What the series did inside each deploy and its settling, beyond its level.
     pub bursts: Vec<Burst>,
     /// A straight climb or fall that was taken out.
@@ -115,25 +210,17 @@ impl Track {
         }
         leave_out_strange_load(&mut value, &input.load);
         let weight = weights(&input.requests, value.len());
+        let usual = Usual { value: &value, weight: &weight, input, moments, calendar };
         let mut track = Self { inflation: 1.0, changes: previous.to_vec(), ..Self::default() };
         let mut level = track.levels(&value);
         for clarity in [Clarity::SUSPECTED, Clarity::ACCEPTED] {
-            track.baseline = baseline::fit(&value, &weight, &input.load, &level, calendar);
             track.drift = None;
-            track.residual = track.baseline.residual(&value);
-            let whole = track.residual.clone();
-            for moment in moments {
-                for bucket in moment.from..moment.to.min(track.residual.len()) {
-                    track.residual[bucket] = f64::NAN;
-                }
+            if !track.fit(&usual, &level) {
+                return track;
             }
-            let level_now = track.levels(&track.residual);
-            let rest: Vec<f64> = track.residual.iter().zip(&level_now).map(|(value, level)| value - level).collect();
-            track.noise = noise::fit(&rest, &input.requests);
             let Some(noise) = &track.noise else { return track };
-            track.changes = changes::find(space, &track.residual, noise, moments, clarity);
+            track.changes = changes::find(space, &track.residual, noise, moments, &track.jumps, clarity);
             track.consider_drift(moments, &input.requests, clarity, space);
-            track.bursts = moments.iter().map(|moment| track.burst(&whole, moment)).collect();
             // Without even a suspicion a second look would see the same.
             if track.changes.is_empty() && previous.is_empty() {
                 break;
@@ -143,7 +230,209 @@ impl Track {
             }
             level = track.levels(&track.residual);
         }
+        track.settle(&usual, space);
+        track.measure_placebos(moments, space);
+        if track.accept_late(&usual, space) {
+            track.settle(&usual, space);
+            track.measure_placebos(moments, space);
+        }
+        track.measure_bursts(&usual);
         track
+    }
+
+    /// Fits the usual course and the noise, given the level of each bucket; false if there is too little data.
+    fn fit(&mut self, usual: &Usual<'_>, level: &[f64]) -> bool {
+        let climb = self.drift.map(|drift| drift.of(usual.value.len()));
+        let straight: Vec<f64> = match &climb {
+            Some(climb) => usual.value.iter().zip(climb).map(|(value, climb)| value - climb).collect(),
+            None => usual.value.to_vec(),
+        };
+        let steps = changes::steps_of(&self.changes);
+        self.baseline = baseline::fit(&straight, usual.weight, &usual.input.load, level, &steps, usual.calendar);
+        self.residual = self.baseline.residual(usual.value);
+        for (value, climb) in self.residual.iter_mut().zip(climb.iter().flatten()) {
+            *value -= climb;
+        }
+        for moment in usual.moments {
+            for bucket in moment.from..moment.to.min(self.residual.len()) {
+                self.residual[bucket] = f64::NAN;
+            }
+        }
+        self.jumps = jumps(&self.residual);
+        self.leave_out_episodes(usual.moments);
+        self.noise = self.noise_beside(&steps, &usual.input.requests);
+        self.noise.is_some()
+    }
+
+    /// Makes hours missing that lie far from the level on both sides and begin at no deploy: an outage that nobody wrote
+    /// down is neither a level nor noise. A series in which such hours are common is left as it is.
+    fn leave_out_episodes(&mut self, moments: &[Moment]) {
+        let level = self.levels(&self.residual);
+        let rest: Vec<f64> = self.residual.iter().zip(&level).map(|(value, level)| value - level).collect();
+        let far = EPISODE_Z * describe::rough_sd(&rest).unwrap_or(0.0);
+        if far <= 0.0 {
+            return;
+        }
+        let mut episodes: Vec<(usize, usize)> = Vec::new();
+        for (bucket, _) in rest.iter().enumerate().filter(|(_, rest)| rest.abs() > far) {
+            match episodes.last_mut() {
+                Some((_, end)) if bucket <= *end + EPISODE_GAP => *end = bucket + 1,
+                _ => episodes.push((bucket, bucket + 1)),
+            }
+        }
+        // The end of the history might be the beginning of a new level.
+        episodes.retain(|(begin, end)| {
+            let at_deploy = moments.iter().any(|moment| moment.from <= *end && *begin <= moment.to + PER_HOUR);
+            (2..=LONGEST_EPISODE).contains(&(end - begin)) && !at_deploy && end + LONGEST_EPISODE <= rest.len()
+        });
+        let total: usize = episodes.iter().map(|(begin, end)| end - begin).sum();
+        if total as f64 > MOST_EPISODES * rest.len() as f64 {
+            return;
+        }
+        for (begin, end) in episodes {
+            self.residual[begin..end].fill(f64::NAN);
+        }
+    }
+
+    /// Measures the noise beside the levels between some steps.
+    fn noise_beside(&self, steps: &[usize], requests: &[f64]) -> Option<Noise> {
+        let level = levels(&self.residual, steps);
+        let rest: Vec<f64> = self.residual.iter().zip(&level).map(|(value, level)| value - level).collect();
+        let ends = steps.iter().copied().chain([rest.len()]);
+        let begins = [0].into_iter().chain(steps.iter().copied());
+        let there = |(begin, end): (usize, usize)| {
+            rest.get(begin..end).unwrap_or(&[]).iter().filter(|value| value.is_finite()).count()
+        };
+        let stretches: Vec<usize> = begins.zip(ends).map(there).collect();
+        let slots = 2.0 * SLOTS as f64 / stretches.iter().sum::<usize>().max(1) as f64;
+        noise::fit(&rest, requests, &TakenOut { stretches, slots })
+    }
+
+    /// Fits usual course and noise again knowing the accepted steps, until they stand, and takes back the steps at no
+    /// deploy that noise which lasts longer explains as well.
+    fn settle(&mut self, usual: &Usual<'_>, space: &mut Workspace) {
+        if self.changes.is_empty() && self.suspected.is_empty() {
+            return;
+        }
+        for _ in 0..SETTLING {
+            let level = self.levels(&self.residual);
+            if !self.fit(usual, &level) {
+                return;
+            }
+        }
+        self.take_back(usual, space);
+        self.measure_steps(space);
+    }
+
+    /// Compares the model with fewer and fewer steps at no deploy, each with its own noise.
+    ///
+    /// # Source
+    /// Each step costs its moment and its size, half the logarithm of the number of buckets for one and the whole for
+    /// the other: N. R. Zhang and D. O. Siegmund, Biometrics 63 (2007), 22–32, with independent moments.
+    fn take_back(&mut self, usual: &Usual<'_>, space: &mut Workspace) {
+        let own = |changes: &[Change]| changes.iter().filter(|change| change.group.is_none()).count();
+        if own(&self.changes) == 0 {
+            return;
+        }
+        let cost = 1.5 * (self.residual.len() as f64).ln();
+        let mut best: Option<(f64, Vec<Change>, Noise)> = None;
+        let mut changes = self.changes.clone();
+        loop {
+            let Some(noise) = self.noise_beside(&changes::steps_of(&changes), &usual.input.requests) else { break };
+            let scan = Scan::run(space, &self.residual, &noise.white, noise.memory, &changes::steps_of(&changes));
+            let score = scan.fit() - cost * own(&changes) as f64;
+            let weakest = (0..changes.len())
+                .filter(|index| changes[*index].group.is_none())
+                .min_by(|a, b| scan.step(changes[*a].at).z().abs().total_cmp(&scan.step(changes[*b].at).z().abs()));
+            if best.as_ref().is_none_or(|(least, ..)| score > *least) {
+                best = Some((score, changes.clone(), noise));
+            }
+            let Some(weakest) = weakest else { break };
+            changes.remove(weakest);
+        }
+        if let Some((_, changes, noise)) = best {
+            self.changes = changes;
+            self.noise = Some(noise);
+        }
+    }
+
+    /// Accepts steps at deploys that are clear once they are kept out of the noise that they make themselves, by the
+    /// errors that the placebos gave; true if there were any.
+    fn accept_late(&mut self, usual: &Usual<'_>, space: &mut Workspace) -> bool {
+        let requests = &usual.input.requests;
+        let mut own_space = Workspace::default();
+        let mut refused: Vec<usize> = Vec::new();
+        let before = self.changes.len();
+        while self.changes.len() < before + MOST_LATE {
+            let Some(df) = self.degrees() else { break };
+            let steps = changes::steps_of(&self.changes);
+            let known: Vec<usize> = steps.iter().chain(&refused).copied().collect();
+            let free = |at: usize| !known.iter().any(|step| step.abs_diff(at) < PER_HOUR / 2);
+            let mut best: Option<(f64, usize)> = None;
+            let Some(scan) = self.scan(space) else { break };
+            for at in usual.moments.iter().map(|moment| moment.to).filter(|at| *at < self.residual.len() && free(*at)) {
+                let step = scan.step(at);
+                if step.z().abs() < LATE_LOOK {
+                    continue;
+                }
+                let step = self.step_alone(step, at, requests, &mut own_space).unwrap_or(step);
+                let p = self.p_value(step, df);
+                if p <= LATE_P && best.is_none_or(|(least, _)| p < least) {
+                    best = Some((p, at));
+                }
+            }
+            let Some((_, at)) = best else { break };
+            refused.push(at);
+            let mut with: Vec<usize> = steps.clone();
+            with.insert(with.partition_point(|step| *step < at), at);
+            let Some(calmer) = self.noise_beside(&with, requests) else { break };
+            let scan = Scan::run(&mut own_space, &self.residual, &calmer.white, calmer.memory, &steps);
+            let Some(change) = changes::placed(&scan, &self.residual, usual.moments, &self.changes, &self.jumps, at)
+            else {
+                continue;
+            };
+            if change.group.is_some() && !steps.contains(&change.at) && self.p_value(change.step, df) <= LATE_P {
+                self.changes.push(change);
+                self.changes.sort_by_key(|change| change.at);
+            }
+        }
+        self.changes.len() > before
+    }
+
+    /// Returns the two-sided p of a step, by Student's t on errors that the placebos gave.
+    pub fn p_value(&self, step: Step, df: f64) -> f64 {
+        distribution::two_sided_p(step.z() / self.inflation, df)
+    }
+
+    /// Returns the standard deviation of a typical bucket about its level.
+    pub fn spread(&self) -> f64 {
+        self.noise.as_ref().map_or(0.0, |noise| noise.variance.sqrt())
+    }
+
+    /// Returns the degrees of freedom of a comparison.
+    pub fn degrees(&self) -> Option<f64> {
+        self.noise.as_ref().map(|noise| self.independent(noise).max(LEAST_DEGREES))
+    }
+
+    fn measure_steps(&mut self, space: &mut Workspace) {
+        let mut steps = Vec::with_capacity(self.changes.len());
+        if let Some(scan) = self.scan(space) {
+            steps.extend(self.changes.iter().map(|change| scan.step(change.at)));
+        }
+        for (change, step) in self.changes.iter_mut().zip(steps) {
+            change.step = step;
+        }
+    }
+
+    /// Measures what the series did inside each deploy and its settling.
+    fn measure_bursts(&mut self, usual: &Usual<'_>) {
+        let mut whole = self.baseline.residual(usual.value);
+        if let Some(drift) = self.drift {
+            for (value, climb) in whole.iter_mut().zip(drift.of(usual.value.len())) {
+                *value -= climb;
+            }
+        }
+        self.bursts = usual.moments.iter().map(|moment| self.burst(&whole, moment)).collect();
     }
 
     /// Takes a straight climb or fall over the whole history out, if it explains the series better than steps alone.
@@ -168,11 +457,10 @@ impl Track {
         if total.abs() < LEAST_DRIFT_Z * error {
             return;
         }
-        let per_bucket = slope / (24 * PER_HOUR) as f64;
-        let middle = self.residual.len() as f64 / 2.0;
-        let straight: Vec<f64> =
-            self.residual.iter().enumerate().map(|(k, value)| value - per_bucket * (k as f64 - middle)).collect();
-        let other = changes::find(space, &straight, noise, moments, clarity);
+        let drift = Drift { total, error, span: days_span(first.0, last.0) };
+        let climb = drift.of(self.residual.len());
+        let straight: Vec<f64> = self.residual.iter().zip(&climb).map(|(value, climb)| value - climb).collect();
+        let other = changes::find(space, &straight, noise, moments, &self.jumps, clarity);
         let penalty = 0.5 * (self.residual.len() as f64).ln();
         let fit_of = |space: &mut Workspace, values: &[f64], changes: &[Change]| {
             Scan::run(space, values, &noise.white, noise.memory, &changes::steps_of(changes)).fit()
@@ -195,14 +483,12 @@ impl Track {
             return;
         }
         self.changes = other;
-        self.drift = Some(Drift { total, error });
+        self.drift = Some(drift);
         self.residual = straight;
-        let level = self.levels(&self.residual);
-        let rest: Vec<f64> = self.residual.iter().zip(&level).map(|(value, level)| value - level).collect();
-        if let Some(calmer) = noise::fit(&rest, requests) {
+        if let Some(calmer) = self.noise_beside(&changes::steps_of(&self.changes), requests) {
             self.noise = Some(calmer);
             if let Some(noise) = &self.noise {
-                self.changes = changes::find(space, &self.residual, noise, moments, clarity);
+                self.changes = changes::find(space, &self.residual, noise, moments, &self.jumps, clarity);
             }
         }
     }
@@ -227,13 +513,7 @@ impl Track {
     /// Takes over the places that the signals of an operation agreed on, and measures the steps there.
     pub fn relocate(&mut self, changes: Vec<Change>, space: &mut Workspace) {
         self.changes = changes;
-        let mut steps = Vec::with_capacity(self.changes.len());
-        if let Some(scan) = self.scan(space) {
-            steps.extend(self.changes.iter().map(|change| scan.step(change.at)));
-        }
-        for (change, step) in self.changes.iter_mut().zip(steps) {
-            change.step = step;
-        }
+        self.measure_steps(space);
     }
 
     /// Returns the level of each bucket: the median of the stretch between steps.
@@ -259,19 +539,17 @@ impl Track {
             return None;
         }
         steps.insert(place, at);
-        let level = levels(&self.residual, &steps);
-        let rest: Vec<f64> = self.residual.iter().zip(&level).map(|(value, level)| value - level).collect();
-        let calmer = noise::fit(&rest, requests).filter(|calmer| calmer.variance < noise.variance)?;
+        let calmer = self.noise_beside(&steps, requests).filter(|calmer| calmer.variance < noise.variance)?;
         let known = changes::steps_of(&self.changes);
         Some(Scan::run(space, &self.residual, &calmer.white, calmer.memory, &known).step(at))
     }
 
     /// Measures the step at moments without deploys.
-    pub fn measure_placebos(&mut self, moments: &[Moment], space: &mut Workspace) {
+    fn measure_placebos(&mut self, moments: &[Moment], space: &mut Workspace) {
         let Some(noise) = &self.noise else { return };
         // A step that is suspected but not accepted would be seen by every placebo near it.
         let mut steps: Vec<usize> = changes::steps_of(&self.changes);
-        steps.extend(changes::steps_of(&self.suspected));
+        steps.extend(self.suspected.iter().filter(|change| change.group.is_some()).map(|change| change.at));
         steps.sort_unstable();
         steps.dedup();
         let scan = Scan::run(space, &self.residual, &noise.white, noise.memory, &steps);

@@ -1,13 +1,13 @@
 //! How noise hangs together over time: a mixture of two autoregressions, fitted to autocovariances.
 
 /// Lags, in samples, whose autocovariance is fitted: dense where a lag tells much, to one day of quarter hours.
-const LAGS: [usize; 12] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 36, 56, 88];
+const LAGS: [usize; 14] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 36, 56, 88, 136, 192];
 
 /// Time constants tried for the fast part, in samples.
 const FAST: [f64; 7] = [1.5, 3.0, 5.0, 8.0, 12.0, 18.0, 28.0];
 
-/// Time constant of the slow part, in samples: a day of quarter hours.
-const SLOW: f64 = 96.0;
+/// Time constants tried for the slow part, in samples of a quarter hour: a day, and four.
+const SLOW: [f64; 2] = [96.0, 384.0];
 
 /// Pairs that a lag needs to be heard.
 const LEAST_PAIRS: f64 = 24.0;
@@ -27,18 +27,44 @@ pub struct NoiseFit {
     pub white_variance: f64,
 }
 
+/// What was taken out of residuals before their noise is measured; it took some of the noise with it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TakenOut {
+    /// Lengths of the stretches whose own level was taken out, in samples; empty if none was.
+    pub stretches: Vec<usize>,
+    /// Numbers that a recurring course was described with, for each sample; 0 if none was taken out.
+    pub slots: f64,
+}
+
+impl TakenOut {
+    /// Returns the share of an autoregression's variance that went with the levels of the stretches: the mean of its
+    /// correlations inside a stretch.
+    fn share(&self, constant: f64) -> f64 {
+        let (mut sum, mut total) = (0.0, 0.0);
+        for length in self.stretches.iter().map(|length| *length as f64).filter(|length| *length > 0.0) {
+            let ratio = constant / length;
+            sum += length * 2.0 * ratio * (1.0 - ratio * (1.0 - (-1.0 / ratio).exp()));
+            total += length;
+        }
+        if total > 0.0 { (sum / total).min(MOST_TAKEN) } else { 0.0 }
+    }
+}
+
+/// No more than this share of a part's variance is taken to have gone with the levels: what is left says too little.
+const MOST_TAKEN: f64 = 0.8;
+
 /// Fits white noise plus two first-order autoregressions to residuals.
 ///
 /// `residuals`: centred at 0, one a sample, NaN is missing; outliers should be clipped before. `weights`: one a
-/// sample, at or above 0. `None` unless two lags have at least 24 pairs. All variances have the square of the
-/// residuals' unit.
+/// sample, at or above 0. `taken`: what was estimated from the same samples and taken out. `None` unless two lags have
+/// at least 24 pairs. All variances have the square of the residuals' unit.
 ///
 /// # Source
 /// Method of moments: the autocovariance of a sum of independent AR(1) processes is the sum of
 /// `variance · exp(-lag / constant)` (G. E. P. Box and G. M. Jenkins, Time Series Analysis, 3.2). The two
 /// variances are found by non-negative least squares for each time constant in a fixed list; the best wins. Checked
 /// with the same moments in NumPy and SciPy `nnls`: `sample-data/stats/autocovariance.json`.
-pub fn fit_noise(residuals: &[f64], weights: &[f64]) -> Option<NoiseFit> {
+pub fn fit_noise(residuals: &[f64], weights: &[f64], taken: &TakenOut) -> Option<NoiseFit> {
     let variance = autocovariance(residuals, weights, 0)?.0;
     let mut observed = [(0.0, 0.0); LAGS.len()];
     for (slot, lag) in observed.iter_mut().zip(LAGS) {
@@ -48,23 +74,44 @@ pub fn fit_noise(residuals: &[f64], weights: &[f64]) -> Option<NoiseFit> {
     if observed.iter().filter(|(_, pairs)| *pairs >= LEAST_PAIRS).count() < 2 {
         return None;
     }
+    // A slot of half an hour takes a share of each sample's own noise, and twice that of noise that both its samples see.
+    let (white_left, fast_left) = (1.0 - taken.slots.min(0.5), 1.0 - (2.0 * taken.slots).min(0.5));
     let mut best: Option<(f64, NoiseFit)> = None;
-    for constant in FAST {
-        let (fast_variance, slow_variance, error) = two_parts(&observed, constant);
-        if best.as_ref().is_none_or(|(least, _)| error < *least) {
-            let correlated = fast_variance + slow_variance;
-            let shrink = if correlated > variance { variance / correlated } else { 1.0 };
-            let fit = NoiseFit {
-                fast_phi: (-1.0 / constant).exp(),
-                fast_variance: fast_variance * shrink,
-                slow_phi: (-1.0 / SLOW).exp(),
-                slow_variance: slow_variance * shrink,
-                white_variance: (variance - correlated).max(0.0),
-            };
-            best = Some((error, fit));
+    for slow_constant in SLOW {
+        let slow = Part { constant: slow_constant, taken: taken.share(slow_constant), left: 1.0 };
+        for fast_constant in FAST {
+            let fast = Part { constant: fast_constant, taken: taken.share(fast_constant), left: fast_left };
+            let (fast_variance, slow_variance, error) = two_parts(&observed, fast, slow);
+            if best.as_ref().is_none_or(|(least, _)| error < *least) {
+                let correlated = fast_variance * fast.at(0.0) + slow_variance * slow.at(0.0);
+                let shrink = if correlated > variance { variance / correlated } else { 1.0 };
+                let fit = NoiseFit {
+                    fast_phi: (-1.0 / fast_constant).exp(),
+                    fast_variance: fast_variance * shrink,
+                    slow_phi: (-1.0 / slow_constant).exp(),
+                    slow_variance: slow_variance * shrink,
+                    white_variance: (variance - correlated).max(0.0) / white_left,
+                };
+                best = Some((error, fit));
+            }
         }
     }
     best.map(|(_, fit)| fit)
+}
+
+/// How the autocovariance of one part looks once other things were taken out.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    constant: f64,
+    taken: f64,
+    left: f64,
+}
+
+impl Part {
+    /// Returns the autocovariance at a lag of a part with variance 1.
+    fn at(self, lag: f64) -> f64 {
+        ((-lag / self.constant).exp() - self.taken) * self.left
+    }
 }
 
 /// Returns the weighted autocovariance at a lag about 0, and the number of pairs it rests on.
@@ -84,13 +131,13 @@ fn autocovariance(residuals: &[f64], weights: &[f64], lag: usize) -> Option<(f64
 }
 
 /// Solves for the variances of the fast and slow part; returns them with the sum of squared errors.
-fn two_parts(observed: &[(f64, f64); LAGS.len()], constant: f64) -> (f64, f64, f64) {
+fn two_parts(observed: &[(f64, f64); LAGS.len()], fast_part: Part, slow_part: Part) -> (f64, f64, f64) {
     let (mut ff, mut fs, mut ss, mut fy, mut sy, mut yy) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
     for ((value, pairs), lag) in observed.iter().zip(LAGS) {
         // Long lags are estimated as well as short ones but matter less for a step's error.
         let weight = pairs / (1.0 + lag as f64 / 8.0);
-        let fast = (-(lag as f64) / constant).exp();
-        let slow = (-(lag as f64) / SLOW).exp();
+        let fast = fast_part.at(lag as f64);
+        let slow = slow_part.at(lag as f64);
         ff += weight * fast * fast;
         fs += weight * fast * slow;
         ss += weight * slow * slow;
@@ -129,14 +176,14 @@ mod tests {
                 if state & 1 == 1 { 1.0 } else { -1.0 }
             })
             .collect();
-        let fit = fit_noise(&noise, &vec![1.0; 4000]).expect("enough");
+        let fit = fit_noise(&noise, &vec![1.0; 4000], &TakenOut::default()).expect("enough");
         assert!(fit.fast_variance + fit.slow_variance < 0.1, "{fit:?}");
         assert!(fit.white_variance > 0.9);
     }
 
     #[test]
     fn too_short_is_refused() {
-        assert_eq!(fit_noise(&[0.1; 10], &[1.0; 10]), None);
-        assert_eq!(fit_noise(&[f64::NAN; 500], &[1.0; 500]), None);
+        assert_eq!(fit_noise(&[0.1; 10], &[1.0; 10], &TakenOut::default()), None);
+        assert_eq!(fit_noise(&[f64::NAN; 500], &[1.0; 500], &TakenOut::default()), None);
     }
 }

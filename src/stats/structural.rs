@@ -22,7 +22,7 @@
 const DIFFUSE: f64 = 1e7;
 
 /// Innovations beyond this many standard deviations count less: their variance is raised until they fit.
-const CLIP: f64 = 4.0;
+const CLIP: f64 = 3.0;
 
 /// What the noise is made of; variances in the square of the series' unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
