@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::config::Format;
+use crate::config::{Format, Language};
+
+/// Where the configuration stands unless told otherwise.
+pub const DEFAULT_CONFIG: &str = "fortnight.toml";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -13,6 +16,9 @@ Examples:
   fortnight schema config --toml > fortnight.toml   a commented config to start from
   fortnight report                                  the last whole period
   fortnight report --from 2026-11-09 --to 2026-11-23 --fail-on worse
+  fortnight explain 1                               the first finding of that report in full
+  fortnight doctor                                  what is wrong with the config and its sources
+  fortnight doctor --placebo                        how often your own history would have raised a false alarm
 
 Exit codes:
   0  done
@@ -30,6 +36,18 @@ Examples:
   fortnight report --from 2026-11-09 --to 2026-11-23
   fortnight report --format json --out /tmp/review
   fortnight report --fail-on worse,partial          a gate: 3 if something became worse, 5 if a source failed";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  fortnight explain F-3a9c12                        one finding of the last report in full
+  fortnight explain 1 --lang ja                     the first one, in Japanese
+  fortnight explain F-3a --from-report old/report.json --json";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  fortnight doctor                                  config, files, series, deploys: what is there, what is wrong
+  fortnight doctor --placebo                        the judge at moments without a deploy: false alarms, limits
+  fortnight doctor --placebo --tests 10000 --json";
 
 /// Writes the performance review of a software team: what became slower, relative to which deploy, and
 /// how sure that is.
@@ -50,7 +68,7 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Configuration file.
-    #[arg(short, long, global = true, value_name = "FILE", default_value = "fortnight.toml")]
+    #[arg(short, long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG)]
     #[arg(env = "FORTNIGHT_CONFIG", hide_env_values = true)]
     pub config: PathBuf,
     /// Time zone of the report as an IANA name, instead of the config's.
@@ -99,6 +117,13 @@ pub enum Command {
     /// Judge a period and write the report; prints the paths of the files, one a line.
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArgs),
+    /// Print one finding of a written report in full: hours, values, estimate, rule, rival explanations.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+    /// Check the config and its sources; with `--placebo`, run the judge at moments without a deploy and
+    /// print how often it would have cried.
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Keep what the sources have now in the store, so that history outlives their retention; prints
     /// source, segments, points and new events, one source a line.
     #[command(after_help = "Example:\n  fortnight collect --from 2026-11-09")]
@@ -156,6 +181,45 @@ pub struct ReportArgs {
     pub strict: bool,
 }
 
+/// Flags of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The finding: its id, the beginning of its id, or its number in the list.
+    #[arg(value_name = "FINDING")]
+    pub finding: String,
+    /// The report to read, instead of the one in the config's output folder.
+    #[arg(long, value_name = "FILE")]
+    pub from_report: Option<PathBuf>,
+    /// Language of the text, instead of the first of the config's.
+    #[arg(long, value_name = "LANG", value_parser = language, conflicts_with = "json")]
+    pub lang: Option<Language>,
+    /// Print JSON (`fortnight schema explain`).
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Judge made-up deploys at moments without a real one.
+    #[arg(long)]
+    pub placebo: bool,
+    /// The span to look at.
+    #[command(flatten)]
+    pub span: Span,
+    /// How many comparisons with placebo deploys are wanted at the least.
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "placebo")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub tests: u32,
+    /// How often placebo deploys are drawn, whatever number of comparisons that gives.
+    #[arg(long, value_name = "N", requires = "placebo", conflicts_with = "tests")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rounds: Option<u32>,
+    /// Print JSON (`fortnight schema doctor`, `fortnight schema placebo`).
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Flags of `collect`.
 #[derive(Debug, Args)]
 pub struct CollectArgs {
@@ -196,6 +260,12 @@ pub enum SchemaOf {
     Config,
     /// `report.json`.
     Report,
+    /// What `explain --json` prints.
+    Explain,
+    /// What `doctor --json` prints.
+    Doctor,
+    /// What `doctor --placebo --json` prints.
+    Placebo,
 }
 
 /// What `report` fails on.
@@ -215,6 +285,13 @@ fn format(word: &str) -> Result<Format, String> {
     match Format::ALL.iter().find(|(name, _)| *name == word) {
         Some((_, format)) => Ok(*format),
         None => Err("choose from html, json, md".to_owned()),
+    }
+}
+
+fn language(word: &str) -> Result<Language, String> {
+    match Language::ALL.iter().find(|(tag, _)| *tag == word) {
+        Some((_, language)) => Ok(*language),
+        None => Err("choose from en, ja".to_owned()),
     }
 }
 

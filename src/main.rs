@@ -37,6 +37,11 @@ fn talk(global: &Global) -> Talk {
         as_record: global.log_format == LogFormat::Json,
         progress: for_people && terminal && smart,
         style: Style { colour, signs: terminal && smart },
+        colour_data: match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => io::stdout().is_terminal() && smart && !is_set("NO_COLOR", |text| !text.is_empty()),
+        },
     }
 }
 

@@ -200,6 +200,11 @@ const SIGNALS: &[(&str, Class, Direction)] = &[
     ("cache_hit_ratio", Class::Other, Direction::Higher),
 ];
 
+/// Tells whether a signal's name says how it is judged; others are judged by their unit.
+pub fn is_known_signal(signal: &str) -> bool {
+    SIGNALS.iter().any(|(name, ..)| *name == signal)
+}
+
 /// Returns the class and direction that a signal has when the config is silent.
 ///
 /// Unknown names are judged by their unit: times as latency, rates as traffic, shares as saturation,

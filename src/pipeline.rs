@@ -1,6 +1,9 @@
 //! The story: hands values from room to room, one function a command. The only place that knows all the
 //! rooms, and the only one that asks for the time of day.
 
+mod checks;
+mod doctor;
+mod explain;
 mod outcome;
 mod period;
 
@@ -36,6 +39,8 @@ pub fn run(cli: &Cli, talk: &Talk) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Demo(args) => demo(args, &cli.global, talk),
         Command::Report(args) => report(args, &cli.global, talk),
+        Command::Explain(args) => explain::explain(args, &cli.global, talk),
+        Command::Doctor(args) => doctor::doctor(args, &cli.global, talk),
         Command::Collect(args) => collect(args, &cli.global, talk),
         Command::Schema(args) => schema(args),
         Command::Completions { shell } => completions(*shell),
@@ -51,7 +56,7 @@ fn demo(args: &DemoArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> 
     config.output.folder.clone_from(&args.out);
     config.output.formats.clone_from(&args.format);
     let review = judge(&config, period::anchored(&config), talk)?;
-    write_report(&config, &review, talk)?;
+    write_report(&config, &review, talk, &explain::options(global, Some(&args.out)))?;
     Ok(Exit::Done)
 }
 
@@ -66,7 +71,7 @@ fn report(args: &ReportArgs, global: &Global, talk: &Talk) -> Result<Exit, Failu
     }
     let window = period::asked(&config, &args.span, outcome::now()?)?;
     let review = judge(&config, window, talk)?;
-    write_report(&config, &review, talk)?;
+    write_report(&config, &review, talk, &explain::options(global, args.out.as_ref()))?;
     Ok(outcome::exit_code(&review.judgement, &review.sources, &config, &args.fail_on, args.strict))
 }
 
@@ -143,9 +148,12 @@ fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
             data(config::DEFAULT_TOML.as_bytes())?;
             return Ok(Exit::Done);
         }
-        (SchemaOf::Report, true) => return Err(Failure::usage("read the flags: `--toml` goes with `config` only", "")),
+        (_, true) => return Err(Failure::usage("read the flags: `--toml` goes with `config` only", "")),
         (SchemaOf::Config, false) => schemars::schema_for!(config::raw::RawConfig).to_value(),
         (SchemaOf::Report, false) => report::json::schema(),
+        (SchemaOf::Explain, false) => report::explain::read::schema(),
+        (SchemaOf::Doctor, false) => report::doctor::schema(),
+        (SchemaOf::Placebo, false) => report::placebo::schema(),
     };
     let mut text = serde_json::to_vec_pretty(&schema).context("write the schema")?;
     text.push(b'\n');
@@ -186,11 +194,14 @@ fn man(out: Option<&Path>) -> Result<Exit, Failure> {
 fn load(path: &Path, zone: Option<&str>) -> Result<Config, Failure> {
     let mut config = Config::load(path)?;
     if let Some(name) = zone {
-        config.zone = name.parse().map_err(|_| {
-            Failure::usage(format!("read `--tz`: {name:?} is not an IANA time zone"), config::zone_help(name))
-        })?;
+        config.zone = self::zone(name)?;
     }
     Ok(config)
+}
+
+fn zone(name: &str) -> Result<chrono_tz::Tz, Failure> {
+    name.parse()
+        .map_err(|_| Failure::usage(format!("read `--tz`: {name:?} is not an IANA time zone"), config::zone_help(name)))
 }
 
 /// A judged period with what it was made of.
@@ -201,32 +212,66 @@ struct Review {
 }
 
 /// Reads and judges part by part, so that series too many for memory go through.
-///
-/// What the store has kept is taken along; where a source still has the same point, the source's counts.
 fn judge(config: &Config, period: Window, talk: &Talk) -> Result<Review, Failure> {
-    let history = Window::new(period.start - i64::from(config.judge.baseline_days) * DAY, period.end);
-    let context = detect::Context { config, period, history };
-    let store = Store::open(&config.store.folder)?;
-    let CollectedEvents { events, states: mut sources } = collect::events(config);
-    outcome::refuse_failed(config, &sources)?;
-    let events = with_kept(events, store.events()?);
-    let rows = collect::rows_estimate(config).saturating_add(store.rows_estimate(history)?);
+    let mut input = History::open(config, period)?;
+    let context = input.context();
+    let events = std::mem::take(&mut input.events);
     let mut partials = Vec::new();
-    let mut has_data = false;
-    read_parts(config, history, rows, talk, |collected, part| {
-        outcome::refuse_failed(config, &collected.states)?;
-        collect::add_states(&mut sources, collected.states);
-        let kept = store.read(history, part)?;
-        collect::add_states(&mut sources, store_state(&kept).into_iter().collect());
-        let series = store::merge(collected.series, kept.series);
-        has_data |= series.iter().any(|series| reaches(series, period));
+    input.read(talk, |series| {
         partials.push(detect::judge(&series, &events, &context));
         Ok(())
     })?;
-    if !has_data {
-        return Err(nothing_in(config, period, talk));
+    Ok(Review { judgement: detect::conclude(partials, &events, &context), events, sources: input.sources })
+}
+
+/// What a report and the placebos are made from: the history of a period, read in parts.
+///
+/// What the store has kept is taken along; where a source still has the same point, the source's counts.
+struct History<'a> {
+    config: &'a Config,
+    period: Window,
+    history: Window,
+    store: Store,
+    events: Vec<Event>,
+    sources: Vec<SourceState>,
+    rows: u64,
+}
+
+impl<'a> History<'a> {
+    /// Reads the events, and how much there is.
+    fn open(config: &'a Config, period: Window) -> Result<Self, Failure> {
+        let history = Window::new(period.start - i64::from(config.judge.baseline_days) * DAY, period.end);
+        let store = Store::open(&config.store.folder)?;
+        let CollectedEvents { events, states: sources } = collect::events(config);
+        outcome::refuse_failed(config, &sources)?;
+        let events = with_kept(events, store.events()?);
+        let rows = collect::rows_estimate(config).saturating_add(store.rows_estimate(history)?);
+        Ok(Self { config, period, history, store, events, sources, rows })
     }
-    Ok(Review { judgement: detect::conclude(partials, &events, &context), events, sources })
+
+    fn context(&self) -> detect::Context<'a> {
+        detect::Context { config: self.config, period: self.period, history: self.history }
+    }
+
+    /// Hands the series to `take`, whole services at a time.
+    ///
+    /// # Errors
+    /// A source that is needed failed; no series has a point in the period.
+    fn read(&mut self, talk: &Talk, mut take: impl FnMut(Vec<Series>) -> Result<(), Failure>) -> Result<(), Failure> {
+        let Self { config, period, history, .. } = *self;
+        let (store, sources) = (&self.store, &mut self.sources);
+        let mut has_data = false;
+        read_parts(config, history, self.rows, talk, |collected, part| {
+            outcome::refuse_failed(config, &collected.states)?;
+            collect::add_states(sources, collected.states);
+            let kept = store.read(history, part)?;
+            collect::add_states(sources, store_state(&kept).into_iter().collect());
+            let series = store::merge(collected.series, kept.series);
+            has_data |= series.iter().any(|series| reaches(series, period));
+            take(series)
+        })?;
+        if has_data { Ok(()) } else { Err(nothing_in(config, period, talk)) }
+    }
 }
 
 /// Adds the events that only the store has, by time, then id.
@@ -284,7 +329,9 @@ fn nothing_in(config: &Config, period: Window, talk: &Talk) -> Failure {
 }
 
 /// Renders every form, and only then writes any; then prints the paths and says what came out.
-fn write_report(config: &Config, review: &Review, talk: &Talk) -> Result<(), Failure> {
+///
+/// `options`: by which `explain` finds the report.
+fn write_report(config: &Config, review: &Review, talk: &Talk, options: &[String]) -> Result<(), Failure> {
     let Review { judgement, events, sources } = review;
     let generated_at = outcome::source_date_epoch()?.unwrap_or(judgement.period.end);
     let input = Input { judgement, events, sources, config, generated_at };
@@ -304,7 +351,8 @@ fn write_report(config: &Config, review: &Review, talk: &Talk) -> Result<(), Fai
     }
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
     let paths = publish::file::write_all(&config.output.folder, &files)?;
-    talk.tell(judgement, events, sources, config);
+    let first = judgement.findings.first().filter(|_| formats.contains(&Format::Json));
+    talk.tell(judgement, events, sources, config, first.map(|finding| explain::command(&finding.id, options)));
     data(&listed(&paths))?;
     Ok(())
 }
@@ -325,6 +373,7 @@ fn data(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// Shows how far work of so many steps is.
 fn progress(parts: usize, talk: &Talk) -> ProgressBar {
     if !talk.progress {
         return ProgressBar::hidden();

@@ -63,7 +63,7 @@ impl ConfigError {
 }
 
 /// Returns the candidate that a mistyped word is nearest to, if one is near enough to be meant.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Jaro-Winkler forgives swapped and missing letters; below 0.8 the guesses become riddles.
     const NEAR_ENOUGH: f64 = 0.8;
     let word = word.to_lowercase();

@@ -18,6 +18,7 @@ use chrono_tz::Tz;
 
 pub(crate) use check::zone_help;
 pub use error::ConfigError;
+pub(crate) use error::nearest;
 
 use crate::metric::{Class, Direction, Unit, default_nature};
 

@@ -13,6 +13,7 @@ mod elsewhere;
 mod findings;
 mod grid;
 mod noise;
+pub mod placebo;
 mod service;
 mod shared;
 mod shares;
@@ -20,6 +21,7 @@ mod summary;
 mod track;
 pub mod verdict;
 
+pub use calendar::BUCKET;
 use rayon::prelude::*;
 
 use crate::config::Config;

@@ -90,11 +90,25 @@ pub struct Talk {
     pub progress: bool,
     /// Colours and signs.
     pub style: Style,
+    /// Text on standard output may be set bold and in colour.
+    pub colour_data: bool,
 }
 
 impl Talk {
-    /// Says what came out.
-    pub(super) fn tell(self, judgement: &Judgement, events: &[Event], sources: &[SourceState], config: &Config) {
+    /// Returns how text on standard output looks.
+    pub(super) fn data_style(&self) -> Style {
+        Style { colour: self.colour_data, signs: true }
+    }
+
+    /// Says what came out, and the command to go on with.
+    pub(super) fn tell(
+        self,
+        judgement: &Judgement,
+        events: &[Event],
+        sources: &[SourceState],
+        config: &Config,
+        next: Option<String>,
+    ) {
         if self.as_record {
             tracing::info!(
                 worse = text::count(judgement, Verdict::Worse),
@@ -106,7 +120,10 @@ impl Talk {
             );
         } else if self.summary {
             // Standard error that is gone is no reason to fail: the report is written.
-            let summary = text::summary(judgement, events, sources, config, self.style);
+            let mut summary = text::summary(judgement, events, sources, config, self.style);
+            if let Some(next) = next {
+                summary.push_str(&format!("next: {next}\n"));
+            }
             let _ = std::io::Write::write_all(&mut std::io::stderr(), summary.as_bytes());
         }
     }

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::deploy::Event;
 use crate::detect::{self, ElsewhereKind, Estimate, Fit, Judgement, Pattern, Verdict};
 use crate::metric::Unit;
+use crate::report::explain;
 use crate::time::{Window, rfc3339};
 
 /// What the report is made of, besides the judgement.
@@ -214,6 +215,7 @@ impl<'a> Input<'a> {
             hints: finding.hints.iter().map(|(hint, comparison)| hint_of(*hint, *comparison)).collect(),
             owner: service.map_or("", |service| &service.owner),
             runbook: service.map_or("", |service| &service.runbook),
+            explanation: explain::make(self.judgement, self.events, self.config, finding),
         })
     }
 
@@ -337,7 +339,7 @@ fn hint_of(hint: detect::Hint, comparison: usize) -> Hint {
     Hint { hint, fit, comparison }
 }
 
-fn finite(value: f64) -> Option<f64> {
+pub(super) fn finite(value: f64) -> Option<f64> {
     value.is_finite().then(|| round(value))
 }
 
@@ -348,7 +350,7 @@ fn interval(low: f64, high: f64) -> Option<[f64; 2]> {
 
 /// Rounds to ten significant digits, far beyond any measurement: 0.184 s / 0.001 is then 184 and not
 /// 184.00000000000003, and the file is a third smaller.
-fn round(value: f64) -> f64 {
+pub(super) fn round(value: f64) -> f64 {
     const DIGITS: i32 = 10;
     if value.abs() < f64::MIN_POSITIVE || !value.is_finite() {
         return if value.is_finite() { 0.0 } else { value };

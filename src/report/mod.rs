@@ -11,11 +11,14 @@
 mod calendar;
 mod chart;
 mod clean;
+pub mod doctor;
+pub mod explain;
 pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod model;
 mod number;
+pub mod placebo;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod text;

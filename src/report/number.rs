@@ -4,7 +4,7 @@
 
 use super::words::Both;
 use crate::detect::Estimate;
-use crate::metric::{Dimension, Unit};
+use crate::metric::{Dimension, Direction, Unit};
 
 /// What stands where no number is known.
 pub(crate) const NONE: &str = "–";
@@ -207,6 +207,18 @@ impl Effect {
     /// Writes the estimate: `+25%`.
     pub fn value(self) -> String {
         self.one(self.estimate.value)
+    }
+
+    /// Returns the mark of a change for the worse or better whose interval excludes none; else nothing.
+    pub fn mark(self, better: Direction) -> &'static str {
+        let Estimate { low, high, .. } = self.estimate;
+        match better {
+            _ if !(low > 0.0 || high < 0.0) => "",
+            Direction::Neutral => "",
+            Direction::Lower if low > 0.0 => "△ ",
+            Direction::Higher if high < 0.0 => "△ ",
+            _ => "▽ ",
+        }
     }
 
     /// Writes the interval: `+19 to +32%`, `+19〜+32%`.

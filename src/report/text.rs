@@ -90,10 +90,10 @@ fn reason(state: &SourceState) -> &str {
     state.error.lines().next().unwrap_or_default()
 }
 
-/// One finding: label, service, target, signal, levels, change, deploys.
+/// One finding: label, id, service, target, signal, levels, change, deploys.
 struct Row {
     verdict: Verdict,
-    columns: [String; 7],
+    columns: [String; 8],
 }
 
 impl Row {
@@ -125,6 +125,7 @@ fn row(judgement: &Judgement, events: &[Event], finding: &Finding, style: Style)
         verdict: finding.verdict,
         columns: [
             label,
+            plain(&finding.id),
             plain(&series.key.service),
             shorten(&plain(&series.key.target), TARGET_WIDTH, style),
             plain(&series.key.signal),
@@ -222,6 +223,21 @@ fn paint(verdict: Verdict, text: &str, style: Style) -> String {
         _ => return text.to_owned(),
     };
     if style.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+/// Aligns rows of plain text into columns, one line a row; `left`: the columns set to the left.
+pub(crate) fn columns_of(rows: &[Vec<String>], left: &[usize]) -> Vec<String> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |index: usize| rows.iter().filter_map(|row| row.get(index)).map(|text| text.chars().count()).max();
+    let widths: Vec<usize> = (0..count).map(|index| width(index).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(index, (text, width))| match left.contains(&index) {
+            true => format!("{text:<width$}"),
+            false => format!("{text:>width$}"),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
 }
 
 fn shorten(text: &str, width: usize, style: Style) -> String {

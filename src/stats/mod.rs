@@ -3,6 +3,7 @@
 //! Missing values are NaN where a function says that it takes them, and absent everywhere else.
 
 pub mod autocovariance;
+pub mod binomial;
 pub mod counts;
 pub mod describe;
 pub mod distribution;

@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
+use crate::report::explain::Explanation;
+
 /// Name and version of the format; a change that breaks readers gets a new number.
 pub const SCHEMA: &str = "fortnight.report/1";
 
@@ -197,6 +199,8 @@ pub(super) struct Finding<'a> {
     pub(super) owner: &'a str,
     /// Where the steps for its alarms stand, empty for nowhere.
     pub(super) runbook: &'a str,
+    /// How the verdict came about: what the page folds away and `fortnight explain` prints.
+    pub(super) explanation: Option<Box<Explanation>>,
 }
 
 /// A fact that fits or does not fit a finding.

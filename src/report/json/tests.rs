@@ -154,7 +154,7 @@ fn comparison(series: usize, group: usize, verdict: Verdict) -> Comparison {
     }
 }
 
-fn rendered(sample: &Sample) -> String {
+pub(crate) fn rendered(sample: &Sample) -> String {
     let input = Input {
         judgement: &sample.judgement,
         events: &sample.events,

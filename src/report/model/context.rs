@@ -192,7 +192,8 @@ pub(super) fn requests(series: &SeriesSummary, window: Window) -> Option<f64> {
     (!known.is_empty()).then(|| known.iter().sum())
 }
 
-pub(super) fn glyph(verdict: Verdict) -> &'static str {
+/// Returns the glyph of a verdict, which carries the meaning without colour.
+pub(crate) fn glyph(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Worse => "▲",
         Verdict::PossiblyWorse => "△",

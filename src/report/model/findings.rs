@@ -1,12 +1,16 @@
 //! The findings: one card each, in the fixed form what, since when, how sure, who feels it, why, next step.
 
 use super::context::{self, Context, effect, in_bad_direction, limit, seen, seen_change, seen_levels};
-use super::view::{Align, Block, Card, Cell, Fact, Findings, HintLine, Link, Section, Table};
+use super::view::{Align, Block, Card, Cell, Fact, Findings, HintLine, Link, Section};
 use super::{deploys, figures};
 use crate::deploy::DeployGroup;
 use crate::detect::{Comparison, Finding, Fit, Hint, Pattern, SeriesSummary, Verdict};
 use crate::metric::Class;
 use crate::report::clean;
+use crate::report::explain::{
+    self,
+    sheet::{Sheet, Subject},
+};
 use crate::report::number::{self, Effect};
 use crate::report::words::{Arg, Both, Phrase};
 use crate::time::Window;
@@ -106,9 +110,16 @@ fn card(context: &Context<'_>, index: usize) -> Option<Card> {
         hints: finding.hints.iter().filter_map(|(hint, shown)| hint_line(context, *hint, *shown)).collect(),
         owner: context.owner(&series.key.service),
         runbook: runbook.map(|href| Link { href, text: context.label("findings.runbook") }),
-        signals: signals(context, finding),
-        explain: explain(context, series, comparison),
+        sheet: sheet(context, finding, series),
     })
+}
+
+/// Lays out how the verdict came about: the same as `report.json` holds and `fortnight explain` prints.
+fn sheet(context: &Context<'_>, finding: &Finding, series: &SeriesSummary) -> Option<Box<Sheet>> {
+    let explanation = explain::make(context.judgement, context.events, context.config, finding)?;
+    let key = &series.key;
+    let subject = Subject { service: &key.service, target: &key.target, signal: &key.signal, unit: series.unit };
+    Some(Box::new(explain::sheet::sheet(&context.words, context.config.zone, subject, &explanation)))
 }
 
 fn sentence(context: &Context<'_>, headline: &Phrase, series: &SeriesSummary, comparison: &Comparison) -> Phrase {
@@ -288,84 +299,6 @@ fn hint_line(context: &Context<'_>, hint: Hint, shown: usize) -> Option<HintLine
         context.say("hint.evidence", &args)
     });
     Some(HintLine { class, glyph, what: context.label(&format!("hint.{word}")), fit: context.label(fit), evidence })
-}
-
-fn signals(context: &Context<'_>, finding: &Finding) -> Table {
-    let rows = finding.members.iter().filter_map(|index| {
-        let comparison = context.comparison(*index)?;
-        let series = context.series(comparison.series)?;
-        Some(vec![
-            Cell::text(context.signal(&series.key.signal)),
-            Cell::text(context.plain(number::levels(comparison.before, comparison.after, series.unit))),
-            context.change_cell(effect(series, comparison), series.direction),
-            Cell::chip(context.chip(comparison.verdict)),
-        ])
-    });
-    let columns = [
-        ("col.signal", Align::Text),
-        ("col.levels", Align::Number),
-        ("col.change", Align::Number),
-        ("col.verdict", Align::Text),
-    ];
-    context.short_table("findings.signals", &columns, rows.collect(), 30)
-}
-
-/// Lists everything that the verdict was made of, so that a reader can check it.
-fn explain(context: &Context<'_>, series: &SeriesSummary, comparison: &Comparison) -> Table {
-    let row = |key: &str, value: Phrase| vec![Cell::text(context.label(key)), Cell::text(value)];
-    let mut rows = vec![
-        row("explain.before", context.span(comparison.before_window)),
-        row("explain.after", context.span(comparison.after_window)),
-        row("explain.coverage", context.plain(number::share(comparison.coverage))),
-    ];
-    if let Some(effect) = effect(series, comparison) {
-        rows.push(row("explain.estimate", context.plain(effect.value())));
-        rows.push(row("explain.range", context.both(&effect.range())));
-        rows.push(row("explain.limit", context.plain(limit_text(effect, comparison))));
-        if let Some(size) = comparison.detectable.filter(|size| size.is_finite()) {
-            rows.push(row("explain.detectable", context.plain(number::size(size, effect.is_delta, effect.unit))));
-        }
-        rows.push(row("explain.rule", rule(context, series, comparison, effect)));
-    }
-    if let Some(plain) = comparison.plain_log_ratio {
-        rows.push(row("explain.plain", context.plain(number::change(plain))));
-    }
-    for (key, value) in [("explain.p", comparison.p_value), ("explain.q", comparison.q_value)] {
-        if let Some(value) = value.filter(|value| value.is_finite()) {
-            rows.push(row(key, context.plain(chance(value))));
-        }
-    }
-    context.table("findings.explain", &[("col.what", Align::Text), ("col.value", Align::Text)], rows)
-}
-
-/// Writes a probability without pretending to know its tail.
-fn chance(p: f64) -> String {
-    if p < 1e-4 { "< 0.0001".to_owned() } else { number::significant(p, 2) }
-}
-
-/// Writes the row of the verdict's rule with its numbers, in the bad direction.
-fn rule(context: &Context<'_>, series: &SeriesSummary, comparison: &Comparison, effect: Effect) -> Phrase {
-    let bad = in_bad_direction(effect.estimate, series.direction);
-    let write = |value: f64| {
-        let estimate = crate::detect::Estimate { value, low: value, high: value };
-        Effect { estimate, ..effect }.value()
-    };
-    let (e, low, high, limit) = (write(bad.value), write(bad.low), write(bad.high), limit_text(effect, comparison));
-    let numbers = format!("L {low} · E {e} · U {high} · δ {limit}");
-    let condition = match comparison.verdict {
-        Verdict::Worse => "L > 0, E ≥ δ",
-        Verdict::PossiblyWorse => "L > 0",
-        Verdict::Better => "U < 0, E ≤ −δ",
-        Verdict::NoMaterialChange => "L ≥ −δ, U ≤ δ",
-        Verdict::NotWorse => "U ≤ δ",
-        Verdict::Explained | Verdict::Inconclusive | Verdict::TooEarly | Verdict::NoData => "",
-    };
-    let word = context.chip(comparison.verdict).word;
-    if condition.is_empty() {
-        return context.say("explain.rule_other", &[("numbers", numbers.into()), ("verdict", word.into())]);
-    }
-    let args = [("numbers", Arg::from(numbers)), ("condition", condition.to_owned().into()), ("verdict", word.into())];
-    context.say("explain.rule_row", &args)
 }
 
 /// Makes the table that the meeting fills in: what to do about each finding that is for the worse.

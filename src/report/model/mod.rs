@@ -16,6 +16,7 @@ mod tables;
 pub(crate) mod view;
 
 use context::Context;
+pub(crate) use context::glyph;
 use view::{Answer, Deploys, Findings, Head, Jump, Section};
 
 use super::words::{Phrase, Words};

@@ -2,7 +2,7 @@
 
 use super::context::{Context, hours};
 use super::view::{Align, Cell, Column, Table};
-use crate::detect::{Estimate, SeriesSummary};
+use crate::detect::SeriesSummary;
 use crate::metric::Direction;
 use crate::report::chart::{Svg, sparkline};
 use crate::report::number::{self, Effect};
@@ -39,15 +39,8 @@ impl Context<'_> {
         let Some(effect) = effect else {
             return Cell::text(self.plain(number::NONE));
         };
-        let Estimate { low, high, .. } = effect.estimate;
-        let arrow = match direction {
-            _ if !(low > 0.0 || high < 0.0) => "",
-            Direction::Neutral => "",
-            Direction::Lower if low > 0.0 => "△ ",
-            Direction::Higher if high < 0.0 => "△ ",
-            _ => "▽ ",
-        };
-        Cell::text(self.plain(format!("{arrow}{}", effect.value()))).noted(self.both(&effect.range()))
+        Cell::text(self.plain(format!("{}{}", effect.mark(direction), effect.value())))
+            .noted(self.both(&effect.range()))
     }
 
     /// Draws a series over the period.

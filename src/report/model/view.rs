@@ -1,6 +1,7 @@
 //! The parts that a page is made of, ready to be laid out: nothing in here is computed any more.
 
 use crate::report::chart::Svg;
+use crate::report::explain::sheet::Sheet;
 use crate::report::words::Phrase;
 
 /// A verdict as it is shown: class of the style sheet, glyph, word.
@@ -373,10 +374,8 @@ pub(crate) struct Card {
     pub owner: Phrase,
     /// Where the steps stand.
     pub runbook: Option<Link>,
-    /// Every signal of the target that moved.
-    pub signals: Table,
     /// How the verdict came about.
-    pub explain: Table,
+    pub sheet: Option<Box<Sheet>>,
 }
 
 /// The findings section.
