@@ -282,7 +282,7 @@ fn deploys(findings: &Findings<'_>) -> Vec<Check> {
         .filter(|service| *service != "*" && !services.contains(service))
         .collect();
     if !strange.is_empty() {
-        checks.push(no_series("markers", "deploys", &strange, &services));
+        checks.push(no_series("names", "deploys", &strange, &services));
     }
     checks
 }

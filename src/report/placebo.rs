@@ -14,7 +14,7 @@ use crate::report::json::{finite, round};
 use crate::report::text::{columns_of, plain};
 use crate::stats::binomial;
 use crate::stats::describe;
-use crate::time::{Window, local, rfc3339};
+use crate::time::{HOUR, Window, local, rfc3339};
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "fortnight.placebo/1";
@@ -46,6 +46,9 @@ const SHARE: [f64; 10] = [0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02
 /// Alarms that are listed at the most.
 const LISTED: usize = 50;
 
+/// Alarms of one series within this time of each other met the same change.
+const SAME_CHANGE: i64 = 6 * HOUR;
+
 /// How often the judge cried at moments without a deploy.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(title = "fortnight doctor --placebo")]
@@ -73,7 +76,9 @@ pub struct Outcome {
     pub signals: Vec<SignalCounts>,
     /// By service.
     pub services: Vec<ServiceCounts>,
-    /// The alarms themselves: each may be a real change whose deploy nobody recorded.
+    /// Moments at which alarms were raised: draws of several rounds that met the same change of a series are one.
+    pub moments: usize,
+    /// Those moments: each may be a real change whose deploy nobody recorded. The first fifty.
     pub alarms: Vec<Alarm>,
     /// Services without room for a placebo.
     pub left_out: Vec<LeftOut>,
@@ -185,9 +190,11 @@ pub struct Alarm {
     pub target: String,
     /// The signal.
     pub signal: String,
-    /// When the placebo was, RFC 3339.
+    /// When the (first) placebo was, RFC 3339.
     #[schemars(extend("format" = "date-time"))]
     pub at: String,
+    /// How many placebos met it.
+    pub draws: usize,
     /// What the judge said.
     pub verdict: &'static str,
     /// After / before; null where it was judged as a difference.
@@ -245,6 +252,7 @@ pub fn outcome(ran: &Ran, period: Window, config: &Config) -> Outcome {
     let total = counts(&judged);
     let expected = (ran.audited > 0).then(|| round(1e3 * ran.expected_false / ran.audited as f64));
     let instant = |at| rfc3339(at, config.zone);
+    let alarms = alarms(&judged, config);
     Outcome {
         schema: SCHEMA,
         period: Period { from: instant(period.start), to: instant(period.end), timezone: config.zone.name() },
@@ -260,12 +268,8 @@ pub fn outcome(ran: &Ran, period: Window, config: &Config) -> Outcome {
             .map(|(service, tests)| ServiceCounts { service: service.to_owned(), counts: counts(&tests) })
             .collect(),
         signals: signals.into_iter().filter_map(|(signal, tests)| of_signal(signal, &tests, config)).collect(),
-        alarms: judged
-            .iter()
-            .filter(|test| test.verdict.is_alarm())
-            .take(LISTED)
-            .map(|test| alarm(test, config))
-            .collect(),
+        moments: alarms.len(),
+        alarms: alarms.into_iter().take(LISTED).collect(),
         left_out: ran.left_out.clone(),
     }
 }
@@ -287,6 +291,18 @@ fn counts(tests: &[&Test]) -> Counts {
     }
 }
 
+/// Returns the alarms by series and time, those that met the same change joined.
+fn alarms(judged: &[&Test], config: &Config) -> Vec<Alarm> {
+    let mut cried: Vec<&Test> = judged.iter().copied().filter(|test| test.verdict.is_alarm()).collect();
+    cried.sort_by(|a, b| (&a.key, a.at).cmp(&(&b.key, b.at)));
+    let same = |a: &&Test, b: &&Test| a.key == b.key && b.at - a.at <= SAME_CHANGE;
+    let joined = cried.chunk_by(same).filter_map(|tests| {
+        let first = alarm(tests.first()?, config);
+        Some(Alarm { draws: tests.len(), ..first })
+    });
+    joined.collect()
+}
+
 fn alarm(test: &Test, config: &Config) -> Alarm {
     let value = test.estimate.map_or(f64::NAN, |estimate| estimate.value);
     Alarm {
@@ -295,6 +311,7 @@ fn alarm(test: &Test, config: &Config) -> Alarm {
         target: test.key.target.to_string(),
         signal: test.key.signal.to_string(),
         at: rfc3339(test.at, config.zone),
+        draws: 1,
         verdict: test.verdict.as_str(),
         ratio: finite(value.exp()).filter(|_| !test.is_delta),
         delta: finite(value).filter(|_| test.is_delta),
@@ -370,6 +387,7 @@ impl Outcome {
         let date = |at| local(at, zone).format("%Y-%m-%d %H:%M");
         let [low, high] = self.total.alarms_per_1000_ci;
         let alarms = self.total.worse + self.total.better;
+        let at = if self.moments < alarms { format!(" at {} moments", self.moments) } else { String::new() };
         let mut lines = vec![
             format!(
                 "{} comparisons with {} placebo deploys at moments without a real one, {} rounds",
@@ -382,7 +400,7 @@ impl Outcome {
                 zone.name()
             ),
             format!(
-                "false alarms: {alarms}, that is {} per 1,000 (95 % interval {} to {})",
+                "false alarms: {alarms}{at}, that is {} per 1,000 (95 % interval {} to {})",
                 rate(self.total.alarms_per_1000),
                 rate(Some(low)),
                 rate(Some(high))
@@ -397,7 +415,10 @@ impl Outcome {
             lines.push(format!("the reports' own audits allow for {} per 1,000: {verdict}", rate(Some(expected))));
         }
         if self.rounds > 1 {
-            lines.push("rounds look at the same hours again, so the intervals are somewhat too narrow".to_owned());
+            lines.push(
+                "rounds look at the same hours again, so one change may be met often and the intervals are too narrow"
+                    .to_owned(),
+            );
         }
         if self.not_judged > 0 {
             lines.push(format!("{} more comparisons had too little data", self.not_judged));
@@ -452,10 +473,17 @@ impl Outcome {
                     _ => String::new(),
                 };
                 let names = [&alarm.service, &alarm.target, &alarm.signal].map(|name| shorten(&plain(name)));
-                [vec![format!("  {}", alarm.at)], names.to_vec(), vec![alarm.verdict.to_owned(), change]].concat()
+                let draws = if alarm.draws > 1 { format!("{} draws", alarm.draws) } else { String::new() };
+                let head = vec![format!("  {}", alarm.at)];
+                [head, names.to_vec(), vec![alarm.verdict.to_owned(), change, draws]].concat()
             })
             .collect();
-        [vec![String::new(), title], columns_of(&rows, &[0, 1, 2, 3, 4])].concat()
+        let mut lines = vec![String::new(), title];
+        lines.extend(columns_of(&rows, &[0, 1, 2, 3, 4]));
+        if self.moments > self.alarms.len() {
+            lines.push(format!("  and {} more", self.moments - self.alarms.len()));
+        }
+        lines
     }
 
     fn left_out_lines(&self) -> Vec<String> {
