@@ -192,6 +192,31 @@ fn the_page_is_silent_self_contained_and_fits() {
 }
 
 #[test]
+fn the_numbers_of_a_finding_unfold_and_fit() {
+    let (_folder, page) = demo();
+    let mut browser = Browser::start();
+    browser.open(&page);
+    browser.eval("document.querySelectorAll('details.numbers').forEach(d => d.open = true)");
+    let empty = "[...document.querySelectorAll('.sheet th, .sheet td')].filter(c => c.getClientRects().length && !c.innerText.trim()).length";
+    for pick in ["en", "ja"] {
+        browser.eval(&format!("document.querySelector('#pick-{pick}').click()"));
+        assert_eq!(browser.eval(empty), json!(0), "{pick}: a cell without words");
+        for width in [1366, 768, 360] {
+            browser.size(width);
+            let wide = browser.eval("document.documentElement.scrollWidth").as_u64().expect("a number");
+            assert!(wide <= u64::from(width), "{pick}: {wide} px wide at {width}");
+        }
+    }
+    let tables = browser.eval("document.querySelectorAll('.sheet')[0].querySelectorAll('table').length");
+    assert_eq!(tables, json!(6));
+    // What a reader unfolded is printed; what stayed folded is not.
+    browser.eval("document.querySelectorAll('details.numbers')[1].open = false");
+    browser.call("Emulation.setEmulatedMedia", json!({"media": "print"}));
+    let shown = "[0, 1].map(i => document.querySelectorAll('.sheet')[i].getClientRects().length > 0)";
+    assert_eq!(browser.eval(shown), json!([true, false]));
+}
+
+#[test]
 fn each_language_shows_alone_and_whole() {
     let (_folder, page) = demo();
     let mut browser = Browser::start();

@@ -263,8 +263,7 @@ fn hostile_names_stay_text() {
 #[test]
 fn parts_give_the_same_counts_as_the_whole() {
     let folder = usual();
-    let whole = stdout(&placebo(&folder, &["--json", "--rounds", "2"]));
-    // Six series of a thousand hours are far below a megabyte, so the least memory still reads them whole; many more do not.
+    // Just above what the least memory holds at once.
     let mut series = String::from("time,service,kind,target,signal,unit,value\n");
     for index in 0..1100 {
         let service = format!("s{:02}", index % 40);
@@ -276,5 +275,5 @@ fn parts_give_the_same_counts_as_the_whole() {
         stdout(&placebo(&folder, &["--json", "--rounds", "1"]))
     };
     let (parts, all) = (read(16), read(1024));
-    assert!(parts == all && !all.is_empty() && all != whole);
+    assert!(parts == all && all.contains("\"rounds\": 1"));
 }

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::make::Lead;
+use super::make::{Lead, is_located};
 use super::{Bound, Holiday, LeftOut, Reason, Side, Spread};
 use crate::deploy::{Event, EventKind};
-use crate::detect::{BUCKET, Pattern, SeriesSummary};
+use crate::detect::{BUCKET, SeriesSummary};
 use crate::report::json::round;
 use crate::stats::describe;
 use crate::time::{HOUR, MINUTE, Window, local};
@@ -149,11 +149,9 @@ fn bound(lead: &Lead<'_>, which: Which, window: Window) -> (Bound, Option<String
         Which::Before => window.start,
         Which::After => window.end,
     };
-    let told = lead.judgement.comparisons.iter().find(|other| {
-        let is_located = matches!(other.pattern, Some(Pattern::Sustained | Pattern::Recovered { .. }));
-        other.series == lead.comparison.series
-            && other.group != lead.comparison.group
-            && is_located
+    let told = lead.of_series().iter().find(|other| {
+        other.group != lead.comparison.group
+            && is_located(other)
             && (other.after_window.start == edge || other.onset.is_some_and(|onset| onset.contains(edge)))
     });
     let of_period = told

@@ -31,6 +31,14 @@ impl Lead<'_> {
         Span { from: self.instant(window.start), to: self.instant(window.end) }
     }
 
+    /// Returns the comparisons of the same series: the judgement orders them by series.
+    pub fn of_series(&self) -> &[Comparison] {
+        let all = &self.judgement.comparisons;
+        let own = self.comparison.series;
+        let (from, to) = (all.partition_point(|one| one.series < own), all.partition_point(|one| one.series <= own));
+        all.get(from..to).unwrap_or(&[])
+    }
+
     pub fn ids(&self, group: &DeployGroup) -> Vec<String> {
         group.members.iter().filter_map(|index| self.events.get(*index)).map(|event| event.id.clone()).collect()
     }
@@ -163,16 +171,14 @@ fn limit(lead: &Lead<'_>) -> Option<Limit> {
 /// Returns the other groups that share the blame for the same change.
 fn other_deploys(lead: &Lead<'_>) -> Vec<OtherDeploy> {
     let Some(onset) = lead.comparison.onset else { return Vec::new() };
-    let same = |other: &&Comparison| {
-        other.series == lead.comparison.series && other.group != lead.comparison.group && other.onset == Some(onset)
-    };
+    let same = |other: &&Comparison| other.group != lead.comparison.group && other.onset == Some(onset);
     let of = |other: &Comparison| {
         let group = lead.judgement.groups.get(other.group)?;
         let blame = other.blame.and_then(finite)?;
         let at = lead.instant(group.window.start);
         Some(OtherDeploy { number: group.number, deploys: lead.ids(group), at, blame })
     };
-    lead.judgement.comparisons.iter().filter(same).filter_map(of).collect()
+    lead.of_series().iter().filter(same).filter_map(of).collect()
 }
 
 fn rule(lead: &Lead<'_>) -> Option<Rule> {
@@ -208,6 +214,13 @@ fn condition(verdict: Verdict) -> &'static str {
     }
 }
 
+/// Tells whether a step of the series was accepted at the comparison's deploy.
+pub(super) fn is_located(comparison: &Comparison) -> bool {
+    let is_step =
+        matches!(comparison.pattern, Some(Pattern::Sustained | Pattern::Recovered { .. } | Pattern::TailOnly));
+    is_step && comparison.blame.is_some()
+}
+
 fn taken_back(lead: &Lead<'_>, line: Verdict) -> Vec<TakenBack> {
     let end = lead.comparison.verdict;
     if end == Verdict::Explained {
@@ -220,8 +233,7 @@ fn taken_back(lead: &Lead<'_>, line: Verdict) -> Vec<TakenBack> {
     if lead.comparison.q_value.is_none_or(|q| q > lead.config.judge.false_discovery) {
         reasons.push(TakenBack::FalseDiscovery);
     }
-    let is_located = matches!(lead.comparison.pattern, Some(Pattern::Sustained | Pattern::Recovered { .. }));
-    if !is_located || reasons.is_empty() {
+    if !is_located(lead.comparison) || reasons.is_empty() {
         reasons.push(TakenBack::Location);
     }
     reasons

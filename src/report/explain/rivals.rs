@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::hours::Sided;
-use super::make::Lead;
+use super::make::{Lead, is_located};
 use super::{Answer, OtherDeploy, Reason, RivalCheck, RivalKind};
-use crate::detect::{ElsewhereKind, Pattern, Rival};
+use crate::detect::{ElsewhereKind, Rival};
 use crate::metric::{Class, Kind};
 use crate::report::json::{finite, round};
 use crate::time::{HOUR, Window};
@@ -187,7 +187,7 @@ fn drift(lead: &Lead<'_>) -> RivalCheck {
 }
 
 fn by_itself(lead: &Lead<'_>, elsewhere: Option<f64>) -> RivalCheck {
-    let is_located = matches!(lead.comparison.pattern, Some(Pattern::Sustained | Pattern::Recovered { .. }));
+    let is_located = is_located(lead.comparison);
     let answer = match elsewhere {
         None => Answer::CannotTell,
         Some(share) if share > DOUBT || !is_located => Answer::Perhaps,
