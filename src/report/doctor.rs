@@ -117,3 +117,32 @@ fn mark(health: Health, style: Style) -> String {
     };
     if style.colour { format!("\u{1b}[{code}m{word}\u{1b}[0m") } else { word.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::json::tests::validate;
+
+    fn checkup() -> Checkup {
+        Checkup::new(vec![
+            Check::ok("config", "", "fortnight.toml"),
+            Check::warn("source", "a\u{202e}", "b\u{1b}[2J", "c\n"),
+        ])
+    }
+
+    #[test]
+    fn the_schema_describes_what_is_printed() {
+        let (schema, value) = (schema(), serde_json::to_value(checkup()).expect("JSON"));
+        let mut problems = Vec::new();
+        validate(&schema, &schema, &value, "", &mut problems);
+        assert!(problems.is_empty(), "{problems:#?}");
+    }
+
+    #[test]
+    fn the_worst_check_is_the_health_and_names_are_harmless() {
+        let checkup = checkup();
+        assert_eq!(checkup.health, Health::Warn);
+        let text = checkup.text(Style { colour: false, signs: true });
+        assert!(text.is_ascii() && text.lines().count() == 4 && !text.contains('\u{1b}'), "{text}");
+    }
+}

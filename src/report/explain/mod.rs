@@ -10,6 +10,8 @@ mod make;
 pub mod read;
 mod rivals;
 pub(crate) mod sheet;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 pub(crate) use make::make;

@@ -267,7 +267,7 @@ fn the_schema_lists_every_verdict() {
 
 /// A walk over the few words of JSON Schema that schemars writes here: nothing missing, nothing extra,
 /// types, lists of words, descriptions.
-fn validate(root: &Value, schema: &Value, value: &Value, path: &str, problems: &mut Vec<String>) {
+pub(crate) fn validate(root: &Value, schema: &Value, value: &Value, path: &str, problems: &mut Vec<String>) {
     if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
         let target = root.pointer(name.trim_start_matches('#')).expect("reference");
         return validate(root, target, value, path, problems);
