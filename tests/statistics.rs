@@ -144,8 +144,9 @@ fn slopes_are_scipys() {
 #[test]
 fn noise_is_that_of_moments_and_nnls() {
     for case in cases("autocovariance.json") {
-        let fit =
-            fit_noise(&numbers(&case["residuals"]), &numbers(&case["weights"]), &TakenOut::default()).expect("enough");
+        let stretches = numbers(&case["stretches"]).into_iter().map(|length| length as usize).collect();
+        let taken = TakenOut { stretches, slots: number(&case["slots"]) };
+        let fit = fit_noise(&numbers(&case["residuals"]), &numbers(&case["weights"]), &taken).expect("enough");
         let NoiseFit { fast_phi, fast_variance, slow_phi, slow_variance, white_variance } = fit;
         for (got, key) in [
             (fast_phi, "fast_phi"),
@@ -339,7 +340,7 @@ proptest! {
         let series: Vec<f64> = (0..300).map(|_| random.normal()).collect();
         let scaled: Vec<f64> = series.iter().map(|value| value * scale).collect();
         let weights = vec![1.0; 300];
-        let (one, two) = (fit_noise(&series, &weights, &none).expect("enough"), fit_noise(&scaled, &weights, &none).expect("enough"));
+        let (one, two) = (fit_noise(&series, &weights, &TakenOut::default()).expect("enough"), fit_noise(&scaled, &weights, &TakenOut::default()).expect("enough"));
         let square = scale * scale;
         prop_assert!((two.white_variance / square - one.white_variance).abs() < 1e-9);
         prop_assert!((two.fast_variance / square - one.fast_variance).abs() < 1e-9);

@@ -12,7 +12,7 @@ import math
 import pathlib
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import integrate, optimize, special, stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 HERE = pathlib.Path(__file__).parent
@@ -177,18 +177,23 @@ def ar1(random, n, phi, variance):
 
 
 def autocovariance(random):
-    """Moments and non-negative least squares as documented, by boolean masks and scipy.optimize.nnls."""
-    lags = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 36, 56, 88])
-    slow_constant = 96.0
+    """Moments and non-negative least squares as documented, by boolean masks and scipy.optimize.nnls.
+
+    What levels took with them is the mean of exp(-|i - j| / constant) over a stretch, here by its integral.
+    """
+    lags = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 36, 56, 88, 136, 192])
     cases = []
-    for n, fast, slow, white, holes, uneven in [
-        (600, (5.0, 1.0), 0.5, 0.3, False, False),
-        (600, (18.0, 0.2), 0.0, 1.0, True, True),
-        (400, (1.5, 2.0), 3.0, 0.1, True, False),
-        (300, (5.0, 0.0), 0.0, 1.0, False, True),
-        (150, (8.0, 1.0), 0.0, 0.0, False, False),
+    for n, fast, slow, white, holes, uneven, stretches, slots in [
+        (600, (5.0, 1.0), 0.5, 0.3, False, False, [], 0.0),
+        (600, (18.0, 0.2), 0.0, 1.0, True, True, [], 0.0),
+        (400, (1.5, 2.0), 3.0, 0.1, True, False, [], 0.0),
+        (300, (5.0, 0.0), 0.0, 1.0, False, True, [], 0.0),
+        (150, (8.0, 1.0), 0.0, 0.0, False, False, [], 0.0),
+        (600, (5.0, 1.0), 0.5, 0.3, False, False, [600], 0.16),
+        (600, (8.0, 0.5), 1.5, 0.3, True, True, [100, 0, 380], 0.2),
+        (400, (1.5, 2.0), 3.0, 0.1, False, False, [30, 370], 0.7),
     ]:
-        y = ar1(random, n, math.exp(-1 / fast[0]), fast[1]) + ar1(random, n, math.exp(-1 / slow_constant), slow)
+        y = ar1(random, n, math.exp(-1 / fast[0]), fast[1]) + ar1(random, n, math.exp(-1 / 96.0), slow)
         y = (y + random.normal(0, math.sqrt(white), n)).round(5)
         w = random.uniform(0.2, 2, n).round(4) if uneven else np.ones(n)
         if holes:
@@ -199,26 +204,39 @@ def autocovariance(random):
             wa, wb = (w, w) if lag == 0 else (w[:-lag], w[lag:])
             ok = ~np.isnan(a) & ~np.isnan(b)
             weight = np.sqrt(wa * wb)[ok]
-            return np.sum(weight * (a * b)[ok]) / weight.sum(), ok.sum()
+            return (np.sum(weight * (a * b)[ok]) / weight.sum(), ok.sum()) if ok.any() else (0.0, 0)
+
+        def taken(constant):
+            lengths = [length for length in stretches if length > 0]
+            if not lengths:
+                return 0.0
+            inside = [2 * integrate.quad(lambda u: (1 - u) * math.exp(-u * length / constant), 0, 1, epsabs=1e-13)[0]
+                      for length in lengths]
+            return min(np.average(inside, weights=lengths), 0.8)
 
         variance = moment(0)[0]
         values = np.array([moment(lag)[0] for lag in lags])
         root = np.sqrt(np.array([moment(lag)[1] for lag in lags]) / (1 + lags / 8))
+        fast_left, white_left = 1 - min(2 * slots, 0.5), 1 - min(slots, 0.5)
         best = None
-        for constant in [1.5, 3, 5, 8, 12, 18, 28]:
-            design = np.stack([np.exp(-lags / constant), np.exp(-lags / slow_constant)], axis=1)
-            parts, error = optimize.nnls(design * root[:, None], values * root)
-            if best is None or error < best[0]:
-                best = (error, constant, parts)
-        _, constant, parts = best
-        shrink = min(1.0, variance / parts.sum()) if parts.sum() > 0 else 1.0
+        for slow_constant in [96.0, 384.0]:
+            for constant in [1.5, 3, 5, 8, 12, 18, 28]:
+                slow_taken, fast_taken = taken(slow_constant), taken(constant)
+                design = np.stack([(np.exp(-lags / constant) - fast_taken) * fast_left,
+                                   np.exp(-lags / slow_constant) - slow_taken], axis=1)
+                parts, error = optimize.nnls(design * root[:, None], values * root)
+                if best is None or error < best[0] - 1e-12:
+                    best = (error, constant, slow_constant, parts, [(1 - fast_taken) * fast_left, 1 - slow_taken])
+        _, constant, slow_constant, parts, seen = best
+        correlated = float(np.dot(parts, seen))
+        shrink = min(1.0, variance / correlated) if correlated > 0 else 1.0
         cases.append({
-            "residuals": y, "weights": w,
+            "residuals": y, "weights": w, "stretches": stretches, "slots": slots,
             "fast_phi": math.exp(-1 / constant), "fast_variance": parts[0] * shrink,
             "slow_phi": math.exp(-1 / slow_constant), "slow_variance": parts[1] * shrink,
-            "white_variance": max(variance - parts.sum(), 0.0),
+            "white_variance": max(variance - correlated, 0.0) / white_left,
         })
-    write("autocovariance.json", "weighted moments in numpy, scipy.optimize.nnls for each time constant", cases)
+    write("autocovariance.json", "weighted moments in numpy, scipy.optimize.nnls for each time constant, scipy.integrate.quad", cases)
 
 
 def structural(random):

@@ -296,16 +296,7 @@ impl Track {
 
     /// Measures the noise beside the levels between some steps.
     fn noise_beside(&self, steps: &[usize], requests: &[f64]) -> Option<Noise> {
-        let level = levels(&self.residual, steps);
-        let rest: Vec<f64> = self.residual.iter().zip(&level).map(|(value, level)| value - level).collect();
-        let ends = steps.iter().copied().chain([rest.len()]);
-        let begins = [0].into_iter().chain(steps.iter().copied());
-        let there = |(begin, end): (usize, usize)| {
-            rest.get(begin..end).unwrap_or(&[]).iter().filter(|value| value.is_finite()).count()
-        };
-        let stretches: Vec<usize> = begins.zip(ends).map(there).collect();
-        let slots = 2.0 * SLOTS as f64 / stretches.iter().sum::<usize>().max(1) as f64;
-        noise::fit(&rest, requests, &TakenOut { stretches, slots })
+        noise_beside(&self.residual, steps, requests)
     }
 
     /// Fits usual course and noise again knowing the accepted steps, until they stand, and takes back the steps at no
@@ -442,7 +433,6 @@ impl Track {
     /// they estimate (G. Schwarz, Annals of Statistics 6 (1978), 461–464): a step costs its moment and its size; a
     /// drift as much, and the odds against it. The slope is Theil and Sen's on daily medians.
     fn consider_drift(&mut self, moments: &[Moment], requests: &[f64], clarity: Clarity, space: &mut Workspace) {
-        let Some(noise) = &self.noise else { return };
         let days: Vec<(f64, f64)> = self
             .residual
             .chunks(24 * PER_HOUR)
@@ -453,21 +443,31 @@ impl Track {
         let (Some(first), Some(last)) = (days.first(), days.last()) else { return };
         let Some(slope) = slope::theil_sen(&days).filter(|_| last.0 - first.0 >= LEAST_DRIFT_DAYS) else { return };
         let total = slope * (last.0 - first.0);
-        let error = (12.0 * noise.variance / self.independent(noise)).sqrt();
-        if total.abs() < LEAST_DRIFT_Z * error {
+        let beside: Vec<f64> = days.iter().map(|(day, level)| level - slope * day).collect();
+        let scatter = describe::robust_sd(&beside).unwrap_or(f64::INFINITY);
+        if total.abs() < LEAST_DRIFT_Z * scatter * (12.0 / days.len() as f64).sqrt() {
             return;
         }
-        let drift = Drift { total, error, span: days_span(first.0, last.0) };
+        let mut drift = Drift { total, error: f64::INFINITY, span: days_span(first.0, last.0) };
         let climb = drift.of(self.residual.len());
         let straight: Vec<f64> = self.residual.iter().zip(&climb).map(|(value, climb)| value - climb).collect();
-        let other = changes::find(space, &straight, noise, moments, &self.jumps, clarity);
+        // Each model with its own noise: a climb that is not taken out passes for noise that lasts for days.
+        let Some(calmer) = noise_beside(&straight, &[], requests) else { return };
+        let other = changes::find(space, &straight, &calmer, moments, &self.jumps, clarity);
+        let Some(calmer) = noise_beside(&straight, &changes::steps_of(&other), requests) else { return };
+        let present = straight.iter().filter(|value| value.is_finite()).count();
+        drift.error = (12.0 * calmer.variance / calmer.independent(present)).sqrt();
+        if total.abs() < LEAST_DRIFT_Z * drift.error {
+            return;
+        }
+        let steps = changes::steps_of(&self.changes);
+        let Some(noise) = noise_beside(&self.residual, &steps, requests) else { return };
         let penalty = 0.5 * (self.residual.len() as f64).ln();
-        let fit_of = |space: &mut Workspace, values: &[f64], changes: &[Change]| {
+        let fit_of = |space: &mut Workspace, noise: &Noise, values: &[f64], changes: &[Change]| {
             Scan::run(space, values, &noise.white, noise.memory, &changes::steps_of(changes)).fit()
                 - 2.0 * penalty * changes.len() as f64
         };
         // Any single step at a deploy rivals the drift, accepted or not: half of it would pass for a climb.
-        let steps = changes::steps_of(&self.changes);
         let rival = {
             let scan = Scan::run(space, &self.residual, &noise.white, noise.memory, &steps);
             let free = moments
@@ -476,21 +476,16 @@ impl Track {
                 .filter(|at| !steps.iter().any(|step| step.abs_diff(*at) < PER_HOUR));
             free.map(|at| scan.step(at).z().powi(2) / 2.0).filter(|gain| gain.is_finite()).fold(0.0, f64::max)
         };
-        let with_steps = fit_of(space, &self.residual, &self.changes);
+        let with_steps = fit_of(space, &noise, &self.residual, &self.changes);
         let with_steps = with_steps.max(with_steps + rival - 2.0 * penalty);
-        let with_drift = fit_of(space, &straight, &other) - 2.0 * penalty - DRIFT_ODDS.ln();
+        let with_drift = fit_of(space, &calmer, &straight, &other) - 2.0 * penalty - DRIFT_ODDS.ln();
         if with_drift <= with_steps {
             return;
         }
-        self.changes = other;
+        self.changes = changes::find(space, &straight, &calmer, moments, &self.jumps, clarity);
         self.drift = Some(drift);
         self.residual = straight;
-        if let Some(calmer) = self.noise_beside(&changes::steps_of(&self.changes), requests) {
-            self.noise = Some(calmer);
-            if let Some(noise) = &self.noise {
-                self.changes = changes::find(space, &self.residual, noise, moments, &self.jumps, clarity);
-            }
-        }
+        self.noise = Some(calmer);
     }
 
     /// Measures what a series did inside one deploy: its mean against the hours around it.
@@ -612,6 +607,20 @@ fn levels(value: &[f64], steps: &[usize]) -> Vec<f64> {
         begin = end;
     }
     levels
+}
+
+/// Measures the noise of a residual beside the levels between some steps.
+fn noise_beside(residual: &[f64], steps: &[usize], requests: &[f64]) -> Option<Noise> {
+    let level = levels(residual, steps);
+    let rest: Vec<f64> = residual.iter().zip(&level).map(|(value, level)| value - level).collect();
+    let ends = steps.iter().copied().chain([rest.len()]);
+    let begins = [0].into_iter().chain(steps.iter().copied());
+    let there = |(begin, end): (usize, usize)| {
+        rest.get(begin..end).unwrap_or(&[]).iter().filter(|value| value.is_finite()).count()
+    };
+    let stretches: Vec<usize> = begins.zip(ends).map(there).collect();
+    let slots = 2.0 * SLOTS as f64 / stretches.iter().sum::<usize>().max(1) as f64;
+    noise::fit(&rest, requests, &TakenOut { stretches, slots })
 }
 
 /// Standard errors from which on it matters whether a step is kept out of the noise.
