@@ -30,6 +30,11 @@ impl Clarity {
     /// What it takes to be suspected.
     pub const SUSPECTED: Self = Self { at_deploy: SUSPECTED, anywhere: ANYWHERE };
 
+    /// Tells whether a step stands out as much.
+    pub fn is_met_by(self, change: &Change) -> bool {
+        change.step.z().abs() >= self.needed(change)
+    }
+
     fn needed(self, change: &Change) -> f64 {
         if change.group.is_some() { self.at_deploy } else { self.anywhere }
     }
@@ -87,7 +92,7 @@ pub struct Change {
 ///
 /// `residual`: level and noise, one a bucket, NaN is missing; the buckets inside each moment must be NaN. `moments`:
 /// sorted. `jumps`: sizes of moves that the series made by itself and that were taken out before. The result is sorted by
-/// time.
+/// time, with the step at every bucket, knowing the steps found.
 pub fn find(
     space: &mut Workspace,
     residual: &[f64],
@@ -95,19 +100,31 @@ pub fn find(
     moments: &[Moment],
     jumps: &[f64],
     clarity: Clarity,
-) -> Vec<Change> {
+) -> (Vec<Change>, Vec<Step>) {
     let mut changes: Vec<Change> = Vec::new();
     let mut refused: Vec<usize> = Vec::new();
+    let mut profile = profile(space, residual, noise, &[]);
     while changes.len() < MOST {
-        let steps = steps_of(&changes);
-        let scan = Scan::run(space, residual, &noise.white, noise.memory, &steps);
-        let Some(change) = clearest(&scan, residual, moments, &changes, jumps, &refused, clarity) else { break };
+        let Some(change) = clearest(&profile, residual, moments, &changes, jumps, &refused, clarity) else { break };
         refused.push(change.at);
         changes.push(change);
         changes.sort_by_key(|change| change.at);
+        profile = self::profile(space, residual, noise, &steps_of(&changes));
     }
-    prune(space, residual, noise, moments, jumps, clarity, &mut changes);
-    changes
+    if !changes.is_empty() {
+        profile = prune(space, residual, noise, moments, jumps, clarity, profile, &mut changes);
+    }
+    (changes, profile)
+}
+
+/// Returns the step at every bucket, knowing some steps.
+pub fn profile(space: &mut Workspace, residual: &[f64], noise: &Noise, steps: &[usize]) -> Vec<Step> {
+    Scan::run(space, residual, &noise.white, noise.memory, steps).profile()
+}
+
+/// Returns the step of a profile at a bucket; nothing is known outside it.
+pub fn step_at(profile: &[Step], at: usize) -> Step {
+    profile.get(at).copied().unwrap_or(Step { size: 0.0, variance: f64::INFINITY })
 }
 
 /// Returns the first buckets of the new levels.
@@ -115,7 +132,9 @@ pub fn steps_of(changes: &[Change]) -> Vec<usize> {
     changes.iter().map(|change| change.at).collect()
 }
 
-/// Places each step anew knowing all the others, and drops those that no longer stand out, the weakest first.
+/// Places each step anew knowing all the others, and drops those that no longer stand out, the weakest first; returns
+/// the profile that is left.
+#[expect(clippy::too_many_arguments, reason = "one call; a struct would only repeat the names")]
 fn prune(
     space: &mut Workspace,
     residual: &[f64],
@@ -123,24 +142,25 @@ fn prune(
     moments: &[Moment],
     jumps: &[f64],
     clarity: Clarity,
+    mut whole: Vec<Step>,
     changes: &mut Vec<Change>,
-) {
+) -> Vec<Step> {
     if changes.len() > 1 {
         for index in 0..changes.len() {
             let at = changes[index].at;
             let others: Vec<Change> = changes.iter().filter(|change| change.at != at).cloned().collect();
-            let scan = Scan::run(space, residual, &noise.white, noise.memory, &steps_of(&others));
-            if let Some(moved) = placed(&scan, residual, moments, &others, jumps, at) {
+            let profile = profile(space, residual, noise, &steps_of(&others));
+            if let Some(moved) = placed(&profile, residual, moments, &others, jumps, at) {
                 changes[index] = moved;
             }
         }
         changes.sort_by_key(|change| change.at);
         changes.dedup_by_key(|change| change.at);
+        whole = profile(space, residual, noise, &steps_of(changes));
     }
     loop {
-        let scan = Scan::run(space, residual, &noise.white, noise.memory, &steps_of(changes));
         for change in changes.iter_mut() {
-            change.step = scan.step(change.at);
+            change.step = step_at(&whole, change.at);
         }
         let weakest = changes
             .iter()
@@ -150,15 +170,16 @@ fn prune(
         match weakest {
             Some((index, strength)) if strength < 1.0 => {
                 changes.remove(index);
+                whole = profile(space, residual, noise, &steps_of(changes));
             }
-            _ => return,
+            _ => return whole,
         }
     }
 }
 
 /// Returns the clearest step that is not known yet; `None` if none stands out.
 fn clearest(
-    scan: &Scan<'_>,
+    profile: &[Step],
     residual: &[f64],
     moments: &[Moment],
     known: &[Change],
@@ -168,7 +189,7 @@ fn clearest(
 ) -> Option<Change> {
     let steps = steps_of(known);
     let free = |at: usize| !steps.iter().chain(refused).any(|known| known.abs_diff(at) < PER_HOUR / 2);
-    let strength = |at: usize| scan.step(at).z().abs();
+    let strength = |at: usize| step_at(profile, at).z().abs();
     let at_deploy = moments
         .iter()
         .filter(|moment| moment.to < residual.len() && free(moment.to))
@@ -187,14 +208,14 @@ fn clearest(
     if !z.is_finite() {
         return None;
     }
-    let change = placed(scan, residual, moments, known, jumps, at)?;
+    let change = placed(profile, residual, moments, known, jumps, at)?;
     // A deploy that takes the blame for a step near it must itself stand out.
     (free(change.at) && change.step.z().abs() >= clarity.needed(&change)).then_some(change)
 }
 
 /// Places the step that was seen around `at`: at the deploy with most of the blame, or at `at` if none has it.
 pub fn placed(
-    scan: &Scan<'_>,
+    profile: &[Step],
     residual: &[f64],
     moments: &[Moment],
     known: &[Change],
@@ -203,7 +224,7 @@ pub fn placed(
 ) -> Option<Change> {
     let own = known.iter().filter(|change| change.group.is_none()).map(|change| change.step.size.abs());
     let own: Vec<f64> = own.collect();
-    let (onset, blame) = share_blame(scan, residual, moments, &steps_of(known), [&own, jumps], at)?;
+    let (onset, blame) = share_blame(profile, residual, moments, &steps_of(known), [&own, jumps], at)?;
     let at_deploys: f64 = blame.iter().map(|(_, share)| share).sum();
     let chosen =
         blame.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1)).filter(|_| at_deploys >= LEAST_BLAME_OF_DEPLOYS);
@@ -211,7 +232,7 @@ pub fn placed(
         Some((group, _)) => (moments.get(group)?.to, Some(group)),
         None => (at, None),
     };
-    Some(Change { at, group, onset, blame, step: scan.step(at) })
+    Some(Change { at, group, onset, blame, step: step_at(profile, at) })
 }
 
 /// The interval in which a step began, and the deploy groups that share its blame.
@@ -219,7 +240,7 @@ type Shares = ((usize, usize), Vec<(usize, f64)>);
 
 /// Shares the blame for the step around `at` between deploys and all other moments near it.
 fn share_blame(
-    scan: &Scan<'_>,
+    profile: &[Step],
     residual: &[f64],
     moments: &[Moment],
     known: &[usize],
@@ -230,15 +251,15 @@ fn share_blame(
     let first = known.iter().copied().filter(|known| *known < at).max().map_or(0, |known| known + 1);
     let last = known.iter().copied().filter(|known| *known > at).min().unwrap_or(residual.len());
     let (first, last) = (first.max(at.saturating_sub(REACH)).max(1), last.min(at + REACH + 1).min(residual.len()));
-    let sign = scan.step(at).size.signum();
+    let sign = step_at(profile, at).size.signum();
     let gain = |at: usize| {
-        let step = scan.step(at);
+        let step = step_at(profile, at);
         let z = step.z();
         if step.size * sign > 0.0 && z.is_finite() { z * z / (2.0 * TEMPER) } else { 0.0 }
     };
     let mut weights: Vec<(usize, Option<usize>, f64)> = Vec::new();
     // A series that keeps changing as much by itself makes a deploy a less likely cause.
-    let size = scan.step(at).size.abs();
+    let size = step_at(profile, at).size.abs();
     let alike = |sizes: &[f64]| sizes.iter().filter(|other| (size / 2.0..size * 2.0).contains(other)).count();
     let by_itself = by_itself.iter().map(|sizes| alike(sizes)).max().unwrap_or(0);
     let histories = residual.len() as f64 / FORTNIGHT;

@@ -44,6 +44,11 @@ pub fn buckets_a_point(series: &Series) -> usize {
     usize::try_from((typical_step(&series.times) + BUCKET - 1) / BUCKET).unwrap_or(1).max(1)
 }
 
+/// Returns the length of a point in buckets: below 1 if several points share one.
+pub fn buckets_of_a_point(series: &Series) -> f64 {
+    typical_step(&series.times) as f64 / BUCKET as f64
+}
+
 /// Returns the stride that leaves about 500 of `count` values, odd so that it does not fall in step with days.
 fn sparse(count: usize) -> usize {
     (count / 512).max(1) | 1

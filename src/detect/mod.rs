@@ -10,6 +10,7 @@ mod changes;
 mod compare;
 mod conclude;
 mod elsewhere;
+mod few;
 mod findings;
 mod grid;
 mod noise;

@@ -85,8 +85,10 @@ fn white_shape(residual: &[f64], requests: &[f64]) -> (Vec<f64>, f64) {
     if pairs.len() < 96 {
         return even;
     }
-    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (many, few) = pairs.split_at(pairs.len() / 2);
+    let half = pairs.len() / 2;
+    // The value breaks ties, so that the halves do not depend on how the selection runs.
+    pairs.select_nth_unstable_by(half, |a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let (many, few) = pairs.split_at(half);
     let typical = |part: &[(f64, f64)]| {
         let mut x: Vec<f64> = part.iter().map(|(few, _)| *few).collect();
         let mut y: Vec<f64> = part.iter().map(|(_, square)| *square).collect();

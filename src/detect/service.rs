@@ -6,14 +6,17 @@ use super::calendar::Calendar;
 use super::changes::{self, Moment};
 use super::compare::{self, Place, Points, Subject};
 use super::elsewhere;
+use super::few;
 use super::grid;
 use super::shared::{self, Member};
 use super::shares::ShareTrack;
 use super::summary;
-use super::track::{self, Input, Track};
+use super::track::{self, Input, Surroundings, Track};
+use super::verdict;
 use super::{Comparison, Context, Elsewhere, Pattern, SeriesSummary, Verdict};
 use crate::deploy::{self, DeployGroup, Event};
 use crate::metric::{Class, Direction, Kind, Series};
+use crate::stats::describe;
 use crate::stats::distribution;
 use crate::stats::structural::Workspace;
 use crate::time::MINUTE;
@@ -64,12 +67,13 @@ pub fn judge(
         .collect();
     let masked = mask(service, events, calendar);
     let requests = requests_by_target(series, calendar);
-    let (mut space, mut own_space) = (Workspace::default(), Workspace::default());
+    let mut space = Workspace::default();
     let natures: Vec<(Class, Direction)> =
         series.iter().map(|series| context.config.nature(&series.key.signal, series.unit)).collect();
     let inputs: Vec<Input> =
         series.iter().zip(&natures).map(|(one, nature)| input(one, series, nature.0, &requests, calendar)).collect();
 
+    let place = Surroundings { moments: &moments, masked: &masked, calendar };
     let mut judged: Vec<Judged> = inputs
         .iter()
         .zip(&natures)
@@ -77,12 +81,17 @@ pub fn judge(
             if nature.0 == Class::Errors && !input.requests.is_empty() {
                 Judged::Share(ShareTrack::new(&input.grid.value, &input.requests, &moments, &masked))
             } else {
-                let track = Track::new(input, &[], &[], &moments, &masked, calendar, &mut space);
+                let track = Track::begin(input, &[], &[], &place, &mut space);
                 if track.noise.is_some() { Judged::Level(Box::new(track)) } else { Judged::Nothing }
             }
         })
         .collect();
-    take_out_shared(series, &natures, &inputs, &mut judged, &moments, &masked, calendar, &mut space);
+    take_out_shared(series, &natures, &inputs, &mut judged, &place, &mut space);
+    for (judged, input) in judged.iter_mut().zip(&inputs) {
+        if let Judged::Level(track) = judged {
+            track.finish(input, &place, &mut space);
+        }
+    }
 
     agree_on_places(series, &natures, &mut judged, &mut space);
 
@@ -103,19 +112,10 @@ pub fn judge(
         let own = requests.get(&(series.key.kind, series.key.target.clone())).map_or(&[][..], Vec::as_slice);
         let reach = grid::buckets_a_point(series);
         let subject = Subject { series: index, class, direction, relative, absolute, raw: &raw, requests: own, reach };
-        compare_all(
-            &subject,
-            &inputs[index],
-            &mut judged[index],
-            &moments,
-            calendar,
-            context,
-            &mut space,
-            &mut own_space,
-            &mut result,
-        );
+        compare_all(&subject, &inputs[index], &mut judged[index], &moments, calendar, context, &mut space, &mut result);
         result.series.push(summary::of(series, class, direction, own, calendar, context));
     }
+    widen_few(series, &natures, &requests, &mut result.comparisons);
     explain_by_load(series, &natures, &judged, calendar, &mut result.comparisons);
     tell_tails(series, &mut result.comparisons);
     result
@@ -131,7 +131,6 @@ fn compare_all(
     calendar: &Calendar,
     context: &Context<'_>,
     space: &mut Workspace,
-    own_space: &mut Workspace,
     result: &mut ServiceResult,
 ) {
     let mut points = Points::new(f64::INFINITY);
@@ -150,7 +149,6 @@ fn compare_all(
         result.placebos += tests;
         result.material_placebos.extend(material);
     }
-    let scan = if let Judged::Level(track) = &*judged { track.scan(space) } else { None };
     let none = Vec::new();
     let changes = match &*judged {
         Judged::Level(track) => &track.changes,
@@ -170,14 +168,14 @@ fn compare_all(
         } else if !compare::has_data(subject, &place, context.config.judge.min_coverage) {
             blank
         } else {
-            let mut comparison = match (&*judged, &scan) {
-                (Judged::Level(track), Some(scan)) => {
-                    let step = scan.step(moment.to);
-                    let step = track.step_alone(step, moment.to, &input.requests, own_space).unwrap_or(step);
+            let mut comparison = match &*judged {
+                Judged::Level(track) => {
+                    let step = track.step(moment.to);
+                    let step = track.step_alone(step, moment.to, &input.requests, space).unwrap_or(step);
                     compare::level(subject, &place, input, track, step, &points, blank)
                 }
-                (Judged::Share(track), _) => compare::share(subject, &place, track, &points, blank),
-                _ => blank,
+                Judged::Share(track) => compare::share(subject, &place, track, &points, blank),
+                Judged::Nothing => blank,
             };
             if let Judged::Level(track) = &*judged
                 && comparison.pattern.is_none()
@@ -199,16 +197,13 @@ fn compare_all(
     });
 }
 
-/// Takes the movement that the latencies of the service's operations share out of each, and judges them again.
-#[expect(clippy::too_many_arguments, reason = "one call; a struct would only repeat the names")]
+/// Takes the movement that the latencies of the service's operations share out of each, where that calms them.
 fn take_out_shared(
     series: &[Series],
     natures: &[(Class, Direction)],
     inputs: &[Input],
     judged: &mut [Judged],
-    moments: &[Moment],
-    masked: &[bool],
-    calendar: &Calendar,
+    place: &Surroundings<'_>,
     space: &mut Workspace,
 ) {
     // One member an operation: its most precise latency, so that three quantiles of one are not three siblings.
@@ -232,15 +227,11 @@ fn take_out_shared(
     let members: Vec<Member> = chosen
         .iter()
         .filter_map(|(_, index, precision)| match &judged[*index] {
-            Judged::Level(track) => {
-                let level = track.levels(&track.residual);
-                let noise = track.residual.iter().zip(level).map(|(value, level)| value - level).collect();
-                Some(Member { noise, precision: *precision })
-            }
+            Judged::Level(track) => Some(Member { noise: track.beside_clear_steps(), precision: *precision }),
             _ => None,
         })
         .collect();
-    let others = shared::movement(&members, moments, space);
+    let others = shared::movement(&members, place.moments, space);
     for ((target, ..), others) in chosen.iter().zip(others) {
         if others.is_empty() {
             continue;
@@ -251,7 +242,7 @@ fn take_out_shared(
                 continue;
             }
             if let Judged::Level(track) = &mut judged[index] {
-                let again = Track::new(&inputs[index], &others, &track.changes, moments, masked, calendar, space);
+                let again = Track::begin(&inputs[index], &others, &track.clear_steps(), place, space);
                 let calmer = |track: &Track| track.noise.as_ref().map_or(f64::INFINITY, |noise| noise.variance);
                 if calmer(&again) < calmer(track) {
                     **track = again;
@@ -384,6 +375,41 @@ fn explain_by_load(
         let end = traffic.changes.get(position + 1).map_or(calendar.len(), |after| after.at);
         if let Some(added) = track.baseline.load_step(begin, at, end, calendar) {
             compare::explain_by_load(comparison, added, natures[comparison.series].1);
+        }
+    }
+}
+
+/// Widens the intervals of high percentiles whose points rest on few requests.
+fn widen_few(
+    series: &[Series],
+    natures: &[(Class, Direction)],
+    requests: &RequestsByTarget,
+    comparisons: &mut [Comparison],
+) {
+    let mut medians: BTreeMap<(Kind, &str, usize), f64> = BTreeMap::new();
+    for comparison in comparisons.iter() {
+        let key = &series[comparison.series].key;
+        if let (true, Some(estimate)) = (&*key.signal == "latency_p50", comparison.log_ratio) {
+            medians.insert((key.kind, &key.target, comparison.group), estimate.value);
+        }
+    }
+    for comparison in comparisons.iter_mut() {
+        let series = &series[comparison.series];
+        let key = &series.key;
+        let share = match &*key.signal {
+            "latency_p90" => 0.9,
+            "latency_p95" => 0.95,
+            "latency_p99" => 0.99,
+            _ => continue,
+        };
+        let own = requests.get(&(key.kind, key.target.clone())).and_then(|requests| describe::rough_median(requests));
+        let median = medians.get(&(key.kind, &*key.target, comparison.group));
+        if let (Some(estimate), Some(median), Some(own)) = (comparison.log_ratio, median, own) {
+            let wide = few::widen(estimate, *median, share, own * grid::buckets_of_a_point(series));
+            if wide != estimate {
+                comparison.log_ratio = Some(wide);
+                comparison.verdict = verdict::rule(wide, comparison.limit, natures[comparison.series].1);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::changes::{self, Clarity, Moment};
 use super::noise;
 use crate::stats::autocovariance::TakenOut;
 use crate::stats::describe;
-use crate::stats::structural::{Scan, Workspace};
+use crate::stats::structural::Workspace;
 
 /// Fewer siblings than this say nothing about each other.
 const LEAST: usize = 3;
@@ -76,11 +76,9 @@ fn steps_of_all(sums: &[(f64, f64)], moments: &[Moment], space: &mut Workspace) 
     let Some(noise) = noise::fit(&mean, &[], &TakenOut { stretches: vec![mean.len()], slots: 0.0 }) else {
         return levels;
     };
-    let found = changes::find(space, &mean, &noise, moments, &[], Clarity::SUSPECTED);
-    let steps = changes::steps_of(&found);
-    let scan = Scan::run(space, &mean, &noise.white, noise.memory, &steps);
-    for at in steps {
-        let size = scan.step(at).size;
+    let (found, profile) = changes::find(space, &mean, &noise, moments, &[], Clarity::SUSPECTED);
+    for at in changes::steps_of(&found) {
+        let size = changes::step_at(&profile, at).size;
         for level in levels.iter_mut().skip(at) {
             *level += size;
         }

@@ -42,13 +42,15 @@ impl Drift {
     }
 }
 
-/// What the usual course of a series is fitted to.
-struct Usual<'a> {
-    value: &'a [f64],
-    weight: &'a [f64],
-    input: &'a Input,
-    moments: &'a [Moment],
-    calendar: &'a Calendar,
+/// What is the same for all series of a service.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The deploy groups.
+    pub moments: &'a [Moment],
+    /// Buckets inside incidents, campaigns and drills.
+    pub masked: &'a [bool],
+    /// The grid.
+    pub calendar: &'a Calendar,
 }
 
 /// Steps at deploys with at least this p are not accepted.
@@ -170,6 +172,11 @@ pub struct Track {
     pub changes: Vec<Change>,
     /// Steps that are suspected, the accepted among them.
     suspected: Vec<Change>,
+    /// Values with hours left out that say nothing, and their weights; empty once the track is finished.
+    value: Vec<f64>,
+    weight: Vec<f64>,
+    /// The step at every bucket, knowing the accepted ones.
+    profile: Vec<Step>,
     /// Level and noise with everything else taken out; the buckets inside deploys are missing.
     pub residual: Vec<f64>,
     /// Sizes of the sudden moves that it made by itself, whether they lasted or not.
@@ -185,22 +192,19 @@ pub struct Track {
 }
 
 impl Track {
-    /// Judges a series: usual course, noise and steps are found in turn, twice, each knowing the others. The first time
-    /// suspected steps are kept out of the noise; the second time only clear ones are accepted.
+    /// Looks at a series for the first time: usual course, noise and the steps that are suspected.
     ///
     /// `shared`: what to take out as movement of the siblings, or empty. `previous`: the steps that an earlier look
-    /// found, to begin with.
-    pub fn new(
+    /// suspected, to begin with.
+    pub fn begin(
         input: &Input,
         shared: &[f64],
         previous: &[Change],
-        moments: &[Moment],
-        masked: &[bool],
-        calendar: &Calendar,
+        place: &Surroundings<'_>,
         space: &mut Workspace,
     ) -> Self {
         let mut value: Vec<f64> = input.grid.value.clone();
-        for (value, masked) in value.iter_mut().zip(masked) {
+        for (value, masked) in value.iter_mut().zip(place.masked) {
             if *masked {
                 *value = f64::NAN;
             }
@@ -210,57 +214,71 @@ impl Track {
         }
         leave_out_strange_load(&mut value, &input.load);
         let weight = weights(&input.requests, value.len());
-        let usual = Usual { value: &value, weight: &weight, input, moments, calendar };
-        let mut track = Self { inflation: 1.0, changes: previous.to_vec(), ..Self::default() };
-        let mut level = track.levels(&value);
-        for clarity in [Clarity::SUSPECTED, Clarity::ACCEPTED] {
-            track.drift = None;
-            if !track.fit(&usual, &level) {
-                return track;
-            }
-            let Some(noise) = &track.noise else { return track };
-            track.changes = changes::find(space, &track.residual, noise, moments, &track.jumps, clarity);
-            track.consider_drift(moments, &input.requests, clarity, space);
-            // Without even a suspicion a second look would see the same.
-            if track.changes.is_empty() && previous.is_empty() {
-                break;
-            }
-            if clarity == Clarity::SUSPECTED {
-                track.suspected.clone_from(&track.changes);
-            }
-            level = track.levels(&track.residual);
+        let mut track = Self { inflation: 1.0, changes: previous.to_vec(), value, weight, ..Self::default() };
+        let level = track.levels(&track.value);
+        track.look(&level, input, place, Clarity::SUSPECTED, space);
+        if track.changes.is_empty() && !previous.is_empty() {
+            // The usual course was fitted beside steps that are none.
+            let level = track.levels(&track.value);
+            track.look(&level, input, place, Clarity::SUSPECTED, space);
         }
-        track.settle(&usual, space);
-        track.measure_placebos(moments, space);
-        if track.accept_late(&usual, space) {
-            track.settle(&usual, space);
-            track.measure_placebos(moments, space);
-        }
-        track.measure_bursts(&usual);
+        track.suspected.clone_from(&track.changes);
         track
     }
 
-    /// Fits the usual course and the noise, given the level of each bucket; false if there is too little data.
-    fn fit(&mut self, usual: &Usual<'_>, level: &[f64]) -> bool {
-        let climb = self.drift.map(|drift| drift.of(usual.value.len()));
-        let straight: Vec<f64> = match &climb {
-            Some(climb) => usual.value.iter().zip(climb).map(|(value, climb)| value - climb).collect(),
-            None => usual.value.to_vec(),
-        };
-        let steps = changes::steps_of(&self.changes);
-        self.baseline = baseline::fit(&straight, usual.weight, &usual.input.load, level, &steps, usual.calendar);
-        self.residual = self.baseline.residual(usual.value);
-        for (value, climb) in self.residual.iter_mut().zip(climb.iter().flatten()) {
-            *value -= climb;
+    /// Judges a series that was begun: accepts the clear steps with the suspected ones kept out of the noise, lets usual
+    /// course, noise and steps settle, and measures placebos.
+    pub fn finish(&mut self, input: &Input, place: &Surroundings<'_>, space: &mut Workspace) {
+        // Without even a suspicion a second look would see the same.
+        if !self.changes.is_empty() {
+            let level = self.levels(&self.residual);
+            self.look(&level, input, place, Clarity::ACCEPTED, space);
         }
-        for moment in usual.moments {
+        self.settle(input, place, space);
+        self.measure_placebos(place.moments, space);
+        if self.accept_late(input, place, space) {
+            self.settle(input, place, space);
+            self.measure_placebos(place.moments, space);
+        }
+        self.measure_bursts(place.moments);
+        (self.value, self.weight) = (Vec::new(), Vec::new());
+    }
+
+    /// Fits usual course and noise beside the steps that are known, then finds the steps anew.
+    fn look(
+        &mut self,
+        level: &[f64],
+        input: &Input,
+        place: &Surroundings<'_>,
+        clarity: Clarity,
+        space: &mut Workspace,
+    ) {
+        self.drift = None;
+        if !self.fit(level, input, place) {
+            return;
+        }
+        let Some(noise) = &self.noise else { return };
+        (self.changes, self.profile) = changes::find(space, &self.residual, noise, place.moments, &self.jumps, clarity);
+        self.consider_drift(place.moments, &input.requests, clarity, space);
+    }
+
+    /// Fits the usual course and the noise, given the level of each bucket; false if there is too little data.
+    fn fit(&mut self, level: &[f64], input: &Input, place: &Surroundings<'_>) -> bool {
+        let climb = self.drift.map(|drift| drift.of(self.value.len()));
+        let straight: Option<Vec<f64>> =
+            climb.map(|climb| self.value.iter().zip(climb).map(|(value, climb)| value - climb).collect());
+        let straight = straight.as_ref().unwrap_or(&self.value);
+        let steps = changes::steps_of(&self.changes);
+        self.baseline = baseline::fit(straight, &self.weight, &input.load, level, &steps, place.calendar);
+        self.residual = self.baseline.residual(straight);
+        for moment in place.moments {
             for bucket in moment.from..moment.to.min(self.residual.len()) {
                 self.residual[bucket] = f64::NAN;
             }
         }
         self.jumps = jumps(&self.residual);
-        self.leave_out_episodes(usual.moments);
-        self.noise = self.noise_beside(&steps, &usual.input.requests);
+        self.leave_out_episodes(place.moments);
+        self.noise = self.noise_beside(&steps, &input.requests);
         self.noise.is_some()
     }
 
@@ -301,17 +319,17 @@ impl Track {
 
     /// Fits usual course and noise again knowing the accepted steps, until they stand, and takes back the steps at no
     /// deploy that noise which lasts longer explains as well.
-    fn settle(&mut self, usual: &Usual<'_>, space: &mut Workspace) {
+    fn settle(&mut self, input: &Input, place: &Surroundings<'_>, space: &mut Workspace) {
         if self.changes.is_empty() && self.suspected.is_empty() {
             return;
         }
         for _ in 0..SETTLING {
             let level = self.levels(&self.residual);
-            if !self.fit(usual, &level) {
+            if !self.fit(&level, input, place) {
                 return;
             }
         }
-        self.take_back(usual, space);
+        self.take_back(&input.requests, space);
         self.measure_steps(space);
     }
 
@@ -320,7 +338,7 @@ impl Track {
     /// # Source
     /// Each step costs its moment and its size, half the logarithm of the number of buckets for one and the whole for
     /// the other: N. R. Zhang and D. O. Siegmund, Biometrics 63 (2007), 22–32, with independent moments.
-    fn take_back(&mut self, usual: &Usual<'_>, space: &mut Workspace) {
+    fn take_back(&mut self, requests: &[f64], space: &mut Workspace) {
         let own = |changes: &[Change]| changes.iter().filter(|change| change.group.is_none()).count();
         if own(&self.changes) == 0 {
             return;
@@ -329,7 +347,7 @@ impl Track {
         let mut best: Option<(f64, Vec<Change>, Noise)> = None;
         let mut changes = self.changes.clone();
         loop {
-            let Some(noise) = self.noise_beside(&changes::steps_of(&changes), &usual.input.requests) else { break };
+            let Some(noise) = self.noise_beside(&changes::steps_of(&changes), requests) else { break };
             let scan = Scan::run(space, &self.residual, &noise.white, noise.memory, &changes::steps_of(&changes));
             let score = scan.fit() - cost * own(&changes) as f64;
             let weakest = (0..changes.len())
@@ -349,9 +367,8 @@ impl Track {
 
     /// Accepts steps at deploys that are clear once they are kept out of the noise that they make themselves, by the
     /// errors that the placebos gave; true if there were any.
-    fn accept_late(&mut self, usual: &Usual<'_>, space: &mut Workspace) -> bool {
-        let requests = &usual.input.requests;
-        let mut own_space = Workspace::default();
+    fn accept_late(&mut self, input: &Input, place: &Surroundings<'_>, space: &mut Workspace) -> bool {
+        let requests = &input.requests;
         let mut refused: Vec<usize> = Vec::new();
         let before = self.changes.len();
         while self.changes.len() < before + MOST_LATE {
@@ -360,13 +377,12 @@ impl Track {
             let known: Vec<usize> = steps.iter().chain(&refused).copied().collect();
             let free = |at: usize| !known.iter().any(|step| step.abs_diff(at) < PER_HOUR / 2);
             let mut best: Option<(f64, usize)> = None;
-            let Some(scan) = self.scan(space) else { break };
-            for at in usual.moments.iter().map(|moment| moment.to).filter(|at| *at < self.residual.len() && free(*at)) {
-                let step = scan.step(at);
-                if step.z().abs() < LATE_LOOK {
+            for at in place.moments.iter().map(|moment| moment.to).filter(|at| *at < self.residual.len() && free(*at)) {
+                let step = self.step(at);
+                if step.z().abs() < LATE_LOOK * self.inflation {
                     continue;
                 }
-                let step = self.step_alone(step, at, requests, &mut own_space).unwrap_or(step);
+                let step = self.step_alone(step, at, requests, space).unwrap_or(step);
                 let p = self.p_value(step, df);
                 if p <= LATE_P && best.is_none_or(|(least, _)| p < least) {
                     best = Some((p, at));
@@ -377,14 +393,13 @@ impl Track {
             let mut with: Vec<usize> = steps.clone();
             with.insert(with.partition_point(|step| *step < at), at);
             let Some(calmer) = self.noise_beside(&with, requests) else { break };
-            let scan = Scan::run(&mut own_space, &self.residual, &calmer.white, calmer.memory, &steps);
-            let Some(change) = changes::placed(&scan, &self.residual, usual.moments, &self.changes, &self.jumps, at)
-            else {
-                continue;
-            };
+            let profile = changes::profile(space, &self.residual, &calmer, &steps);
+            let placed = changes::placed(&profile, &self.residual, place.moments, &self.changes, &self.jumps, at);
+            let Some(change) = placed else { continue };
             if change.group.is_some() && !steps.contains(&change.at) && self.p_value(change.step, df) <= LATE_P {
                 self.changes.push(change);
                 self.changes.sort_by_key(|change| change.at);
+                self.measure_steps(space);
             }
         }
         self.changes.len() > before
@@ -405,25 +420,29 @@ impl Track {
         self.noise.as_ref().map(|noise| self.independent(noise).max(LEAST_DEGREES))
     }
 
+    /// Measures the step at every bucket, knowing the accepted ones.
     fn measure_steps(&mut self, space: &mut Workspace) {
-        let mut steps = Vec::with_capacity(self.changes.len());
-        if let Some(scan) = self.scan(space) {
-            steps.extend(self.changes.iter().map(|change| scan.step(change.at)));
-        }
-        for (change, step) in self.changes.iter_mut().zip(steps) {
-            change.step = step;
+        let Some(noise) = &self.noise else { return };
+        self.profile = changes::profile(space, &self.residual, noise, &changes::steps_of(&self.changes));
+        for change in &mut self.changes {
+            change.step = changes::step_at(&self.profile, change.at);
         }
     }
 
+    /// Returns the step at a bucket, knowing the accepted ones.
+    pub fn step(&self, at: usize) -> Step {
+        changes::step_at(&self.profile, at)
+    }
+
     /// Measures what the series did inside each deploy and its settling.
-    fn measure_bursts(&mut self, usual: &Usual<'_>) {
-        let mut whole = self.baseline.residual(usual.value);
+    fn measure_bursts(&mut self, moments: &[Moment]) {
+        let mut whole = self.baseline.residual(&self.value);
         if let Some(drift) = self.drift {
-            for (value, climb) in whole.iter_mut().zip(drift.of(usual.value.len())) {
+            for (value, climb) in whole.iter_mut().zip(drift.of(self.value.len())) {
                 *value -= climb;
             }
         }
-        self.bursts = usual.moments.iter().map(|moment| self.burst(&whole, moment)).collect();
+        self.bursts = moments.iter().map(|moment| self.burst(&whole, moment)).collect();
     }
 
     /// Takes a straight climb or fall over the whole history out, if it explains the series better than steps alone.
@@ -453,7 +472,7 @@ impl Track {
         let straight: Vec<f64> = self.residual.iter().zip(&climb).map(|(value, climb)| value - climb).collect();
         // Each model with its own noise: a climb that is not taken out passes for noise that lasts for days.
         let Some(calmer) = noise_beside(&straight, &[], requests) else { return };
-        let other = changes::find(space, &straight, &calmer, moments, &self.jumps, clarity);
+        let (other, _) = changes::find(space, &straight, &calmer, moments, &self.jumps, clarity);
         let Some(calmer) = noise_beside(&straight, &changes::steps_of(&other), requests) else { return };
         let present = straight.iter().filter(|value| value.is_finite()).count();
         drift.error = (12.0 * calmer.variance / calmer.independent(present)).sqrt();
@@ -482,7 +501,7 @@ impl Track {
         if with_drift <= with_steps {
             return;
         }
-        self.changes = changes::find(space, &straight, &calmer, moments, &self.jumps, clarity);
+        (self.changes, self.profile) = changes::find(space, &straight, &calmer, moments, &self.jumps, clarity);
         self.drift = Some(drift);
         self.residual = straight;
         self.noise = Some(calmer);
@@ -511,15 +530,20 @@ impl Track {
         self.measure_steps(space);
     }
 
-    /// Returns the level of each bucket: the median of the stretch between steps.
-    pub fn levels(&self, value: &[f64]) -> Vec<f64> {
-        levels(value, &changes::steps_of(&self.changes))
+    /// Returns the steps that would be accepted.
+    pub fn clear_steps(&self) -> Vec<Change> {
+        self.changes.iter().filter(|change| Clarity::ACCEPTED.is_met_by(change)).cloned().collect()
     }
 
-    /// Runs the filter that gives the step at every moment, knowing the accepted ones.
-    pub fn scan<'a>(&self, space: &'a mut Workspace) -> Option<Scan<'a>> {
-        let noise = self.noise.as_ref()?;
-        Some(Scan::run(space, &self.residual, &noise.white, noise.memory, &changes::steps_of(&self.changes)))
+    /// Returns what is left beside the levels between the clear steps.
+    pub fn beside_clear_steps(&self) -> Vec<f64> {
+        let level = levels(&self.residual, &changes::steps_of(&self.clear_steps()));
+        self.residual.iter().zip(level).map(|(value, level)| value - level).collect()
+    }
+
+    /// Returns the level of each bucket: the median of the stretch between steps.
+    fn levels(&self, value: &[f64]) -> Vec<f64> {
+        levels(value, &changes::steps_of(&self.changes))
     }
 
     /// Measures a step that was not accepted anew, against noise from which the step itself is kept out.
@@ -543,14 +567,16 @@ impl Track {
     fn measure_placebos(&mut self, moments: &[Moment], space: &mut Workspace) {
         let Some(noise) = &self.noise else { return };
         // A step that is suspected but not accepted would be seen by every placebo near it.
-        let mut steps: Vec<usize> = changes::steps_of(&self.changes);
-        steps.extend(self.suspected.iter().filter(|change| change.group.is_some()).map(|change| change.at));
+        let accepted = changes::steps_of(&self.changes);
+        let suspected = self.suspected.iter().filter(|change| change.group.is_some()).map(|change| change.at);
+        let mut steps: Vec<usize> = accepted.iter().copied().chain(suspected).collect();
         steps.sort_unstable();
         steps.dedup();
-        let scan = Scan::run(space, &self.residual, &noise.white, noise.memory, &steps);
+        let apart = (steps != accepted).then(|| changes::profile(space, &self.residual, noise, &steps));
+        let profile = apart.as_ref().unwrap_or(&self.profile);
         self.placebos = changes::placebo_moments(self.residual.len(), moments, &self.changes)
             .filter(|at| !self.residual[*at].is_nan())
-            .map(|at| (at, scan.step(at)))
+            .map(|at| (at, changes::step_at(profile, at)))
             .filter(|(_, step)| step.z().is_finite())
             .collect();
         self.inflation = self.measured_inflation();
@@ -624,7 +650,7 @@ fn noise_beside(residual: &[f64], steps: &[usize], requests: &[f64]) -> Option<N
 }
 
 /// Standard errors from which on it matters whether a step is kept out of the noise.
-const WORTH_A_LOOK: f64 = 1.0;
+const WORTH_A_LOOK: f64 = 1.5;
 
 /// Returns how much each bucket counts: in proportion to its requests up to the typical number, then levelling off.
 fn weights(requests: &[f64], count: usize) -> Vec<f64> {

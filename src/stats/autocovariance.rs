@@ -65,10 +65,11 @@ const MOST_TAKEN: f64 = 0.8;
 /// variances are found by non-negative least squares for each time constant in a fixed list; the best wins. Checked
 /// with the same moments in NumPy and SciPy `nnls`: `sample-data/stats/autocovariance.json`.
 pub fn fit_noise(residuals: &[f64], weights: &[f64], taken: &TakenOut) -> Option<NoiseFit> {
-    let variance = autocovariance(residuals, weights, 0)?.0;
+    let products = Products::new(residuals, weights);
+    let variance = products.at(0)?.0;
     let mut observed = [(0.0, 0.0); LAGS.len()];
     for (slot, lag) in observed.iter_mut().zip(LAGS) {
-        *slot = autocovariance(residuals, weights, lag).unwrap_or((0.0, 0.0));
+        *slot = products.at(lag).unwrap_or((0.0, 0.0));
     }
     // A series of hourly points on quarter hours has no pair at the first lags, but enough at others.
     if observed.iter().filter(|(_, pairs)| *pairs >= LEAST_PAIRS).count() < 2 {
@@ -114,20 +115,45 @@ impl Part {
     }
 }
 
-/// Returns the weighted autocovariance at a lag about 0, and the number of pairs it rests on.
-fn autocovariance(residuals: &[f64], weights: &[f64], lag: usize) -> Option<(f64, f64)> {
-    let (mut sum, mut weight_sum, mut pairs) = (0.0, 0.0, 0.0);
-    let later = residuals.get(lag..)?.iter().zip(weights.get(lag..)?);
-    for ((a, wa), (b, wb)) in residuals.iter().zip(weights).zip(later) {
-        let product = a * b;
-        if !product.is_nan() {
-            let weight = (wa * wb).sqrt();
-            sum += weight * product;
-            weight_sum += weight;
-            pairs += 1.0;
+/// Residuals ready for autocovariances: what is missing weighs nothing.
+struct Products {
+    /// Root of each weight, 0 where missing.
+    root: Vec<f64>,
+    /// Residual times root.
+    value: Vec<f64>,
+    /// 1 where present, 0 where missing.
+    there: Vec<f64>,
+}
+
+impl Products {
+    fn new(residuals: &[f64], weights: &[f64]) -> Self {
+        let root: Vec<f64> =
+            residuals.iter().zip(weights).map(|(y, w)| if y.is_nan() { 0.0 } else { w.sqrt() }).collect();
+        let value = residuals.iter().zip(&root).map(|(y, root)| if y.is_nan() { 0.0 } else { y * root }).collect();
+        let there = residuals.iter().map(|y| f64::from(u8::from(!y.is_nan()))).collect();
+        Self { root, value, there }
+    }
+
+    /// Returns the weighted autocovariance at a lag about 0, and the number of pairs it rests on.
+    fn at(&self, lag: usize) -> Option<(f64, f64)> {
+        let weight = dot(&self.root, self.root.get(lag..)?);
+        (weight > 0.0).then(|| (dot(&self.value, &self.value[lag..]) / weight, dot(&self.there, &self.there[lag..])))
+    }
+}
+
+/// Returns the sum of products, as far as both go; in eight partial sums, which the processor adds side by side.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let count = a.len().min(b.len());
+    let (a, b) = (&a[..count], &b[..count]);
+    let (whole_a, whole_b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f64 = whole_a.remainder().iter().zip(whole_b.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in whole_a.zip(whole_b) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
         }
     }
-    (weight_sum > 0.0).then(|| (sum / weight_sum, pairs))
+    rest + sums.iter().sum::<f64>()
 }
 
 /// Solves for the variances of the fast and slow part; returns them with the sum of squared errors.

@@ -117,31 +117,30 @@ impl<'a> Scan<'a> {
         let diffuse = DIFFUSE * spread.max(1e-12);
         let centre = first_level(values);
 
-        let mut state = memory.start(centre, diffuse);
+        let mut ahead = memory.start(centre, diffuse);
+        let mut back = memory.start(last_level(values), diffuse);
         let mut fit = Fit::default();
-        let mut known = steps.iter().peekable();
-        for t in 0..count {
+        let mut next = steps.iter().peekable();
+        let mut last = steps.iter().rev().peekable();
+        // Both filters in one loop: each waits for its own last sample, so that one works while the other waits.
+        for (t, (value, white_ahead)) in values.iter().zip(white).enumerate() {
+            let u = count - 1 - t;
             if let Some(slot) = space.forward.get_mut(t) {
-                *slot = state;
+                *slot = ahead;
             }
-            if known.next_if_eq(&&t).is_some() {
-                state.forget_level(diffuse);
+            if next.next_if_eq(&&t).is_some() {
+                ahead.forget_level(diffuse);
             }
-            fit.add(state.observe(values[t], white[t]));
-            state.advance(memory);
-        }
-
-        let mut state = memory.start(last_level(values), diffuse);
-        let mut known = steps.iter().rev().peekable();
-        for t in (0..count).rev() {
-            state.observe(values[t], white[t]);
-            if let Some(slot) = space.backward.get_mut(t) {
-                *slot = state;
+            fit.add(ahead.observe(*value, *white_ahead));
+            back.observe(values[u], white[u]);
+            if let Some(slot) = space.backward.get_mut(u) {
+                *slot = back;
             }
-            if known.next_if_eq(&&t).is_some() {
-                state.forget_level(diffuse);
+            if last.next_if_eq(&&u).is_some() {
+                back.forget_level(diffuse);
             }
-            state.advance(memory);
+            ahead.advance(memory);
+            back.advance(memory);
         }
         Self { memory, space, fit: fit.log_likelihood() }
     }
@@ -155,6 +154,11 @@ impl<'a> Scan<'a> {
             (Some(before), Some(after)) => join(before, after, self.memory).unwrap_or(nothing),
             _ => nothing,
         }
+    }
+
+    /// Returns the step at every sample: the profile in which steps are looked for.
+    pub fn profile(&self) -> Vec<Step> {
+        (0..self.space.forward.len()).map(|at| self.step(at)).collect()
     }
 
     /// Returns how well the model fits: its log-likelihood, up to a constant of the series.
