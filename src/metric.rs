@@ -156,6 +156,13 @@ pub struct SeriesKey {
     pub signal: Arc<str>,
 }
 
+impl SeriesKey {
+    /// Tells whether the target stands for its service as a whole: an operation named `*` or as the service.
+    pub fn is_whole_service(&self) -> bool {
+        self.kind == Kind::Operation && (&*self.target == "*" || self.target == self.service)
+    }
+}
+
 impl fmt::Display for SeriesKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} · {} · {}", self.service, self.target, self.signal)

@@ -130,20 +130,26 @@ fn check(case: &Case, got: &Judgement, made: &[Series], events: &[Event], words:
             if all().any(|item| fits(&item)) { Ok(()) } else { Err(format!("{:?}", all().collect::<Vec<_>>())) }
         }
         ["finding", service, target, deploy, verdict, rest @ ..] => {
+            let lead = |finding: &detect::Finding| &got.comparisons[finding.lead];
             let at_deploy = || {
-                got.findings.iter().map(|finding| &got.comparisons[finding.lead]).filter(|comparison| {
-                    let key = &got.series[comparison.series].key;
-                    *key.service == **service && *key.target == **target && is_at(got, events, comparison, deploy)
+                got.findings.iter().filter(|finding| {
+                    let key = &got.series[lead(finding).series].key;
+                    *key.service == **service && *key.target == **target && is_at(got, events, lead(finding), deploy)
                 })
             };
-            let fits = |comparison: &&Comparison| {
-                comparison.verdict.as_str() == *verdict
-                    && rest.iter().all(|signal| *got.series[comparison.series].key.signal == **signal)
+            let fits = |finding: &&detect::Finding| {
+                finding.verdict.as_str() == *verdict
+                    && rest.iter().all(|word| match word.strip_prefix("targets=") {
+                        Some(count) => finding.targets.len() as i64 == whole(count),
+                        None => *got.series[lead(finding).series].key.signal == **word,
+                    })
             };
-            if at_deploy().any(|comparison| fits(&comparison)) {
+            if at_deploy().any(|finding| fits(&finding)) {
                 Ok(())
             } else {
-                Err(format!("findings: {:?}", at_deploy().map(|c| tell(got, events, c)).collect::<Vec<_>>()))
+                let told =
+                    got.findings.iter().map(|f| format!("{} of {}", tell(got, events, lead(f)), f.targets.len()));
+                Err(format!("findings: {:?}", told.collect::<Vec<_>>()))
             }
         }
         [service, target, signal, deploy, rest @ ..] => {

@@ -129,6 +129,8 @@ pub fn blank(subject: &Subject<'_>, place: &Place<'_>, at: impl Fn(usize) -> i64
         log_ratio: None,
         delta: None,
         plain_log_ratio: None,
+        plain_delta: None,
+        burst: None,
         limit: f64::INFINITY,
         limit_delta: None,
         detectable: None,

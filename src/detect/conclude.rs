@@ -1,8 +1,9 @@
 //! Brings the services together: multiplicity over the whole report, alarms, ranking, audit.
 
-use super::changes::LEAST_BLAME;
+use std::collections::BTreeMap;
+
 use super::service::ServiceResult;
-use super::{Audit, Comparison, Context, Elsewhere, Judgement, Pattern, findings, verdict};
+use super::{Audit, Comparison, Context, Elsewhere, Judgement, Pattern, Rival, burst, findings, fleet, verdict};
 use crate::deploy::{DeployGroup, Event};
 use crate::metric::Direction;
 use crate::stats::fdr;
@@ -23,6 +24,7 @@ pub fn conclude(results: Vec<ServiceResult>, events: &[Event], context: &Context
     let mut tests = 0;
     let mut material: Vec<f64> = Vec::new();
     let numbers = number_groups(&mut results, context);
+    let mut votes = BTreeMap::new();
     for (result, numbers) in results.into_iter().zip(numbers) {
         let first = judgement.series.len();
         judgement.groups.extend(result.groups.into_iter().filter(|group| context.period.contains(group.window.start)));
@@ -38,12 +40,17 @@ pub fn conclude(results: Vec<ServiceResult>, events: &[Event], context: &Context
             }
             judgement.comparisons.push(comparison);
         }
+        if let Some(summary) = judgement.series.get(first) {
+            votes.insert(summary.key.service.clone(), result.votes);
+        }
         tests += result.placebos;
         material.extend(result.material_placebos);
     }
     judgement.groups.sort_by_key(|group| group.number);
     judgement.comparisons.sort_by_key(|comparison| (comparison.series, comparison.group));
+    fleet::explain(&mut judgement.comparisons, &judgement.series, &votes);
     let threshold = control(&mut judgement.comparisons, &judgement.series, context);
+    tell_bursts(&mut judgement.comparisons);
     judgement.audit = audit(tests, &material, threshold, &judgement.comparisons, context);
     judgement.elsewhere.sort_by(|a, b| b.size.value.abs().total_cmp(&a.size.value.abs()).then(a.series.cmp(&b.series)));
     findings::tell(&mut judgement, events);
@@ -76,7 +83,11 @@ fn number_groups(results: &mut [ServiceResult], context: &Context<'_>) -> Vec<Ve
 fn control(comparisons: &mut [Comparison], series: &[super::SeriesSummary], context: &Context<'_>) -> f64 {
     let judged: Vec<usize> = (0..comparisons.len())
         .filter(|index| {
-            series[comparisons[*index].series].direction != Direction::Neutral && comparisons[*index].p_value.is_some()
+            let comparison = &comparisons[*index];
+            // What load explains was judged beyond the load. What else explains a change takes it out of the contest: it
+            // is no alarm and must not make room for others.
+            let is_open = comparison.explained_by.is_none_or(|rival| rival == Rival::Load);
+            is_open && series[comparison.series].direction != Direction::Neutral && comparison.p_value.is_some()
         })
         .collect();
     let p_values: Vec<f64> = judged.iter().map(|index| comparisons[*index].p_value.unwrap_or(1.0)).collect();
@@ -87,8 +98,8 @@ fn control(comparisons: &mut [Comparison], series: &[super::SeriesSummary], cont
     for (index, q_value) in judged.iter().zip(q_values) {
         let comparison = &mut comparisons[*index];
         comparison.q_value = Some(q_value);
-        let located = comparison.blame.is_some_and(|blame| blame >= LEAST_BLAME) && comparison.pattern.is_some();
-        if comparison.verdict.is_alarm() && !(q_value <= context.config.judge.false_discovery && located) {
+        let holds = q_value <= context.config.judge.false_discovery && comparison.is_located();
+        if comparison.verdict.is_alarm() && !holds {
             comparison.verdict = verdict::without_alarm(comparison.verdict);
             if comparison.pattern == Some(Pattern::TailOnly) {
                 comparison.pattern = None;
@@ -96,6 +107,17 @@ fn control(comparisons: &mut [Comparison], series: &[super::SeriesSummary], cont
         }
     }
     threshold
+}
+
+/// Keeps the bursts that so many comparisons would hardly show by chance, and calls the comparisons so.
+fn tell_bursts(comparisons: &mut [Comparison]) {
+    let judged = comparisons.iter().filter(|comparison| comparison.judged().is_some()).count();
+    for comparison in comparisons {
+        comparison.burst = comparison.burst.filter(|burst| burst.p_value * judged as f64 <= burst::EXPECTED_FALSE);
+        if comparison.burst.is_some() {
+            comparison.pattern = Some(Pattern::Burst);
+        }
+    }
 }
 
 /// Counts how many placebo deploys the same p and the same limit would have called alarms.

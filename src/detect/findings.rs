@@ -1,47 +1,39 @@
-//! Tells each change once: one finding a target and deploy, with its signals, shape, cost and neighbouring facts.
+//! Tells each cause once: one finding a deploy, topic, direction and shape, with every target that it moved.
+//!
+//! First the signals of a target are one thing, then the targets that moved alike at one deploy are. A database that
+//! became slower behind slower operations is told with them, as evidence. Operations whose changes took different
+//! courses (one stayed, one was taken back by another deploy) are told apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::{Comparison, Finding, Fit, Hint, Judgement, Pattern, Verdict};
+use super::{Comparison, Finding, Judgement, Pattern, Rival, Target, Verdict, hints};
 use crate::deploy::Event;
-use crate::metric::{Class, Kind};
+use crate::metric::{Class, Direction, Kind};
+use crate::time::HOUR;
 
-/// Fills the judgement's findings: worse by cost, then possibly worse, better, explained.
+/// Old levels that are back within this time of each other were taken back together.
+const TOGETHER: i64 = 6 * HOUR;
+
+/// Fills the judgement's findings: worse by cost, then possibly worse, bursts, better, explained.
 pub fn tell(judgement: &mut Judgement, events: &[Event]) {
-    let mut members: BTreeMap<(usize, Kind, String, String, u8), Vec<usize>> = BTreeMap::new();
-    for (index, comparison) in judgement.comparisons.iter().enumerate() {
-        if is_told(comparison, judgement.audit.p_threshold) {
-            let series = &judgement.series[comparison.series];
-            let topic = match series.class {
-                Class::Latency => 0,
-                Class::Errors => 1,
-                _ => 2,
-            };
-            let key = (
-                comparison.group,
-                series.key.kind,
-                series.key.service.to_string(),
-                series.key.target.to_string(),
-                topic,
-            );
-            members.entry(key).or_default().push(index);
-        }
-    }
-    let mut findings: Vec<Finding> =
-        members.into_values().filter_map(|members| finding(judgement, events, members)).collect();
-    let rank = |verdict: Verdict| match verdict {
-        Verdict::Worse => 0,
-        Verdict::PossiblyWorse => 1,
-        Verdict::Better => 2,
-        _ => 3,
-    };
+    let mut causes = causes(targets(judgement));
+    join_datastores(&mut causes);
+    let mut findings: Vec<(Finding, String)> = causes
+        .into_iter()
+        .filter_map(|(cause, targets)| {
+            let word = cause.word();
+            Some((finding(judgement, cause, targets)?, word))
+        })
+        .collect();
+    name(judgement, events, &mut findings);
+    let mut findings: Vec<Finding> = findings.into_iter().map(|(finding, _)| finding).collect();
     // Users feel operations; a slower database behind them is the same harm told from within.
     let kind = |finding: &Finding| judgement.series[judgement.comparisons[finding.lead].series].key.kind;
     findings.sort_by(|a, b| {
-        rank(a.verdict)
-            .cmp(&rank(b.verdict))
+        rank(a)
+            .cmp(&rank(b))
             .then(kind(a).cmp(&kind(b)))
             .then(b.cost_s.abs().total_cmp(&a.cost_s.abs()))
             .then(a.lead.cmp(&b.lead))
@@ -49,60 +41,139 @@ pub fn tell(judgement: &mut Judgement, events: &[Event]) {
     judgement.findings = findings;
 }
 
-/// Tells whether a comparison is told as a finding: alarms, explained changes, and a suspicion that holds among all
-/// comparisons of the report and is at least half of what matters.
+fn rank(finding: &Finding) -> usize {
+    match (finding.verdict, finding.pattern) {
+        (Verdict::Worse, _) => 0,
+        (Verdict::PossiblyWorse, _) => 1,
+        (_, Some(Pattern::Burst)) => 2,
+        (Verdict::Better, _) => 3,
+        _ => 4,
+    }
+}
+
+/// Which way a target moved, and whether anything else explains it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Side {
+    Worse,
+    Better,
+    Burst,
+    Explained(Option<Rival>, bool),
+}
+
+/// The course that a change took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Course {
+    Stays,
+    Tail,
+    /// Taken back, with the number of the batch that was taken back together.
+    Back(usize),
+    Burst,
+}
+
+/// What makes changes one cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Cause {
+    group: usize,
+    kind: Kind,
+    class: Class,
+    side: Side,
+    course: Course,
+}
+
+impl Cause {
+    /// Returns what tells it from its like at the same deploy.
+    fn word(&self) -> String {
+        format!("{:?} {:?}", self.side, self.course)
+    }
+}
+
+/// One target with its shape, before it is joined with others.
+struct Moved {
+    group: usize,
+    kind: Kind,
+    class: Class,
+    side: Side,
+    pattern: Option<Pattern>,
+    /// How much it harms (or helps), and how large it is in limits, for ranking among its like.
+    weight: (f64, f64),
+    target: Target,
+}
+
+/// Joins the signals of each target that moved at a deploy.
+fn targets(judgement: &Judgement) -> Vec<Moved> {
+    let mut members: BTreeMap<(usize, Kind, Class, &str), Vec<usize>> = BTreeMap::new();
+    for (index, comparison) in judgement.comparisons.iter().enumerate() {
+        if is_told(comparison, judgement.audit.p_threshold) {
+            let series = &judgement.series[comparison.series];
+            let key = (comparison.group, series.key.kind, series.class, &*series.key.target);
+            members.entry(key).or_default().push(index);
+        }
+    }
+    members.into_values().filter_map(|members| moved(judgement, members)).collect()
+}
+
+/// Tells whether a comparison is told as a finding: alarms, explained changes, bursts, and a suspicion that holds among
+/// all comparisons of the report and is at least half of what matters.
 fn is_told(comparison: &Comparison, p_threshold: f64) -> bool {
     match comparison.verdict {
         Verdict::Worse | Verdict::Better | Verdict::Explained => true,
+        _ if comparison.pattern == Some(Pattern::Burst) => true,
         Verdict::PossiblyWorse => {
-            let size = match (comparison.delta, comparison.limit_delta, comparison.log_ratio) {
-                (Some(delta), Some(limit), _) => delta.value.abs() / limit,
-                (_, _, Some(ratio)) => ratio.value.abs() / comparison.limit,
-                _ => 0.0,
-            };
-            size >= 0.5 && comparison.p_value.is_some_and(|p| p <= p_threshold)
+            comparison.size_in_limits() >= 0.5 && comparison.p_value.is_some_and(|p| p <= p_threshold)
         }
         _ => false,
     }
 }
 
-fn finding(judgement: &Judgement, events: &[Event], members: Vec<usize>) -> Option<Finding> {
+fn moved(judgement: &Judgement, members: Vec<usize>) -> Option<Moved> {
     let of = |index: usize| &judgement.comparisons[index];
-    let verdict = [Verdict::Worse, Verdict::Better, Verdict::PossiblyWorse, Verdict::Explained]
+    let series_of = |index: usize| &judgement.series[of(index).series];
+    let told = [Verdict::Worse, Verdict::Better, Verdict::PossiblyWorse, Verdict::Explained]
         .into_iter()
-        .find(|verdict| members.iter().any(|index| of(*index).verdict == *verdict))?;
-    let lead = members.iter().copied().filter(|index| of(*index).verdict == verdict).max_by(|a, b| {
-        let clarity = |index: usize| {
-            let comparison = of(index);
-            // p95 is what teams watch; among equals the one that is clearest.
-            let name = &judgement.series[comparison.series].key.signal;
-            (&**name == "latency_p95", ordered(comparison.p_value.map_or(0.0, |p| -p)))
-        };
-        clarity(*a).cmp(&clarity(*b)).then(b.cmp(a))
+        .find(|verdict| members.iter().any(|index| of(*index).verdict == *verdict));
+    let speaks = |index: usize| match told {
+        Some(verdict) => of(index).verdict == verdict,
+        None => of(index).pattern == Some(Pattern::Burst),
+    };
+    let lead = members.iter().copied().filter(|index| speaks(*index)).max_by(|a, b| {
+        // p95 is what teams watch; among equals the one that is clearest.
+        let watched = |index: usize| &*series_of(index).key.signal == "latency_p95";
+        let clear = |index: usize| -of(index).p_value.unwrap_or(0.0);
+        watched(*a).cmp(&watched(*b)).then(clear(*a).total_cmp(&clear(*b))).then(b.cmp(a))
     })?;
-    let patterns =
-        || members.iter().filter(|index| of(**index).verdict == verdict).filter_map(|index| of(*index).pattern);
+    let patterns = || members.iter().filter(|index| speaks(**index)).filter_map(|index| of(*index).pattern);
     let recovered = patterns().find(|pattern| matches!(pattern, Pattern::Recovered { .. }));
     let pattern = recovered.or_else(|| patterns().find(|pattern| *pattern == Pattern::TailOnly)).or(of(lead).pattern);
-    // Requests wait for the median (or mean) longer; where only the tail moved, its share of the requests does.
-    let typical = |index: &usize| {
-        matches!(&*judgement.series[of(*index).series].key.signal, "latency_p50" | "latency_mean" | "db_time")
-    };
-    let cost_s = match members.iter().find(|index| typical(index)) {
-        Some(index) => of(*index).cost_s.unwrap_or(0.0),
-        None => of(lead).cost_s.unwrap_or(0.0) * tail_share(&judgement.series[of(lead).series].key.signal),
-    };
-    let hints = hints(judgement, lead);
-    Some(Finding {
-        id: id(judgement, events, lead),
+    let key = &series_of(lead).key;
+    let cost_s = cost(judgement, &members, lead, told.is_none());
+    Some(Moved {
         group: of(lead).group,
-        verdict,
-        lead,
-        members,
+        kind: key.kind,
+        class: series_of(lead).class,
+        side: match told {
+            None => Side::Burst,
+            Some(Verdict::Better) => Side::Better,
+            Some(Verdict::Explained) => Side::Explained(of(lead).explained_by, is_for_the_worse(judgement, lead)),
+            Some(_) => Side::Worse,
+        },
         pattern,
-        hints,
-        cost_s,
+        weight: (weight(judgement, lead, cost_s), of(lead).size_in_limits()),
+        target: Target { lead, members, verdict: of(lead).verdict, cost_s },
     })
+}
+
+/// Returns the seconds that users waited longer for this target.
+fn cost(judgement: &Judgement, members: &[usize], lead: usize, is_burst: bool) -> f64 {
+    let of = |index: usize| &judgement.comparisons[index];
+    let signal = |index: usize| &*judgement.series[of(index).series].key.signal;
+    let own = |index: usize| {
+        if is_burst { of(index).burst.and_then(|burst| burst.cost_s) } else { of(index).cost_s }.unwrap_or(0.0)
+    };
+    // Requests wait for the median (or mean) longer; where only the tail moved, its share of the requests does.
+    match members.iter().find(|index| matches!(signal(**index), "latency_p50" | "latency_mean" | "db_time")) {
+        Some(index) => own(*index),
+        None => own(lead) * tail_share(signal(lead)),
+    }
 }
 
 /// Returns the share of requests that a percentile speaks of when the median did not move.
@@ -115,76 +186,170 @@ fn tail_share(signal: &str) -> f64 {
     }
 }
 
-fn ordered(value: f64) -> i64 {
-    // Total order of finite floats as integers.
-    let bits = value.to_bits() as i64;
-    bits ^ (((bits >> 63) as u64) >> 1) as i64
-}
-
-/// Returns the id: a hash of what was found where and since which deploy, the same in the next report.
-fn id(judgement: &Judgement, events: &[Event], lead: usize) -> String {
+/// Returns what targets of one topic are ranked by: waiting, failed requests, or else the size of the change.
+fn weight(judgement: &Judgement, lead: usize, cost_s: f64) -> f64 {
     let comparison = &judgement.comparisons[lead];
     let series = &judgement.series[comparison.series];
-    let deploy = judgement
-        .groups
-        .get(comparison.group)
-        .and_then(|group| group.members.first())
-        .and_then(|member| events.get(*member));
+    match series.class {
+        Class::Latency => cost_s.abs(),
+        Class::Errors => {
+            let after = comparison.after_window;
+            let requests: f64 = (series.requests.iter().enumerate())
+                .filter(|(hour, n)| n.is_finite() && after.contains(series.start + *hour as i64 * HOUR))
+                .map(|(_, n)| f64::from(*n))
+                .sum();
+            comparison.delta.map_or(0.0, |delta| delta.value.abs() * requests)
+        }
+        _ => comparison.size_in_limits(),
+    }
+}
+
+fn is_for_the_worse(judgement: &Judgement, index: usize) -> bool {
+    let comparison = &judgement.comparisons[index];
+    let seen = comparison.plain_log_ratio.or(comparison.plain_delta);
+    let change = seen.or(comparison.log_ratio.or(comparison.delta).map(|estimate| estimate.value)).unwrap_or(0.0);
+    (change > 0.0) == (judgement.series[comparison.series].direction != Direction::Higher)
+}
+
+/// When a target's old level was back, the deploy that did it, and the target.
+type TakenBack = (i64, Option<usize>, Moved);
+
+/// Joins the targets that one cause moved; the clearest and costliest first.
+fn causes(moved: Vec<Moved>) -> BTreeMap<Cause, Vec<Moved>> {
+    let mut causes: BTreeMap<Cause, Vec<Moved>> = BTreeMap::new();
+    let mut back: BTreeMap<(usize, Kind, Class, Side), Vec<TakenBack>> = BTreeMap::new();
+    for one in moved {
+        let course = match one.pattern {
+            _ if one.side == Side::Burst => Course::Burst,
+            Some(Pattern::Recovered { until, by }) => {
+                back.entry((one.group, one.kind, one.class, one.side)).or_default().push((until, by, one));
+                continue;
+            }
+            Some(Pattern::TailOnly) => Course::Tail,
+            _ => Course::Stays,
+        };
+        let cause = Cause { group: one.group, kind: one.kind, class: one.class, side: one.side, course };
+        causes.entry(cause).or_default().push(one);
+    }
+    for ((group, kind, class, side), mut taken_back) in back {
+        taken_back.sort_by_key(|(until, by, one)| (*until, *by, one.target.lead));
+        let (mut batch, mut last): (usize, Option<(i64, Option<usize>)>) = (0, None);
+        for (until, by, one) in taken_back {
+            let known = match last {
+                // Different deploys are different ends; where one is not known, the same hours are the same end.
+                Some((_, Some(other))) if by.is_some_and(|by| by == other) => Some(other),
+                Some((before, other)) if (by.is_none() || other.is_none()) && until - before <= TOGETHER => {
+                    by.or(other)
+                }
+                Some(_) => {
+                    batch += 1;
+                    by
+                }
+                None => by,
+            };
+            last = Some((until, known));
+            causes.entry(Cause { group, kind, class, side, course: Course::Back(batch) }).or_default().push(one);
+        }
+    }
+    for targets in causes.values_mut() {
+        targets.sort_by(|a, b| {
+            let sure = |one: &Moved| one.target.verdict != Verdict::Worse;
+            let harm = b.weight.0.total_cmp(&a.weight.0).then(b.weight.1.total_cmp(&a.weight.1));
+            sure(a).cmp(&sure(b)).then(harm).then(a.target.lead.cmp(&b.target.lead))
+        });
+    }
+    causes
+}
+
+/// Puts slower datastores behind the operations that became slower at the same deploy on the same course.
+fn join_datastores(causes: &mut BTreeMap<Cause, Vec<Moved>>) {
+    let behind: Vec<Cause> =
+        causes.keys().filter(|cause| cause.kind == Kind::Datastore && cause.class == Class::Latency).copied().collect();
+    for cause in behind {
+        let front = |course| Cause { kind: Kind::Operation, course, ..cause };
+        // Slow statements may show in the slowest requests alone.
+        let Some(front) = [front(cause.course), front(Course::Tail)].into_iter().find(|key| causes.contains_key(key))
+        else {
+            continue;
+        };
+        if let Some(stores) = causes.remove(&cause)
+            && let Some(operations) = causes.get_mut(&front)
+        {
+            operations.extend(stores);
+        }
+    }
+}
+
+fn finding(judgement: &Judgement, cause: Cause, moved: Vec<Moved>) -> Option<Finding> {
+    let first = moved.first()?;
+    let (lead, verdict) = (first.target.lead, first.target.verdict);
+    let taken_back =
+        moved.iter().find_map(|one| one.pattern.filter(|p| matches!(p, Pattern::Recovered { by: Some(_), .. })));
+    let pattern = match cause.course {
+        Course::Stays => moved.iter().find_map(|one| one.pattern),
+        Course::Tail => Some(Pattern::TailOnly),
+        Course::Back(_) => taken_back.or(first.pattern),
+        Course::Burst => Some(Pattern::Burst),
+    };
+    // A target that stands for the whole service has its operations' waiting in it.
+    let is_part = |one: &&Moved| {
+        let series = &judgement.series[judgement.comparisons[one.target.lead].series];
+        one.kind == cause.kind && !series.key.is_whole_service()
+    };
+    let parts: Vec<f64> = moved.iter().filter(is_part).map(|one| one.target.cost_s).collect();
+    let cost_s = if parts.is_empty() { first.target.cost_s } else { parts.iter().sum() };
+    let targets: Vec<Target> = moved.into_iter().map(|one| one.target).collect();
+    Some(Finding {
+        id: String::new(),
+        group: cause.group,
+        verdict,
+        lead,
+        members: targets.iter().flat_map(|target| target.members.iter().copied()).collect(),
+        targets,
+        pattern,
+        hints: hints::beside(judgement, lead),
+        cost_s,
+    })
+}
+
+/// Gives every finding its id: a hash of the service, the deploy, what was measured and the direction, so that it is the
+/// same in the next report whichever target leads. Where one deploy has several such findings, the first in a fixed
+/// order has the plain id and the others add what tells them apart.
+fn name(judgement: &Judgement, events: &[Event], findings: &mut [(Finding, String)]) {
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    for (finding, word) in findings {
+        let series = &judgement.series[judgement.comparisons[finding.lead].series];
+        let group = judgement.groups.get(finding.group);
+        let deploy = group.and_then(|group| group.members.first()).and_then(|member| events.get(*member));
+        let class = format!("{:?}", series.class);
+        let direction = match (finding.pattern, is_for_the_worse(judgement, finding.lead)) {
+            (Some(Pattern::Burst), _) => "burst",
+            (_, true) => "worse",
+            (_, false) => "better",
+        };
+        let parts = [
+            &*series.key.service,
+            deploy.map_or("", |deploy| deploy.id.as_str()),
+            series.key.kind.as_str(),
+            class.as_str(),
+            direction,
+        ];
+        let mut id = hash(&parts);
+        let mut count = 0;
+        while !taken.insert(id.clone()) {
+            id = hash(&[&parts[..], &[word.as_str(), &count.to_string()]].concat());
+            count += 1;
+        }
+        finding.id = id;
+    }
+}
+
+fn hash(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
-    let class = format!("{:?}", series.class);
-    for part in [
-        &*series.key.service,
-        series.key.kind.as_str(),
-        &*series.key.target,
-        class.as_str(),
-        deploy.map_or("", |deploy| deploy.id.as_str()),
-    ] {
+    for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
     let digest = hash.finalize();
     format!("F-{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2])
-}
-
-/// Collects what else moved, or did not, in the service at the same deploy.
-fn hints(judgement: &Judgement, lead: usize) -> Vec<(Hint, usize)> {
-    let told = &judgement.comparisons[lead];
-    let subject = &judgement.series[told.series];
-    let up = told.log_ratio.or(told.delta).is_some_and(|estimate| estimate.value > 0.0);
-    let mut best: BTreeMap<u8, (Hint, usize, f64)> = BTreeMap::new();
-    for (index, other) in judgement.comparisons.iter().enumerate() {
-        let series = &judgement.series[other.series];
-        if other.group != told.group || series.key.service != subject.key.service {
-            continue;
-        }
-        let same_target = series.key.target == subject.key.target;
-        let (slot, make): (u8, fn(Fit) -> Hint) = match (series.key.kind, &*series.key.signal, series.class) {
-            (Kind::Datastore, "db_time", _) if subject.key.kind == Kind::Operation => (0, Hint::DatabaseTime),
-            (_, "throughput", _) if same_target && subject.class != Class::Traffic => (1, Hint::Traffic),
-            (Kind::Resource, "cpu_utilization", _) if subject.key.kind != Kind::Resource => (2, Hint::Processor),
-            (_, _, Class::Errors) if same_target && subject.class != Class::Errors => (3, Hint::Errors),
-            _ => continue,
-        };
-        let (fit, strength) = fit(other, up);
-        if best.get(&slot).is_none_or(|(_, _, strongest)| strength > *strongest) {
-            best.insert(slot, (make(fit), index, strength));
-        }
-    }
-    best.into_values().map(|(hint, index, _)| (hint, index)).collect()
-}
-
-/// Returns whether a comparison moved the way the finding did, and how telling that is among its like.
-fn fit(other: &super::Comparison, up: bool) -> (Fit, f64) {
-    let Some(estimate) = other.log_ratio.or(other.delta) else { return (Fit::CannotTell, -1.0) };
-    let limit = if other.log_ratio.is_some() { other.limit } else { other.limit_delta.unwrap_or(f64::INFINITY) };
-    let sign = if up { 1.0 } else { -1.0 };
-    let (value, low) = (sign * estimate.value, if up { estimate.low } else { -estimate.high });
-    let high = if up { estimate.high } else { -estimate.low };
-    if value >= limit && low > 0.0 {
-        (Fit::Fits, value / limit)
-    } else if high <= limit {
-        (Fit::DoesNotFit, 0.5)
-    } else {
-        (Fit::CannotTell, 0.0)
-    }
 }

@@ -5,16 +5,23 @@
 //! are judged as differences. Effects point **in the bad direction**: positive is worse.
 
 mod baseline;
+mod burst;
 mod calendar;
 mod changes;
 mod compare;
 mod conclude;
 mod elsewhere;
 mod few;
+mod event;
+mod explained;
 mod findings;
+mod fleet;
 mod grid;
+mod hints;
+mod mix;
 mod noise;
 pub mod placebo;
+mod rivals;
 mod service;
 mod shared;
 mod shares;
@@ -50,10 +57,13 @@ pub struct Partial {
 /// Judges the series of some services. `series`: sorted by key, whole services; `events`: sorted by time.
 pub fn judge(series: &[Series], events: &[Event], context: &Context<'_>) -> Partial {
     let calendar = calendar::Calendar::new(context.history, context.config.zone, &context.config.holidays);
+    let asked = fleet::moments(events, &calendar, context);
     let services: Vec<&[Series]> = series.chunk_by(|a, b| a.key.service == b.key.service).collect();
     let services = services
         .into_par_iter()
-        .filter_map(|series| Some(service::judge(&series.first()?.key.service, series, events, &calendar, context)))
+        .filter_map(|series| {
+            Some(service::judge(&series.first()?.key.service, series, events, &asked, &calendar, context))
+        })
         .collect();
     Partial { services }
 }
@@ -211,6 +221,10 @@ pub struct Comparison {
     pub delta: Option<Estimate>,
     /// The same log ratio before load and siblings were taken out, where that was done.
     pub plain_log_ratio: Option<f64>,
+    /// The same of `delta`.
+    pub plain_delta: Option<f64>,
+    /// A bad spell right after the deploy, if there was one.
+    pub burst: Option<Burst>,
     /// The change that matters, as a log ratio (positive); infinite when nothing could matter.
     pub limit: f64,
     /// The change that matters as a difference, with `delta`.
@@ -237,6 +251,21 @@ pub struct Comparison {
     pub ready_at: Option<i64>,
 }
 
+/// A bad spell that begins with a deploy and is soon over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Burst {
+    /// When it was over, UTC ms.
+    pub until: i64,
+    /// How far the values lay beyond the usual, on the comparison's scale: a log ratio, or with `is_delta` a difference.
+    pub size: f64,
+    /// `size` is a difference in the base unit.
+    pub is_delta: bool,
+    /// Probability of as much at a moment without a deploy.
+    pub p_value: f64,
+    /// Seconds of waiting it added, for latency of operations with known traffic.
+    pub cost_s: Option<f64>,
+}
+
 /// A fact that fits or does not fit a finding. Never a claim of cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hint {
@@ -261,24 +290,40 @@ pub enum Fit {
     CannotTell,
 }
 
-/// What the report tells: one change of one target at one deploy group, with its signals.
+/// One target of a finding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The comparison that tells it best, as an index into [`Judgement::comparisons`].
+    pub lead: usize,
+    /// Every comparison of the target at this group that moved, the lead included.
+    pub members: Vec<usize>,
+    /// The lead's verdict.
+    pub verdict: Verdict,
+    /// Seconds of waiting added (negative: saved).
+    pub cost_s: f64,
+}
+
+/// What the report tells: one change at one deploy group, with every target that it moved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// Stable id, `F-` and six hexadecimal digits.
     pub id: String,
     /// Index into [`Judgement::groups`].
     pub group: usize,
-    /// [`Verdict::Worse`], [`Verdict::PossiblyWorse`], [`Verdict::Better`] or [`Verdict::Explained`].
+    /// [`Verdict::Worse`], [`Verdict::PossiblyWorse`], [`Verdict::Better`], [`Verdict::Explained`]; with
+    /// [`Pattern::Burst`] the verdict on what lasts.
     pub verdict: Verdict,
-    /// The comparison that tells it best, as an index into [`Judgement::comparisons`].
+    /// The comparison that tells it best, as an index into [`Judgement::comparisons`]: of the first target.
     pub lead: usize,
-    /// Every comparison of the target at this group that moved, the lead included.
+    /// The targets that moved, the worst first; behind operations the datastores that moved with them.
+    pub targets: Vec<Target>,
+    /// Every comparison of every target that moved.
     pub members: Vec<usize>,
     /// Shape of the change.
     pub pattern: Option<Pattern>,
     /// Facts beside it, each with the comparison that shows it.
     pub hints: Vec<(Hint, usize)>,
-    /// Seconds of waiting added (negative: saved).
+    /// Seconds of waiting added to all targets (negative: saved); what datastores add is part of it, not more.
     pub cost_s: f64,
 }
 

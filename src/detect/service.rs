@@ -7,7 +7,11 @@ use super::changes::{self, Moment};
 use super::compare::{self, Place, Points, Subject};
 use super::elsewhere;
 use super::few;
+use super::event;
+use super::fleet::{Poll, Votes};
 use super::grid;
+use super::mix;
+use super::rivals;
 use super::shared::{self, Member};
 use super::shares::ShareTrack;
 use super::summary;
@@ -22,7 +26,13 @@ use crate::stats::structural::Workspace;
 use crate::time::MINUTE;
 
 /// A chain of close deploys is cut into groups no longer than this.
-const LONGEST_GROUP: i64 = 120 * MINUTE;
+pub const LONGEST_GROUP: i64 = 120 * MINUTE;
+
+/// Returns the buckets of a group, from its first deploy to the end of settling.
+pub fn moment(group: &DeployGroup, settle_ms: i64, calendar: &Calendar) -> Moment {
+    let from = calendar.bucket(group.window.start);
+    Moment { from, to: calendar.bucket_from(group.window.end + settle_ms).max(from + 1) }
+}
 
 /// What one service gives.
 #[derive(Debug, Clone, Default)]
@@ -39,33 +49,35 @@ pub struct ServiceResult {
     pub placebos: usize,
     /// p of those whose step was as large as the limit.
     pub material_placebos: Vec<f64>,
+    /// How far it moved when the others were deployed.
+    pub votes: Votes,
 }
 
 /// How one series is judged.
-enum Judged {
+pub enum Judged {
+    /// By its level.
     Level(Box<Track>),
+    /// By counts of failures.
     Share(ShareTrack),
+    /// Not at all: too little data.
     Nothing,
 }
 
-/// Judges the series of one service. `series`: sorted by key, all of one service.
+/// Judges the series of one service. `series`: sorted by key, all of one service. `asked`: the buckets of all services'
+/// deploys, at which it is asked how far it moved.
 pub fn judge(
     service: &str,
     series: &[Series],
     events: &[Event],
+    asked: &[usize],
     calendar: &Calendar,
     context: &Context<'_>,
 ) -> ServiceResult {
     let judge = context.config.judge;
     let groups = deploy::group(events, service, judge.group_ms, LONGEST_GROUP);
-    let moments: Vec<Moment> = groups
-        .iter()
-        .map(|group| Moment {
-            from: calendar.bucket(group.window.start),
-            to: calendar.bucket_from(group.window.end + judge.settle_ms).max(calendar.bucket(group.window.start) + 1),
-        })
-        .collect();
-    let masked = mask(service, events, calendar);
+    let moments: Vec<Moment> = groups.iter().map(|group| moment(group, judge.settle_ms, calendar)).collect();
+    let spans = event::spans(service, events, calendar);
+    let masked = mask(&spans, calendar);
     let requests = requests_by_target(series, calendar);
     let mut space = Workspace::default();
     let natures: Vec<(Class, Direction)> =
@@ -95,6 +107,8 @@ pub fn judge(
 
     agree_on_places(series, &natures, &mut judged, &mut space);
 
+    let variances: Vec<f64> = judged.iter().map(variance).collect();
+    let mut poll = Poll::new(asked, &moments, series, &variances, calendar);
     let mut result = ServiceResult { groups, ..ServiceResult::default() };
     for (index, series) in series.iter().enumerate() {
         let (class, direction) = natures[index];
@@ -112,13 +126,37 @@ pub fn judge(
         let own = requests.get(&(series.key.kind, series.key.target.clone())).map_or(&[][..], Vec::as_slice);
         let reach = grid::buckets_a_point(series);
         let subject = Subject { series: index, class, direction, relative, absolute, raw: &raw, requests: own, reach };
-        compare_all(&subject, &inputs[index], &mut judged[index], &moments, calendar, context, &mut space, &mut result);
+        compare_all(
+            &subject,
+            &inputs[index],
+            &mut judged[index],
+            &moments,
+            calendar,
+            context,
+            &mut space,
+            &mut poll,
+            series,
+            &mut result,
+        );
         result.series.push(summary::of(series, class, direction, own, calendar, context));
     }
     widen_few(series, &natures, &requests, &mut result.comparisons);
     explain_by_load(series, &natures, &judged, calendar, &mut result.comparisons);
+    let whole = mix::Service { series, natures: &natures, inputs: &inputs, masked: &masked };
+    let known = rivals::Known { service: whole, judged: &judged, moments: &moments, spans: &spans, calendar };
+    rivals::ask(&known, &mut result.comparisons);
     tell_tails(series, &mut result.comparisons);
+    result.votes = poll.votes();
     result
+}
+
+/// Returns the variance of a typical bucket; infinite for a series that was not judged.
+fn variance(judged: &Judged) -> f64 {
+    match judged {
+        Judged::Level(track) => track.noise.as_ref().map_or(f64::INFINITY, |noise| noise.variance),
+        Judged::Share(_) => 0.0,
+        Judged::Nothing => f64::INFINITY,
+    }
 }
 
 /// Compares one series with every group of the period.
@@ -131,6 +169,8 @@ fn compare_all(
     calendar: &Calendar,
     context: &Context<'_>,
     space: &mut Workspace,
+    poll: &mut Poll<'_>,
+    series: &Series,
     result: &mut ServiceResult,
 ) {
     let mut points = Points::new(f64::INFINITY);
@@ -148,6 +188,11 @@ fn compare_all(
         let (tests, material) = track.placebos(moments, limit);
         result.placebos += tests;
         result.material_placebos.extend(material);
+    }
+    match &*judged {
+        Judged::Level(track) => poll.ask_level(subject.series, series, input, track),
+        Judged::Share(track) => poll.ask_share(subject.series, series, track),
+        Judged::Nothing => {}
     }
     let none = Vec::new();
     let changes = match &*judged {
@@ -168,7 +213,7 @@ fn compare_all(
         } else if !compare::has_data(subject, &place, context.config.judge.min_coverage) {
             blank
         } else {
-            let mut comparison = match &*judged {
+            match &*judged {
                 Judged::Level(track) => {
                     let step = track.step(moment.to);
                     let step = track.step_alone(step, moment.to, &input.requests, space).unwrap_or(step);
@@ -176,17 +221,7 @@ fn compare_all(
                 }
                 Judged::Share(track) => compare::share(subject, &place, track, &points, blank),
                 Judged::Nothing => blank,
-            };
-            if let Judged::Level(track) = &*judged
-                && comparison.pattern.is_none()
-                && track
-                    .bursts
-                    .get(group)
-                    .is_some_and(|burst| burst.is_beyond(subject.relative.ln_1p(), subject.direction))
-            {
-                comparison.pattern = Some(Pattern::Burst);
             }
-            comparison
         };
         result.comparisons.push(comparison);
     }
@@ -209,7 +244,8 @@ fn take_out_shared(
     // One member an operation: its most precise latency, so that three quantiles of one are not three siblings.
     let mut best: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
     for (index, series) in series.iter().enumerate() {
-        if series.key.kind != Kind::Operation || natures[index].0 != Class::Latency || !inputs[index].is_log() {
+        let is_latency = natures[index].0 == Class::Latency && inputs[index].is_log();
+        if series.key.kind != Kind::Operation || !is_latency || series.key.is_whole_service() {
             continue;
         }
         if let Judged::Level(track) = &judged[index]
@@ -277,12 +313,11 @@ fn agree_on_places(series: &[Series], natures: &[(Class, Direction)], judged: &m
     }
 }
 
-/// Marks buckets inside incidents, campaigns and drills of the service.
-fn mask(service: &str, events: &[Event], calendar: &Calendar) -> Vec<bool> {
+/// Marks buckets inside incidents, campaigns and drills.
+fn mask(spans: &[(usize, usize)], calendar: &Calendar) -> Vec<bool> {
     let mut masked = vec![false; calendar.len()];
-    for event in events.iter().filter(|event| !event.kind.is_judged() && event.concerns(service)) {
-        let window = event.window();
-        for masked in masked.iter_mut().take(calendar.bucket_from(window.end)).skip(calendar.bucket(window.start)) {
+    for (from, to) in spans {
+        for masked in masked.iter_mut().take(*to).skip(*from) {
             *masked = true;
         }
     }
@@ -319,7 +354,7 @@ fn input(series: &Series, all: &[Series], class: Class, requests: &RequestsByTar
         }
         Class::Errors => (own.cloned().unwrap_or_default(), Vec::new()),
         Class::Saturation | Class::Other if series.key.kind == Kind::Resource => {
-            (Vec::new(), total_load(requests, calendar))
+            (Vec::new(), total_load(&series.key.service, requests, calendar))
         }
         _ => (Vec::new(), Vec::new()),
     };
@@ -332,10 +367,14 @@ fn is_traffic(series: &Series) -> bool {
 }
 
 /// Returns the log of all requests to the service's operations.
-fn total_load(requests: &RequestsByTarget, calendar: &Calendar) -> Vec<f64> {
+///
+/// `service`: its name; a target that stands for the whole of it would count its operations twice.
+fn total_load(service: &str, requests: &RequestsByTarget, calendar: &Calendar) -> Vec<f64> {
     let mut total = vec![f64::NAN; calendar.len()];
-    for ((kind, _), requests) in requests {
-        if *kind == Kind::Operation {
+    let is_part = |target: &str| target != "*" && target != service;
+    let has_parts = requests.keys().any(|(kind, target)| *kind == Kind::Operation && is_part(target));
+    for ((kind, target), requests) in requests {
+        if *kind == Kind::Operation && (is_part(target) || !has_parts) {
             for (total, n) in total.iter_mut().zip(requests) {
                 if n.is_finite() {
                     *total = if total.is_nan() { *n } else { *total + n };
@@ -414,22 +453,29 @@ fn widen_few(
     }
 }
 
-/// Marks alarms that only the high percentiles of an operation raised while its median was proven unmoved.
+/// Marks alarms that only the high percentiles of an operation raised while its median was proven to move by less than
+/// half as much.
 fn tell_tails(series: &[Series], comparisons: &mut [Comparison]) {
-    let mut unmoved: BTreeMap<(&str, usize), bool> = BTreeMap::new();
+    let mut medians: BTreeMap<(&str, usize), f64> = BTreeMap::new();
     for comparison in comparisons.iter() {
         let key = &series[comparison.series].key;
-        if &*key.signal == "latency_p50" {
-            let calm = matches!(comparison.verdict, Verdict::NoMaterialChange | Verdict::NotWorse);
-            unmoved.insert((&key.target, comparison.group), calm);
+        let is_calm = matches!(comparison.verdict, Verdict::NoMaterialChange | Verdict::NotWorse);
+        if &*key.signal == "latency_p50"
+            && is_calm
+            && let Some(ratio) = comparison.log_ratio
+        {
+            medians.insert((&key.target, comparison.group), ratio.high);
         }
     }
     for comparison in comparisons.iter_mut() {
         let key = &series[comparison.series].key;
         let is_tail = matches!(&*key.signal, "latency_p90" | "latency_p95" | "latency_p99");
+        // A fast median may move as far and still be too fast for its milliseconds to matter.
+        let median = medians.get(&(&*key.target, comparison.group)).copied();
+        let moved = comparison.log_ratio.map(|ratio| ratio.value);
         if is_tail
             && comparison.verdict == Verdict::Worse
-            && unmoved.get(&(&*key.target, comparison.group)) == Some(&true)
+            && moved.zip(median).is_some_and(|(tail, median)| median < 0.5 * tail)
         {
             comparison.pattern = Some(Pattern::TailOnly);
         }

@@ -253,6 +253,20 @@ impl ShareTrack {
         (tests, material)
     }
 
+    /// Returns the difference of the shares at a bucket and about its standard error: cheap, for many moments.
+    pub fn rough_step(&self, at: usize) -> Option<(f64, f64)> {
+        let counts = self.counts(at.min(self.len()));
+        if counts.requests.iter().any(|n| *n <= 0.0) {
+            return None;
+        }
+        let [before, after] = counts.shares();
+        let all = (counts.failed[0] + counts.failed[1]) / (counts.requests[0] + counts.requests[1]);
+        // One failure more keeps a share of 0 from being sure.
+        let least = all.max(1.0 / (counts.requests[0] + counts.requests[1]));
+        let spread = least * (1.0 - least).max(0.0) * self.dispersion(all);
+        Some((after - before, (spread * (1.0 / counts.requests[0] + 1.0 / counts.requests[1])).sqrt()))
+    }
+
     /// Measures the step at a bucket; `None` without requests on one side.
     pub fn step(&self, at: usize) -> Option<ShareStep> {
         let counts = self.counts(at.min(self.len()));

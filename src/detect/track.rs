@@ -5,7 +5,6 @@ use super::calendar::{Calendar, SLOTS};
 use super::changes::{self, Change, Clarity, Moment};
 use super::grid::{Gridded, Scale};
 use super::noise::{self, Noise, PER_HOUR};
-use crate::metric::Direction;
 use crate::stats::autocovariance::TakenOut;
 use crate::stats::describe;
 use crate::stats::distribution;
@@ -125,33 +124,6 @@ fn days_span(first: f64, last: f64) -> f64 {
     (last - first) * (24 * PER_HOUR) as f64
 }
 
-/// What a series did inside a deploy and its settling time.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Burst {
-    /// Mean beyond the hours around it, on the series' scale.
-    pub size: f64,
-    /// Robust standard deviation of single buckets around it.
-    pub error: f64,
-}
-
-impl Burst {
-    /// Tells whether it is a short bad spell: beyond the limit and beyond what single buckets do by chance.
-    pub fn is_beyond(&self, limit: f64, direction: Direction) -> bool {
-        let size = match direction {
-            Direction::Lower => self.size,
-            Direction::Higher => -self.size,
-            Direction::Neutral => return false,
-        };
-        size >= limit && size >= BURST_Z * self.error && self.error > 0.0
-    }
-}
-
-/// Hours around a deploy that its burst is held against, in buckets.
-const BURST_AROUND: usize = 6 * PER_HOUR;
-
-/// Standard deviations of single buckets that a burst needs: one in 30,000 by chance, if normal.
-const BURST_Z: f64 = 4.0;
-
 /// A history shorter than this shows no drift, in days.
 const LEAST_DRIFT_DAYS: f64 = 10.0;
 
@@ -181,8 +153,6 @@ pub struct Track {
     pub residual: Vec<f64>,
     /// Sizes of the sudden moves that it made by itself, whether they lasted or not.
     jumps: Vec<f64>,
-    /// What the series did inside each deploy and its settling, beyond its level.
-    pub bursts: Vec<Burst>,
     /// A straight climb or fall that was taken out.
     pub drift: Option<Drift>,
     /// How much wider errors are than the model's: standard errors are multiplied by it.
@@ -240,7 +210,6 @@ impl Track {
             self.settle(input, place, space);
             self.measure_placebos(place.moments, space);
         }
-        self.measure_bursts(place.moments);
         (self.value, self.weight) = (Vec::new(), Vec::new());
     }
 
@@ -434,17 +403,6 @@ impl Track {
         changes::step_at(&self.profile, at)
     }
 
-    /// Measures what the series did inside each deploy and its settling.
-    fn measure_bursts(&mut self, moments: &[Moment]) {
-        let mut whole = self.baseline.residual(&self.value);
-        if let Some(drift) = self.drift {
-            for (value, climb) in whole.iter_mut().zip(drift.of(self.value.len())) {
-                *value -= climb;
-            }
-        }
-        self.bursts = moments.iter().map(|moment| self.burst(&whole, moment)).collect();
-    }
-
     /// Takes a straight climb or fall over the whole history out, if it explains the series better than steps alone.
     ///
     /// # Source
@@ -505,23 +463,6 @@ impl Track {
         self.drift = Some(drift);
         self.residual = straight;
         self.noise = Some(calmer);
-    }
-
-    /// Measures what a series did inside one deploy: its mean against the hours around it.
-    fn burst(&self, whole: &[f64], moment: &Moment) -> Burst {
-        let around = moment.from.saturating_sub(BURST_AROUND)..(moment.to + BURST_AROUND).min(self.residual.len());
-        let usual = describe::median(self.residual.get(around.clone()).unwrap_or(&[]));
-        let inside: Vec<f64> = whole
-            .get(moment.from..moment.to.min(whole.len()))
-            .unwrap_or(&[])
-            .iter()
-            .copied()
-            .filter(|v| v.is_finite())
-            .collect();
-        let (Some(usual), false) = (usual, inside.is_empty()) else { return Burst::default() };
-        let mean = inside.iter().sum::<f64>() / inside.len() as f64;
-        let error = describe::robust_sd(self.residual.get(around).unwrap_or(&[])).unwrap_or(f64::INFINITY);
-        Burst { size: mean - usual, error }
     }
 
     /// Takes over the places that the signals of an operation agreed on, and measures the steps there.
@@ -659,7 +600,7 @@ fn weights(requests: &[f64], count: usize) -> Vec<f64> {
 }
 
 /// Makes hours missing whose load was far above all others: what they say of a level would be a guess.
-fn leave_out_strange_load(value: &mut [f64], load: &[f64]) {
+pub fn leave_out_strange_load(value: &mut [f64], load: &[f64]) {
     let mut sorted: Vec<f64> = load.iter().copied().filter(|load| load.is_finite()).collect();
     let Some(high) = describe::quantile_in_place(&mut sorted, HIGH_LOAD) else { return };
     for (value, load) in value.iter_mut().zip(load) {

@@ -13,7 +13,9 @@ use std::io;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-use schema::{Audit, Comparison, Deploy, Elsewhere, Finding, Hint, Note, Onset, Period, Report, Source, Words};
+use schema::{
+    Audit, Burst, Comparison, Deploy, Elsewhere, Finding, Hint, Note, Onset, Period, Report, Source, Target, Words,
+};
 pub use schema::{SCHEMA, schema};
 
 use crate::collect::SourceState;
@@ -171,8 +173,14 @@ impl<'a> Input<'a> {
         worst
     }
 
-    fn pattern(&self, pattern: Option<Pattern>, words: &[Words<'a>]) -> (Option<String>, Option<&'a str>) {
+    fn pattern(
+        &self,
+        pattern: Option<Pattern>,
+        of: &detect::Comparison,
+        words: &[Words<'a>],
+    ) -> (Option<String>, Option<&'a str>) {
         match pattern {
+            Some(Pattern::Burst) => (of.burst.map(|burst| self.instant(burst.until)), None),
             Some(Pattern::Recovered { until, by }) => {
                 let by = by.and_then(|group| words.get(group)).and_then(|words| words.ids.first().copied());
                 (Some(self.instant(until)), by)
@@ -188,7 +196,7 @@ impl<'a> Input<'a> {
         let ids = words.get(finding.group)?.ids.clone();
         let service = self.config.services.iter().find(|service| service.name == *series.key.service);
         let change = Change::of(lead, series.unit);
-        let (until, by) = self.pattern(finding.pattern, words);
+        let (until, by) = self.pattern(finding.pattern, lead, words);
         Some(Finding {
             id: &finding.id,
             verdict: finding.verdict.as_str(),
@@ -211,11 +219,23 @@ impl<'a> Input<'a> {
             delta_ci: change.delta_ci,
             cost_ms: finite(finding.cost_s * 1e3),
             lead: finding.lead,
+            targets: finding.targets.iter().filter_map(|target| self.target(target)).collect(),
             members: &finding.members,
             hints: finding.hints.iter().map(|(hint, comparison)| hint_of(*hint, *comparison)).collect(),
             owner: service.map_or("", |service| &service.owner),
             runbook: service.map_or("", |service| &service.runbook),
             explanation: explain::make(self.judgement, self.events, self.config, finding),
+        })
+    }
+
+    fn target(&self, target: &detect::Target) -> Option<Target<'a>> {
+        let series = self.judgement.series.get(self.judgement.comparisons.get(target.lead)?.series)?;
+        Some(Target {
+            kind: series.key.kind.as_str(),
+            target: &series.key.target,
+            verdict: target.verdict.as_str(),
+            lead: target.lead,
+            cost_ms: finite(target.cost_s * 1e3),
         })
     }
 
@@ -248,7 +268,7 @@ impl<'a> Input<'a> {
         let ids = words.get(comparison.group)?.ids.clone();
         let factor = series.unit.factor;
         let change = Change::of(comparison, series.unit);
-        let (until, by) = self.pattern(comparison.pattern, words);
+        let (until, by) = self.pattern(comparison.pattern, comparison, words);
         Some(Comparison {
             service: &series.key.service,
             kind: series.key.kind.as_str(),
@@ -269,6 +289,12 @@ impl<'a> Input<'a> {
             plain_ratio: comparison.plain_log_ratio.and_then(|ratio| finite(ratio.exp())),
             delta: change.delta,
             delta_ci: change.delta_ci,
+            plain_delta: comparison.plain_delta.and_then(|delta| finite(delta / factor)),
+            burst: comparison.burst.map(|burst| Burst {
+                ratio: (!burst.is_delta).then(|| finite(burst.size.exp())).flatten(),
+                delta: burst.is_delta.then(|| finite(burst.size / factor)).flatten(),
+                p_value: finite(burst.p_value),
+            }),
             limit: finite(comparison.limit.exp()),
             limit_delta: comparison.limit_delta.and_then(|limit| finite(limit / factor)),
             detectable: comparison.detectable.and_then(|ratio| finite(ratio.exp())),

@@ -3,8 +3,8 @@
 //! Headings stay the same from report to report, so that links into a wiki page keep working.
 
 use super::clean;
-use super::model::Page;
-use super::model::view::{Align, Block, Card, Cell, Change, DeployRow, Link, Section, Table};
+use super::model::view::{Align, Block, Card, Cell, Change, DeployRow, Link, Section, Table, TargetLine};
+use super::model::{Page, Which};
 use super::words::Phrase;
 use crate::config::Language;
 
@@ -163,6 +163,7 @@ impl Writer<'_> {
             let (label, value, note) = (self.say(&fact.label), self.say(&fact.value), self.say(&fact.note));
             self.line(&format!("- {label}: {value} ({note})"));
         }
+        self.which(&card.which);
         let sure = self.say(&card.sure);
         if !sure.is_empty() {
             let label = self.say(&page.label("findings.sure"));
@@ -175,6 +176,25 @@ impl Writer<'_> {
         let (label, owner) = (self.say(&page.label("findings.owner")), self.say(&card.owner));
         let runbook = card.runbook.as_ref().map_or_else(String::new, |link| format!(" · {}", self.link(link)));
         self.line(&format!("- {label}: {owner}{runbook}\n"));
+    }
+
+    fn which(&mut self, which: &Which) {
+        if which.targets.is_empty() {
+            return;
+        }
+        let label = self.say(&self.page.label("findings.targets"));
+        self.line(&format!("- {label}:"));
+        let line = |target: &TargetLine| {
+            let chip = target.chip.as_ref().map_or_else(String::new, |chip| format!(" ({})", self.say(&chip.word)));
+            format!("  - {} {}{chip}", self.say(&target.name), self.say(&target.what))
+        };
+        let mut lines: Vec<String> = which.targets.iter().map(line).collect();
+        let more = self.say(&which.more);
+        lines.extend(Some(format!("  - {more}")).filter(|_| !more.is_empty()));
+        lines.extend(which.behind.iter().map(line));
+        for line in lines {
+            self.line(&line);
+        }
     }
 
     fn section(&mut self, section: &Section) {

@@ -10,7 +10,7 @@ use crate::config::{Config, Format, Judge, Language, Limit, Output, Period, Serv
 use crate::deploy::{DeployGroup, Event, EventKind, group};
 use crate::detect::{
     Audit, Comparison, Elsewhere, ElsewhereKind, Estimate, Finding, Fit, Hint, Judgement, Pattern, Rival,
-    SeriesSummary, Verdict,
+    SeriesSummary, Target, Verdict,
 };
 use crate::metric::{Kind, SeriesKey, Unit, default_nature};
 use crate::time::{DAY, HOUR, MINUTE, Window, parse_instant};
@@ -291,6 +291,8 @@ fn comparison(
         log_ratio: known.then_some(Estimate { value, low: ratio.1.ln_1p(), high: ratio.2.ln_1p() }),
         delta: None,
         plain_log_ratio: None,
+        plain_delta: None,
+        burst: None,
         limit: 0.10f64.ln_1p(),
         limit_delta: None,
         detectable: known.then_some(1.4 * (ratio.2.ln_1p() - ratio.1.ln_1p()) / 2.0),
@@ -357,6 +359,7 @@ pub(crate) fn rich(languages: &[Language]) -> Input {
             group: at,
             verdict,
             lead,
+            targets: vec![Target { lead, members: vec![lead, other], verdict, cost_s }],
             members: vec![lead, other],
             pattern: Some(Pattern::Sustained),
             hints: vec![

@@ -4,10 +4,12 @@
 
 use std::fmt::Write;
 
+use chrono_tz::Tz;
+
 use crate::collect::SourceState;
 use crate::config::Config;
 use crate::deploy::Event;
-use crate::detect::{Comparison, Estimate, Finding, Judgement, Verdict};
+use crate::detect::{Burst, Comparison, Estimate, Finding, Judgement, Pattern, Verdict};
 use crate::metric::{Dimension, Unit};
 use crate::report::json::source_state;
 use crate::time::local;
@@ -51,7 +53,7 @@ pub fn summary(
         let _ = writeln!(text, "source {} {}: {}", plain(&state.id), source_state(state), plain(reason(state)));
     }
     let told = judgement.findings.iter().filter(|finding| finding.verdict != Verdict::Explained);
-    let rows: Vec<Row> = told.filter_map(|finding| row(judgement, events, finding, style)).collect();
+    let rows: Vec<Row> = told.filter_map(|finding| row(judgement, events, finding, config.zone, style)).collect();
     let shown = rows.get(..SHOWN).unwrap_or(&rows);
     if !shown.is_empty() {
         text.push('\n');
@@ -111,13 +113,15 @@ impl Row {
     }
 }
 
-fn row(judgement: &Judgement, events: &[Event], finding: &Finding, style: Style) -> Option<Row> {
+fn row(judgement: &Judgement, events: &[Event], finding: &Finding, zone: Tz, style: Style) -> Option<Row> {
     let lead = judgement.comparisons.get(finding.lead)?;
     let series = judgement.series.get(lead.series)?;
     let group = judgement.groups.get(finding.group)?;
     let deploys: Vec<String> =
         group.members.iter().filter_map(|index| events.get(*index)).map(|event| plain(&event.id)).collect();
+    let burst = lead.burst.filter(|_| finding.pattern == Some(Pattern::Burst));
     let label = match style.signs {
+        _ if burst.is_some() => if style.signs { "△ BURST" } else { "[BURST]" }.to_owned(),
         true => format!("{} {}", sign(finding.verdict, style), words(finding.verdict).to_uppercase()),
         false => sign(finding.verdict, style).to_owned(),
     };
@@ -127,18 +131,46 @@ fn row(judgement: &Judgement, events: &[Event], finding: &Finding, style: Style)
             label,
             plain(&finding.id),
             plain(&series.key.service),
-            shorten(&plain(&series.key.target), TARGET_WIDTH, style),
+            target(judgement, finding, &series.key.target, style),
             plain(&series.key.signal),
-            levels(lead, series.unit, style),
-            change(lead, style),
+            levels(lead, burst, series.unit, style),
+            match burst {
+                Some(burst) => format!("{} until {}", size(burst), local(burst.until, zone).format("%m-%d %H:%M")),
+                None => change(lead, style),
+            },
             format!("#{} {}", group.number, deploys.join(", ")),
         ],
     })
 }
 
+/// Writes the leading target, and how many others there are.
+fn target(judgement: &Judgement, finding: &Finding, name: &str, style: Style) -> String {
+    let kind = |lead: usize| {
+        let series = judgement.comparisons.get(lead).and_then(|lead| judgement.series.get(lead.series));
+        series.map(|series| series.key.kind)
+    };
+    let others = finding.targets.iter().skip(1).filter(|target| kind(target.lead) == kind(finding.lead)).count();
+    let name = shorten(&plain(name), TARGET_WIDTH, style);
+    if others > 0 { format!("{name} and {others} more") } else { name }
+}
+
+/// Writes how bad a burst was: `+45 %` or `+1.20 points`.
+fn size(burst: Burst) -> String {
+    if burst.is_delta {
+        format!("{:+.2} points", burst.size * 100.0)
+    } else {
+        format!("{:+.0} %", burst.size.exp_m1() * 100.0)
+    }
+}
+
 /// Writes `184 -> 230 ms`, shares as percentages.
-fn levels(comparison: &Comparison, unit: Unit, style: Style) -> String {
+fn levels(comparison: &Comparison, burst: Option<Burst>, unit: Unit, style: Style) -> String {
     let (Some(before), Some(after)) = (comparison.before, comparison.after) else { return String::new() };
+    let after = match burst {
+        Some(burst) if burst.is_delta => before + burst.size,
+        Some(burst) => before * burst.size.exp(),
+        None => after,
+    };
     let (factor, symbol) = match unit.dimension {
         Dimension::Share => (0.01, "%"),
         _ => (unit.factor, unit.symbol),

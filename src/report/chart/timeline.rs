@@ -10,7 +10,7 @@ use crate::time::{HOUR, Window, local};
 
 const WIDTH: f64 = 540.0;
 const HEIGHT: f64 = 208.0;
-const LEFT: f64 = 44.0;
+const LEFT: f64 = 56.0;
 const RIGHT: f64 = 8.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 22.0;

@@ -6,7 +6,7 @@ use crate::report::number::{self, Scale};
 
 const WIDTH: f64 = 540.0;
 const HEIGHT: f64 = 190.0;
-const LEFT: f64 = 44.0;
+const LEFT: f64 = 56.0;
 const RIGHT: f64 = 8.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 6.0;

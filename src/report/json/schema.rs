@@ -143,7 +143,7 @@ pub(super) struct Deploy<'a> {
     pub(super) verdict: &'static str,
 }
 
-/// One change of one target at one deploy (group).
+/// One change at one deploy (group), with every target that it moved.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Finding<'a> {
     /// Stable id.
@@ -156,7 +156,7 @@ pub(super) struct Finding<'a> {
     /// What it was measured on.
     #[schemars(extend("enum" = KINDS))]
     pub(super) kind: &'static str,
-    /// The endpoint, statement or resource.
+    /// The endpoint, statement or resource that it is told by.
     pub(super) target: &'a str,
     /// Signal of the leading comparison.
     pub(super) signal: &'a str,
@@ -171,7 +171,7 @@ pub(super) struct Finding<'a> {
     /// Shape of the change.
     #[schemars(extend("enum" = PATTERNS))]
     pub(super) pattern: Option<&'static str>,
-    /// With `recovered`: when the old level was back.
+    /// With `recovered` and `burst`: when the old level was back.
     pub(super) until: Option<String>,
     /// With `recovered`: id of the deploy that took it back, if one did.
     pub(super) by: Option<&'a str>,
@@ -187,10 +187,12 @@ pub(super) struct Finding<'a> {
     pub(super) delta: Option<f64>,
     /// 95 % interval of `delta`.
     pub(super) delta_ci: Option<[f64; 2]>,
-    /// Added milliseconds times requests; negative is saved.
+    /// Added milliseconds times requests, of all targets; negative is saved.
     pub(super) cost_ms: Option<f64>,
     /// Index of the comparison that tells it best.
     pub(super) lead: usize,
+    /// The targets that moved, the worst first; behind operations the datastores that moved with them.
+    pub(super) targets: Vec<Target<'a>>,
     /// Indices of all comparisons that moved with it.
     pub(super) members: &'a [usize],
     /// Facts beside it, never a claim of cause.
@@ -201,6 +203,34 @@ pub(super) struct Finding<'a> {
     pub(super) runbook: &'a str,
     /// How the verdict came about: what the page folds away and `fortnight explain` prints.
     pub(super) explanation: Option<Box<Explanation>>,
+}
+
+/// One target of a finding.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Target<'a> {
+    /// What it was measured on.
+    #[schemars(extend("enum" = KINDS))]
+    pub(super) kind: &'static str,
+    /// The endpoint, statement or resource.
+    pub(super) target: &'a str,
+    /// The verdict of its own leading comparison.
+    #[schemars(extend("enum" = VERDICTS))]
+    pub(super) verdict: &'static str,
+    /// Index of that comparison.
+    pub(super) lead: usize,
+    /// Added milliseconds times requests; negative is saved.
+    pub(super) cost_ms: Option<f64>,
+}
+
+/// A bad spell right after a deploy.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Burst {
+    /// Its level / the usual.
+    pub(super) ratio: Option<f64>,
+    /// Its level - the usual, for shares near zero.
+    pub(super) delta: Option<f64>,
+    /// Probability of as much at a moment without a deploy.
+    pub(super) p_value: Option<f64>,
 }
 
 /// A fact that fits or does not fit a finding.
@@ -289,7 +319,7 @@ pub(super) struct Comparison<'a> {
     /// Shape of the change.
     #[schemars(extend("enum" = PATTERNS))]
     pub(super) pattern: Option<&'static str>,
-    /// With `recovered`: when the old level was back.
+    /// With `recovered` and `burst`: when the old level was back.
     pub(super) until: Option<String>,
     /// With `recovered`: id of the deploy that took it back, if one did.
     pub(super) by: Option<&'a str>,
@@ -301,12 +331,16 @@ pub(super) struct Comparison<'a> {
     pub(super) ratio: Option<f64>,
     /// 95 % interval of `ratio`.
     pub(super) ratio_ci: Option<[f64; 2]>,
-    /// The same ratio before load and siblings were taken out, where that was done.
+    /// The same ratio before what explains it was taken out, where that was done.
     pub(super) plain_ratio: Option<f64>,
     /// After - before, for shares near zero.
     pub(super) delta: Option<f64>,
     /// 95 % interval of `delta`.
     pub(super) delta_ci: Option<[f64; 2]>,
+    /// The same of `delta`.
+    pub(super) plain_delta: Option<f64>,
+    /// With `burst`: how bad it was.
+    pub(super) burst: Option<Burst>,
     /// The change that would matter here, as a ratio above 1; null when none could.
     pub(super) limit: Option<f64>,
     /// The change that would matter as a difference, with `delta`.

@@ -74,8 +74,10 @@ pub(super) fn section(context: &Context<'_>) -> Answer {
         let (series, comparison, _) = context.lead(finding)?;
         let size = effect(series, comparison).map_or_else(Phrase::default, |effect| {
             let levels = seen_levels(series, comparison);
-            let args =
-                [("levels", levels.into()), ("change", Arg::Strong(Both::same(seen_change(effect, comparison))))];
+            let args = [
+                ("levels", levels.into()),
+                ("change", Arg::Strong(Both::same(seen_change(series, effect, comparison)))),
+            ];
             context.say("answer.size", &args)
         });
         let headline = findings::headline(context, finding)?;

@@ -4,8 +4,8 @@ use super::view::{Chip, Fact};
 use crate::collect::SourceState;
 use crate::config::{Config, Service};
 use crate::deploy::{DeployGroup, Event};
-use crate::detect::{Comparison, Estimate, Finding, Judgement, SeriesSummary, Verdict};
-use crate::metric::{Direction, SeriesKey};
+use crate::detect::{Comparison, Estimate, Finding, Judgement, Pattern, SeriesSummary, Target, Verdict};
+use crate::metric::{Direction, Kind, SeriesKey};
 use crate::report::chart::{Hours, Ink};
 use crate::report::number::Effect;
 use crate::report::words::{Arg, Both, Phrase, Words};
@@ -90,6 +90,40 @@ impl<'a> Context<'a> {
         self.say("common.target_signal", &parts)
     }
 
+    /// Names what a finding is about: its leading target, and how many others moved with it.
+    pub fn about(&self, finding: &Finding) -> Phrase {
+        let Some((series, ..)) = self.lead(finding) else { return Phrase::default() };
+        let kinds = finding.targets.iter().filter_map(|target| self.target(target)).map(|(series, _)| series.key.kind);
+        let others = kinds.filter(|kind| *kind == series.key.kind).count().saturating_sub(1);
+        let name = if series.key.is_whole_service() {
+            self.say("many.whole", &[("service", Arg::Code(clean::name(&series.key.service)))])
+        } else {
+            self.code(&series.key.target)
+        };
+        if others == 0 {
+            return name;
+        }
+        let key = match series.key.kind {
+            Kind::Operation => "many.operations",
+            Kind::Datastore => "many.datastores",
+            Kind::Resource => "many.resources",
+        };
+        self.say(key, &[("target", name.into()), ("n", others.into())])
+    }
+
+    /// Names what a finding is about, with the signal that it is told by.
+    pub fn about_signal(&self, finding: &Finding) -> Option<Phrase> {
+        let (series, ..) = self.lead(finding)?;
+        let parts = [("target", Arg::from(self.about(finding))), ("signal", self.signal(&series.key.signal).into())];
+        Some(self.say("common.target_signal", &parts))
+    }
+
+    /// Returns the series and comparison that a target of a finding is told by.
+    pub fn target(&self, target: &Target) -> Option<(&'a SeriesSummary, &'a Comparison)> {
+        let comparison = self.comparison(target.lead)?;
+        Some((self.series(comparison.series)?, comparison))
+    }
+
     pub fn chip(&self, verdict: Verdict) -> Chip {
         let word = self.label(&format!("verdict.{}", verdict.as_str()));
         Chip { class: verdict.as_str(), glyph: glyph(verdict), word }
@@ -124,6 +158,12 @@ impl<'a> Context<'a> {
         self.say("common.range", &[("range", effect.range().into())])
     }
 
+    /// Names an event: its title, or what it is.
+    pub fn event_name(&self, event: &Event) -> Phrase {
+        let title = clean::name(&event.title);
+        if title.is_empty() { self.label(&format!("event.{}", event.kind.as_str())) } else { self.plain(title) }
+    }
+
     /// Returns the incidents, campaigns and drills that touch a service in a window, by time.
     pub fn disturbances(&self, service: &str, window: Window) -> Vec<&'a Event> {
         let touches = |event: &&Event| event.window().overlaps(window) || window.contains(event.at);
@@ -139,22 +179,45 @@ pub(super) fn effect(series: &SeriesSummary, comparison: &Comparison) -> Option<
     if comparison.limit_delta.is_some() { delta.or(ratio) } else { ratio.or(delta) }
 }
 
-/// Returns what was seen, for a change that something else explains: the plain log ratio and the level
-/// after it. For every other change that is what was judged.
-pub(super) fn seen(comparison: &Comparison) -> Option<(f64, Option<f64>)> {
-    let plain =
-        comparison.plain_log_ratio.filter(|plain| plain.is_finite() && comparison.verdict == Verdict::Explained)?;
-    Some((plain, comparison.before.map(|before| before * plain.exp())))
+/// What users saw, where that is not what was judged.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Seen {
+    /// The change in words.
+    pub change: String,
+    /// Its size, as a log ratio or a difference.
+    pub size: f64,
+    /// The level while it lasted.
+    pub after: Option<f64>,
+    /// It was a spell right after the deploy; otherwise something else explains it.
+    pub is_burst: bool,
+}
+
+/// Returns what was seen of a change that something else explains, or of a burst. Every other change was judged as it
+/// was seen.
+pub(super) fn seen(series: &SeriesSummary, comparison: &Comparison) -> Option<Seen> {
+    let (size, is_delta, is_burst) = match (comparison.burst, comparison.pattern, comparison.verdict) {
+        (Some(burst), Some(Pattern::Burst), _) => (burst.size, burst.is_delta, true),
+        (.., Verdict::Explained) => match (comparison.plain_delta, comparison.plain_log_ratio) {
+            (Some(delta), _) => (delta, true, false),
+            (None, Some(ratio)) => (ratio, false, false),
+            (None, None) => return None,
+        },
+        _ => return None,
+    };
+    let estimate =
+        Some(size).filter(|size| size.is_finite()).map(|size| Estimate { value: size, low: size, high: size })?;
+    let after = comparison.before.map(|before| if is_delta { before + size } else { before * size.exp() });
+    Some(Seen { change: Effect { estimate, is_delta, unit: series.unit }.value(), size, after, is_burst })
 }
 
 /// Writes the change that a headline is about: what was seen.
-pub(super) fn seen_change(effect: Effect, comparison: &Comparison) -> String {
-    seen(comparison).map_or_else(|| effect.value(), |(plain, _)| number::change(plain))
+pub(super) fn seen_change(series: &SeriesSummary, effect: Effect, comparison: &Comparison) -> String {
+    seen(series, comparison).map_or_else(|| effect.value(), |seen| seen.change)
 }
 
 /// Writes the levels that a headline is about.
 pub(super) fn seen_levels(series: &SeriesSummary, comparison: &Comparison) -> String {
-    let after = seen(comparison).map_or(comparison.after, |(_, after)| after);
+    let after = seen(series, comparison).map_or(comparison.after, |seen| seen.after);
     number::levels(comparison.before, after, series.unit)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::context::{Context, effect, in_bad_direction, ink, limit, seen, seen_change};
 use super::view::{Align, Cell, Change, DeployRow, Deploys, Link, Map, MapRow, Table};
 use crate::deploy::{DeployGroup, Event, EventKind};
-use crate::detect::{Comparison, Estimate, SeriesSummary, Verdict};
+use crate::detect::{Comparison, Estimate, Finding, Pattern, SeriesSummary, Verdict};
 use crate::metric::{Class, Direction, Kind};
 use crate::report::chart::{Domain, ForestRow, forest_axis, forest_row};
 use crate::report::words::{Arg, Both, Phrase};
@@ -38,17 +38,18 @@ fn row(context: &Context<'_>, index: usize) -> Option<DeployRow> {
     let group = context.group(index)?;
     let own: Vec<&Comparison> = context.judgement.comparisons.iter().filter(|c| c.group == index).collect();
     let findings = context.judgement.findings.iter().enumerate().filter(|(_, finding)| finding.group == index);
-    let first = findings.min_by_key(|(_, finding)| rank(finding.verdict));
+    let first = findings.min_by_key(|(_, finding)| rank(finding));
     let verdict = first.map_or_else(|| verdict_without_finding(&own), |(_, finding)| finding.verdict);
     let (effect, range) = match first {
         Some((_, finding)) => {
-            context.lead(finding).and_then(|(s, c, _)| Some((effect(s, c)?, c, context.named(&s.key))))
+            context.lead(finding).and_then(|(s, c, _)| Some((effect(s, c)?, s, c, context.about_signal(finding)?)))
         }
         None => None,
     }
-    .map_or_else(Default::default, |(effect, comparison, name)| {
-        let args = [("name", Arg::from(name)), ("change", Arg::Strong(Both::same(seen_change(effect, comparison))))];
-        let is_seen = seen(comparison).is_some();
+    .map_or_else(Default::default, |(effect, series, comparison, name)| {
+        let args =
+            [("name", Arg::from(name)), ("change", Arg::Strong(Both::same(seen_change(series, effect, comparison))))];
+        let is_seen = seen(series, comparison).is_some();
         (context.say("deploys.effect", &args), if is_seen { Phrase::default() } else { context.range(effect) })
     });
     let ready = ready(context, &own).filter(|_| first.is_none());
@@ -64,10 +65,15 @@ fn row(context: &Context<'_>, index: usize) -> Option<DeployRow> {
     })
 }
 
-/// Orders verdicts as a deploy's headline wants them: alarms, suspicions, then what was proven.
-fn rank(verdict: Verdict) -> usize {
-    let order = [Verdict::Worse, Verdict::PossiblyWorse, Verdict::Better, Verdict::Explained];
-    order.iter().position(|own| *own == verdict).unwrap_or(order.len())
+/// Orders verdicts as a deploy's headline wants them: alarms, suspicions, then what passed or was explained.
+fn rank(finding: &Finding) -> usize {
+    match (finding.verdict, finding.pattern) {
+        (Verdict::Worse, _) => 0,
+        (Verdict::PossiblyWorse, _) => 1,
+        (_, Some(Pattern::Burst)) => 3,
+        (Verdict::Better, _) => 2,
+        _ => 4,
+    }
 }
 
 /// Sums up a deploy that no finding is told about. A single suspicion among many checks is expected by
@@ -128,6 +134,14 @@ pub(super) fn changes(context: &Context<'_>, group: &DeployGroup) -> Vec<Change>
 
 fn kind(context: &Context<'_>, kind: EventKind) -> Phrase {
     context.label(&format!("event.{}", kind.as_str()))
+}
+
+/// Names the kinds of changes in a group, if there is more than one kind.
+pub(super) fn kinds(context: &Context<'_>, group: &DeployGroup) -> Option<Phrase> {
+    let members = group.members.iter().filter_map(|index| context.events.get(*index));
+    let kinds: BTreeSet<EventKind> = members.map(|event| event.kind).collect();
+    let names: Vec<Phrase> = kinds.iter().map(|own| kind(context, *own)).collect();
+    (kinds.len() > 1).then(|| context.words.list(&names))
 }
 
 /// Shortens a commit to seven digits; versions stay whole.

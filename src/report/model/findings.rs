@@ -2,9 +2,9 @@
 
 use super::context::{self, Context, effect, in_bad_direction, limit, seen, seen_change, seen_levels};
 use super::view::{Align, Block, Card, Cell, Fact, Findings, HintLine, Link, Section};
-use super::{deploys, figures};
+use super::{deploys, figures, members};
 use crate::deploy::DeployGroup;
-use crate::detect::{Comparison, Finding, Fit, Hint, Pattern, SeriesSummary, Verdict};
+use crate::detect::{Comparison, Finding, Fit, Hint, Pattern, Rival, SeriesSummary, Verdict};
 use crate::metric::Class;
 use crate::report::clean;
 use crate::report::explain::{
@@ -13,7 +13,7 @@ use crate::report::explain::{
 };
 use crate::report::number::{self, Effect};
 use crate::report::words::{Arg, Both, Phrase};
-use crate::time::Window;
+use crate::time::{HOUR, Window};
 
 /// Cards that are drawn in full; the rest is listed.
 const CARDS: usize = 12;
@@ -64,17 +64,21 @@ fn class_word(class: Class) -> &'static str {
     }
 }
 
-/// Writes what happened, short: ``POST /v1/x` became slower after deploy 7`.
+/// Writes what happened, short: ``POST /v1/x` and 3 other endpoints became slower after deploy 7`.
 pub(super) fn headline(context: &Context<'_>, finding: &Finding) -> Option<Phrase> {
     let (series, _, group) = context.lead(finding)?;
-    let key = match finding.verdict {
-        Verdict::Worse => "worse",
-        Verdict::PossiblyWorse => "possibly_worse",
-        Verdict::Better => "better",
+    let key = match (finding.verdict, finding.pattern) {
+        (Verdict::Worse, _) => "worse",
+        (Verdict::PossiblyWorse, _) => "possibly_worse",
+        (_, Some(Pattern::Burst)) => "burst",
+        (Verdict::Better, _) => "better",
         _ => "explained",
     };
+    let alike = finding.targets.iter().filter_map(|target| context.target(target));
+    let count = alike.filter(|(other, _)| other.key.kind == series.key.kind).count();
     let args = [
-        ("target", Arg::Code(clean::name(&series.key.target))),
+        ("target", Arg::from(context.about(finding))),
+        ("count", count.max(1).into()),
         ("signal", context.signal(&series.key.signal).into()),
         ("deploy", Arg::Flag(group.number)),
     ];
@@ -89,7 +93,7 @@ fn card(context: &Context<'_>, index: usize) -> Option<Card> {
     let sentence = {
         let told = sentence(context, &headline, series, comparison);
         let all: Vec<Phrase> =
-            [told].into_iter().chain(explanation(context, comparison)).chain([shape.clone()]).collect();
+            [told].into_iter().chain(explanation(context, comparison, group)).chain([shape.clone()]).collect();
         context.words.sentences(&all)
     };
     let runbook = context.service(&series.key.service).and_then(|service| clean::link(&service.runbook));
@@ -103,7 +107,7 @@ fn card(context: &Context<'_>, index: usize) -> Option<Card> {
         sentence,
         facts: facts(context, finding, series, comparison, group),
         shape,
-        sure: sure(context, series, comparison, group),
+        sure: sure(context, finding, series, comparison, group),
         week: figures::week_figure(context, series, comparison, group),
         timeline: figures::timeline_figure(context, series, comparison, group),
         suspects: deploys::changes(context, group),
@@ -111,6 +115,8 @@ fn card(context: &Context<'_>, index: usize) -> Option<Card> {
         owner: context.owner(&series.key.service),
         runbook: runbook.map(|href| Link { href, text: context.label("findings.runbook") }),
         sheet: sheet(context, finding, series),
+        signals: members::signals(context, finding),
+        which: members::which(context, finding),
     })
 }
 
@@ -130,11 +136,16 @@ fn sentence(context: &Context<'_>, headline: &Phrase, series: &SeriesSummary, co
         ("headline", Arg::from(headline.clone())),
         ("signal", context.signal(&series.key.signal).into()),
         ("levels", seen_levels(series, comparison).into()),
-        ("change", Arg::Strong(Both::same(seen_change(effect, comparison)))),
+        ("change", Arg::Strong(Both::same(seen_change(series, effect, comparison)))),
         ("range", effect.range().into()),
         ("limit", limit_text(effect, comparison).into()),
     ];
-    context.say(if seen(comparison).is_some() { "findings.sentence_left" } else { "findings.sentence" }, &args)
+    let key = match seen(series, comparison) {
+        Some(seen) if seen.is_burst => "findings.sentence_burst",
+        Some(_) => "findings.sentence_left",
+        None => "findings.sentence",
+    };
+    context.say(key, &args)
 }
 
 fn limit_text(effect: Effect, comparison: &Comparison) -> String {
@@ -152,16 +163,19 @@ fn facts(
     if let Some(effect) = effect(series, comparison) {
         let args = [("range", Arg::from(effect.range())), ("limit", limit_text(effect, comparison).into())];
         let left = [("change", Arg::from(effect.value()))];
-        let note = match seen(comparison) {
+        let note = match seen(series, comparison) {
+            Some(seen) if seen.is_burst => context.say("fact.left_burst", &left),
             Some(_) => context.say("fact.left", &left),
             None => context.say("fact.range", &args),
         };
-        facts.push(context.fact("fact.change", context.plain(seen_change(effect, comparison)), note));
+        let notes: Vec<Phrase> = [note].into_iter().chain(members::others_range(context, finding)).collect();
+        let change = context.plain(seen_change(series, effect, comparison));
+        facts.push(context.fact("fact.change", change, context.words.join(&notes, &Both::new("; ", "。"))));
     }
     let levels = seen_levels(series, comparison);
     facts.push(context.fact("fact.level", context.plain(levels), context.signal(&series.key.signal)));
     facts.push(since(context, comparison, group));
-    facts.push(felt(context, finding, series, comparison, group));
+    facts.push(felt(context, finding, series, group));
     facts
 }
 
@@ -176,15 +190,10 @@ fn since(context: &Context<'_>, comparison: &Comparison, group: &DeployGroup) ->
 }
 
 /// Tells who feels it: requests since the deploy, and the waiting that they added.
-fn felt(
-    context: &Context<'_>,
-    finding: &Finding,
-    series: &SeriesSummary,
-    comparison: &Comparison,
-    group: &DeployGroup,
-) -> Fact {
+fn felt(context: &Context<'_>, finding: &Finding, series: &SeriesSummary, group: &DeployGroup) -> Fact {
     let since = Window::new(group.window.end, context.judgement.period.end);
-    let requests = context::requests(series, since);
+    let since_of = |series: &SeriesSummary| context::requests(series, since);
+    let requests = members::sum(context, finding, |series, _| since_of(series));
     let note = requests.map_or_else(
         || context.label("fact.requests_unknown"),
         |n| context.say("fact.requests", &[("n", number::many(n).into())]),
@@ -195,17 +204,35 @@ fn felt(
         return context.fact(key, context.both(&number::waiting(finding.cost_s.abs())), note);
     }
     // For shares, the requests that failed more than before say more than hours.
-    if let (Class::Errors, Some(delta), Some(n)) = (series.class, comparison.delta, requests) {
-        let key = if delta.value >= 0.0 { "fact.failed" } else { "fact.spared" };
-        return context.fact(key, context.both(&number::many((delta.value * n).abs())), note);
+    let failed = |series: &SeriesSummary, comparison: &Comparison| Some(comparison.delta?.value * since_of(series)?);
+    let is_burst = finding.pattern == Some(Pattern::Burst);
+    if series.class == Class::Errors
+        && !is_burst
+        && let Some(failed) = members::sum(context, finding, failed).filter(|failed| failed.is_finite())
+    {
+        let key = if failed >= 0.0 { "fact.failed" } else { "fact.spared" };
+        return context.fact(key, context.both(&number::many(failed.abs())), note);
     }
     let value = requests.map_or_else(|| context.plain(number::NONE), |n| context.both(&number::many(n)));
     context.fact("fact.who", value, context.label("fact.requests_since"))
 }
 
 /// Tells what else explains a change.
-fn explanation(context: &Context<'_>, comparison: &Comparison) -> Option<Phrase> {
-    comparison.explained_by.map(|rival| context.label(&format!("rival.{}", rival.as_str())))
+fn explanation(context: &Context<'_>, comparison: &Comparison, group: &DeployGroup) -> Option<Phrase> {
+    let rival = comparison.explained_by?;
+    let around = Window::new(group.window.start - HOUR, comparison.after_window.start + HOUR);
+    let names = disturbances(context, group, around).filter(|_| rival == Rival::Event);
+    Some(match names {
+        Some(names) => context.say("rival.event_named", &[("names", names.into())]),
+        None => context.label(&format!("rival.{}", rival.as_str())),
+    })
+}
+
+/// Names the events of some hours, the first three.
+fn disturbances(context: &Context<'_>, group: &DeployGroup, hours: Window) -> Option<Phrase> {
+    let disturbed = context.disturbances(&group.service, hours);
+    let names: Vec<Phrase> = disturbed.iter().take(3).map(|event| context.event_name(event)).collect();
+    (!names.is_empty()).then(|| context.words.list(&names))
 }
 
 /// Tells the shape over time.
@@ -219,6 +246,10 @@ fn shape(context: &Context<'_>, finding: &Finding, comparison: &Comparison) -> P
                 sentences.push(context.say("pattern.recovered_by", &[("deploy", Arg::Flag(group.number))]));
             }
         }
+        Some(Pattern::Burst) if comparison.burst.is_some_and(|burst| burst.until > 0) => {
+            let until = comparison.burst.map_or(0, |burst| burst.until);
+            sentences.push(context.say("pattern.burst_until", &[("until", context.stamp(until).into())]));
+        }
         Some(pattern) => sentences.push(context.label(&format!("pattern.{}", pattern.as_str()))),
         None => {}
     }
@@ -226,13 +257,23 @@ fn shape(context: &Context<'_>, finding: &Finding, comparison: &Comparison) -> P
 }
 
 /// Tells how sure it is, in words that need no statistics, and with `explained` by what.
-fn sure(context: &Context<'_>, series: &SeriesSummary, comparison: &Comparison, group: &DeployGroup) -> Phrase {
-    let mut sentences: Vec<Phrase> = explanation(context, comparison).into_iter().collect();
+fn sure(
+    context: &Context<'_>,
+    finding: &Finding,
+    series: &SeriesSummary,
+    comparison: &Comparison,
+    group: &DeployGroup,
+) -> Phrase {
+    let mut sentences: Vec<Phrase> = explanation(context, comparison, group).into_iter().collect();
+    sentences.extend(rarity(context, finding, comparison));
     if let Some(effect) = effect(series, comparison) {
         let bad = in_bad_direction(effect.estimate, series.direction);
         let limit = limit(effect, comparison);
+        let seen = seen(series, comparison);
+        let is_seen = seen.is_some();
         let key = match () {
-            () if seen(comparison).is_some() => "sure.left",
+            () if seen.is_some_and(|seen| seen.is_burst) => "sure.left_burst",
+            () if is_seen => "sure.left",
             () if bad.low >= limit => "sure.beyond_limit",
             () if bad.low > 0.0 => "sure.beyond_zero",
             () if bad.high <= -limit => "sure.better_beyond_limit",
@@ -251,19 +292,28 @@ fn sure(context: &Context<'_>, series: &SeriesSummary, comparison: &Comparison, 
             sentences.push(context.say("sure.more_days", &[("n", days.into())]));
         }
     }
-    if let Some(blame) = comparison.blame.filter(|blame| blame.is_finite()) {
+    let beside = comparison.explained_by.is_some_and(|rival| rival != Rival::Load);
+    if let Some(blame) = comparison.blame.filter(|blame| blame.is_finite() && !beside) {
         sentences.push(context.say("sure.blame", &[("share", number::share_words(blame).into())]));
     }
     if comparison.coverage.is_finite() && comparison.coverage < 0.95 {
         sentences.push(context.say("sure.coverage", &[("share", number::share_words(comparison.coverage).into())]));
     }
-    let disturbed = context.disturbances(&group.service, comparison.after_window);
-    if !disturbed.is_empty() {
-        let names: Vec<Phrase> =
-            disturbed.iter().take(3).map(|event| context.plain(clean::name(&event.title))).collect();
-        sentences.push(context.say("sure.disturbed", &[("names", context.words.list(&names).into())]));
+    if let Some(kinds) = deploys::kinds(context, group) {
+        sentences.push(context.say("sure.several_kinds", &[("kinds", kinds.into())]));
+    }
+    if comparison.explained_by != Some(Rival::Event)
+        && let Some(names) = disturbances(context, group, comparison.after_window)
+    {
+        sentences.push(context.say("sure.disturbed", &[("names", names.into())]));
     }
     context.words.sentences(&sentences)
+}
+
+/// Tells how rare a burst is at moments without a deploy.
+fn rarity(context: &Context<'_>, finding: &Finding, comparison: &Comparison) -> Option<Phrase> {
+    let burst = comparison.burst.filter(|_| finding.pattern == Some(Pattern::Burst))?;
+    (burst.p_value.is_finite()).then(|| context.label("sure.burst"))
 }
 
 /// Returns about how many days of data more would make the limit visible; `None` if waiting does not help.
@@ -310,7 +360,7 @@ pub(super) fn decisions(context: &Context<'_>) -> Option<Section> {
         let size = effect(series, comparison).map_or_else(String::new, |effect| format!(" {}", effect.value()));
         Some(vec![
             Cell::text(context.plain(clean::name(&finding.id))).linked(context.href(index)),
-            Cell::text(context.named(&series.key))
+            Cell::text(context.about_signal(finding)?)
                 .noted(context.plain(format!("{}{size}", clean::name(&series.key.service)))),
             Cell::text(context.owner(&series.key.service)),
             Cell::default(),

@@ -9,6 +9,7 @@ mod deploys;
 mod figures;
 mod findings;
 mod infra;
+mod members;
 mod moves;
 mod quiet;
 mod server;
@@ -17,6 +18,7 @@ pub(crate) mod view;
 
 use context::Context;
 pub(crate) use context::glyph;
+pub(crate) use members::Which;
 use view::{Answer, Deploys, Findings, Head, Jump, Section};
 
 use super::words::{Phrase, Words};

@@ -82,13 +82,10 @@ pub(super) fn section(context: &Context<'_>) -> Option<Section> {
     ];
     let golden = context.short_table("server.golden", &columns, rows, ROWS);
     let mut blocks = vec![Block::Text(context.label("server.lead")), Block::Table(golden)];
-    let total: f64 = endpoints.iter().map(|target| target.total_s).sum();
+    let parts = || endpoints.iter().filter(|target| !target.latency.key.is_whole_service());
+    let total: f64 = parts().map(|target| target.total_s).sum();
     if total > 0.0 {
-        let rows = endpoints
-            .iter()
-            .filter(|target| target.total_s > 0.0)
-            .take(ENDPOINTS)
-            .map(|t| target_row(context, t, total));
+        let rows = parts().filter(|target| target.total_s > 0.0).take(ENDPOINTS).map(|t| target_row(context, t, total));
         let columns = target_columns("col.endpoint", "col.requests");
         blocks.push(Block::Table(context.table("server.endpoints", &columns, rows.collect())));
     }
@@ -127,7 +124,8 @@ fn target_row(context: &Context<'_>, target: &Target<'_>, total: f64) -> Vec<Cel
 /// Writes latency, traffic and errors of a service.
 ///
 /// Percentiles of endpoints cannot be joined to one of the service, so the response time is the busiest
-/// endpoint's. Traffic is added up; errors are weighted by requests.
+/// endpoint's. Traffic is added up; errors are weighted by requests. Where the source tells of the whole service, that is
+/// what is written.
 fn golden(context: &Context<'_>, service: &str, endpoints: &[Target<'_>]) -> Option<Vec<Cell>> {
     let own: Vec<&SeriesSummary> = context
         .judgement
@@ -135,8 +133,14 @@ fn golden(context: &Context<'_>, service: &str, endpoints: &[Target<'_>]) -> Opt
         .iter()
         .filter(|s| &*s.key.service == service && s.key.kind == Kind::Operation)
         .collect();
-    let busiest = endpoints.iter().find(|target| &*target.latency.key.service == service);
-    let of_class = |class: Class| own.iter().copied().filter(|series| series.class == class).collect::<Vec<_>>();
+    let of_service = || endpoints.iter().filter(|target| &*target.latency.key.service == service);
+    let whole = of_service().find(|target| target.latency.key.is_whole_service());
+    let busiest = whole.or_else(|| of_service().next());
+    let of_class = |class: Class| {
+        let all: Vec<&SeriesSummary> = own.iter().copied().filter(|series| series.class == class).collect();
+        let whole: Vec<&SeriesSummary> = all.iter().copied().filter(|series| series.key.is_whole_service()).collect();
+        if whole.is_empty() { all } else { whole }
+    };
     let (traffic, errors) = (of_class(Class::Traffic), of_class(Class::Errors));
     if busiest.is_none() && traffic.is_empty() && errors.is_empty() {
         return None;

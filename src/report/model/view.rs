@@ -1,5 +1,6 @@
 //! The parts that a page is made of, ready to be laid out: nothing in here is computed any more.
 
+use super::members::Which;
 use crate::report::chart::Svg;
 use crate::report::explain::sheet::Sheet;
 use crate::report::words::Phrase;
@@ -339,6 +340,17 @@ pub(crate) struct HintLine {
     pub evidence: Phrase,
 }
 
+/// A target that a finding names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TargetLine {
+    /// Its own verdict, if it is not the finding's.
+    pub chip: Option<Chip>,
+    /// Its name.
+    pub name: Phrase,
+    /// Signal, levels and change.
+    pub what: Phrase,
+}
+
 /// A finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Card {
@@ -374,6 +386,10 @@ pub(crate) struct Card {
     pub owner: Phrase,
     /// Where the steps stand.
     pub runbook: Option<Link>,
+    /// The targets that moved.
+    pub which: Which,
+    /// Every signal that moved.
+    pub signals: Table,
     /// How the verdict came about.
     pub sheet: Option<Box<Sheet>>,
 }
