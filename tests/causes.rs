@@ -322,11 +322,11 @@ const WORLDS: [World; 31] = [
         },
     },
     World {
-        name: "fleet: a shock of some hours",
+        name: "fleet: a shock of a day or two",
         truth: "fleet",
         make: |draw| {
             draw.services = SERVICES;
-            let (factor, to) = (draw.factor() + 0.2, draw.at + (12 + draw.below(24)) * HOUR);
+            let (factor, to) = (draw.factor() + 0.2, draw.at + (26 + draw.below(24)) * HOUR);
             for service in 0..SERVICES {
                 for operation in 0..OPERATIONS {
                     let spell = Change::Burst { from: draw.at, to, factor };

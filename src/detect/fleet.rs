@@ -115,7 +115,9 @@ impl<'a> Poll<'a> {
         if input.grid.scale == Scale::Log {
             let vote = |step: Step| Vote { size: step.size, error: step.variance.sqrt() * track.inflation };
             self.ask(index, series, false, |at| {
-                Some(vote(near(&track.changes, at).map_or_else(|| track.step(at), |change| change.step)))
+                let accepted = near(&track.changes, at).map(|change| change.step);
+                let moved = accepted.or_else(|| track.episode_near(at, NEAR));
+                Some(vote(moved.unwrap_or_else(|| track.step(at))))
             });
         }
     }

@@ -41,6 +41,15 @@ impl Drift {
     }
 }
 
+/// Hours far from the level on both sides, which began at no deploy.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Episode {
+    begin: usize,
+    end: usize,
+    /// Typical distance from the level.
+    size: f64,
+}
+
 /// What is the same for all series of a service.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
@@ -151,6 +160,8 @@ pub struct Track {
     profile: Vec<Step>,
     /// Level and noise with everything else taken out; the buckets inside deploys are missing.
     pub residual: Vec<f64>,
+    /// Hours far from the level that were left out.
+    episodes: Vec<Episode>,
     /// Sizes of the sudden moves that it made by itself, whether they lasted or not.
     jumps: Vec<f64>,
     /// A straight climb or fall that was taken out.
@@ -254,6 +265,7 @@ impl Track {
     /// Makes hours missing that lie far from the level on both sides and begin at no deploy: an outage that nobody wrote
     /// down is neither a level nor noise. A series in which such hours are common is left as it is.
     fn leave_out_episodes(&mut self, moments: &[Moment]) {
+        self.episodes.clear();
         let level = self.levels(&self.residual);
         let rest: Vec<f64> = self.residual.iter().zip(&level).map(|(value, level)| value - level).collect();
         let far = EPISODE_Z * describe::rough_sd(&rest).unwrap_or(0.0);
@@ -277,6 +289,8 @@ impl Track {
             return;
         }
         for (begin, end) in episodes {
+            let size = describe::median(rest.get(begin..end).unwrap_or(&[])).unwrap_or(0.0);
+            self.episodes.push(Episode { begin, end, size });
             self.residual[begin..end].fill(f64::NAN);
         }
     }
@@ -396,6 +410,15 @@ impl Track {
         for change in &mut self.changes {
             change.step = changes::step_at(&self.profile, change.at);
         }
+    }
+
+    /// Returns the move at the beginning of the left-out hours that began within `near` buckets of a moment.
+    pub fn episode_near(&self, at: usize, near: usize) -> Option<Step> {
+        let episode = self.episodes.iter().filter(|episode| episode.begin.abs_diff(at) <= near);
+        let episode = episode.min_by_key(|episode| episode.begin.abs_diff(at))?;
+        let noise = self.noise.as_ref()?;
+        let stretches = noise.independent(episode.end - episode.begin).max(1.0);
+        Some(Step { size: episode.size, variance: noise.variance / stretches })
     }
 
     /// Returns the step at a bucket, knowing the accepted ones.

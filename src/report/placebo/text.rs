@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn any_name_becomes_a_key_that_reads_back() {
-        for name in ["latency_p95", "a.b", "x\"]\n[judge]", "\u{202e}\u{1b}", "決済", ""] {
+        for name in ["latency_p95", "a.B", "x\"]\n[judge]", "\u{202e}\u{1b}", "決済", ""] {
             let line = format!("[signal.{}]\nrelative = 0.1\n", toml_key(name));
             let table: toml::Table = line.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
             assert!(table["signal"].as_table().expect("a table").contains_key(name), "{line}");
