@@ -329,8 +329,7 @@ impl Track {
         let cost = 1.5 * (self.residual.len() as f64).ln();
         let mut best: Option<(f64, Vec<Change>, Noise)> = None;
         let mut changes = self.changes.clone();
-        loop {
-            let Some(noise) = self.noise_beside(&changes::steps_of(&changes), requests) else { break };
+        while let Some(noise) = self.noise_beside(&changes::steps_of(&changes), requests) {
             let scan = Scan::run(space, &self.residual, &noise.white, noise.memory, &changes::steps_of(&changes));
             let score = scan.fit() - cost * own(&changes) as f64;
             let weakest = (0..changes.len())
