@@ -11,6 +11,7 @@ mod changes;
 mod compare;
 mod conclude;
 mod elsewhere;
+mod episodes;
 mod event;
 mod explained;
 mod few;

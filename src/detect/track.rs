@@ -3,6 +3,7 @@
 use super::baseline::{self, Baseline};
 use super::calendar::{Calendar, SLOTS};
 use super::changes::{self, Change, Clarity, Moment};
+use super::episodes::{self, Episode};
 use super::grid::{Gridded, Scale};
 use super::noise::{self, Noise, PER_HOUR};
 use crate::stats::autocovariance::TakenOut;
@@ -41,15 +42,6 @@ impl Drift {
     }
 }
 
-/// Hours far from the level on both sides, which began at no deploy.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Episode {
-    begin: usize,
-    end: usize,
-    /// Typical distance from the level.
-    size: f64,
-}
-
 /// What is the same for all series of a service.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
@@ -73,61 +65,8 @@ const MOST_LATE: usize = 4;
 /// The least degrees of freedom of a comparison.
 const LEAST_DEGREES: f64 = 12.0;
 
-/// Hours this many robust standard deviations from the level are an episode.
-const EPISODE_Z: f64 = 4.5;
-
-/// Buckets nearer than these are one episode.
-const EPISODE_GAP: usize = 2;
-
-/// An episode is no longer than this, in buckets.
-const LONGEST_EPISODE: usize = 24 * PER_HOUR;
-
-/// No more than this share of a history may be episodes.
-const MOST_EPISODES: f64 = 0.25;
-
 /// Rounds after which usual course and steps stand.
 const SETTLING: usize = 2;
-
-/// Buckets on either side of a jump that must lie apart.
-const JUMP_SPAN: usize = PER_HOUR;
-
-/// Robust standard deviations of such moves that make one a jump.
-const JUMP_Z: f64 = 6.0;
-
-/// Returns the sizes of the sudden moves that lasted an hour at least and that noise does not make.
-///
-/// `residual`: one a bucket, NaN is missing; missing buckets hide jumps, so that those at deploys are not counted.
-fn jumps(residual: &[f64]) -> Vec<f64> {
-    let middle = |four: &[f64]| {
-        let (mut sum, mut low, mut high) = (0.0, f64::INFINITY, f64::NEG_INFINITY);
-        for value in four {
-            sum += value;
-            low = value.min(low);
-            high = value.max(high);
-        }
-        (sum - low - high) / 2.0
-    };
-    let moves: Vec<f64> = residual
-        .windows(2 * JUMP_SPAN)
-        .map(|window| {
-            let (before, after) = window.split_at(JUMP_SPAN);
-            middle(after) - middle(before)
-        })
-        .collect();
-    let far = JUMP_Z * describe::rough_sd(&moves).unwrap_or(f64::INFINITY);
-    let mut found: Vec<(usize, f64)> = Vec::new();
-    for (at, size) in moves.iter().map(|size| size.abs()).enumerate().filter(|(_, size)| *size > far) {
-        match found.last_mut() {
-            // The neighbours of a jump see a part of it.
-            Some((last, most)) if at - *last < JUMP_SPAN => {
-                *last = at;
-                *most = most.max(size);
-            }
-            _ => found.push((at, size)),
-        }
-    }
-    found.into_iter().map(|(_, size)| size).collect()
-}
 
 fn days_span(first: f64, last: f64) -> f64 {
     (last - first) * (24 * PER_HOUR) as f64
@@ -256,42 +195,19 @@ impl Track {
                 self.residual[bucket] = f64::NAN;
             }
         }
-        self.jumps = jumps(&self.residual);
+        self.jumps = episodes::jumps(&self.residual);
         self.leave_out_episodes(place.moments);
         self.noise = self.noise_beside(&steps, &input.requests);
         self.noise.is_some()
     }
 
-    /// Makes hours missing that lie far from the level on both sides and begin at no deploy: an outage that nobody wrote
-    /// down is neither a level nor noise. A series in which such hours are common is left as it is.
+    /// Makes hours missing that are neither a level nor noise.
     fn leave_out_episodes(&mut self, moments: &[Moment]) {
-        self.episodes.clear();
         let level = self.levels(&self.residual);
         let rest: Vec<f64> = self.residual.iter().zip(&level).map(|(value, level)| value - level).collect();
-        let far = EPISODE_Z * describe::rough_sd(&rest).unwrap_or(0.0);
-        if far <= 0.0 {
-            return;
-        }
-        let mut episodes: Vec<(usize, usize)> = Vec::new();
-        for (bucket, _) in rest.iter().enumerate().filter(|(_, rest)| rest.abs() > far) {
-            match episodes.last_mut() {
-                Some((_, end)) if bucket <= *end + EPISODE_GAP => *end = bucket + 1,
-                _ => episodes.push((bucket, bucket + 1)),
-            }
-        }
-        // The end of the history might be the beginning of a new level.
-        episodes.retain(|(begin, end)| {
-            let at_deploy = moments.iter().any(|moment| moment.from <= *end && *begin <= moment.to + PER_HOUR);
-            (2..=LONGEST_EPISODE).contains(&(end - begin)) && !at_deploy && end + LONGEST_EPISODE <= rest.len()
-        });
-        let total: usize = episodes.iter().map(|(begin, end)| end - begin).sum();
-        if total as f64 > MOST_EPISODES * rest.len() as f64 {
-            return;
-        }
-        for (begin, end) in episodes {
-            let size = describe::median(rest.get(begin..end).unwrap_or(&[])).unwrap_or(0.0);
-            self.episodes.push(Episode { begin, end, size });
-            self.residual[begin..end].fill(f64::NAN);
+        self.episodes = episodes::find(&rest, moments);
+        for episode in &self.episodes {
+            self.residual[episode.begin..episode.end].fill(f64::NAN);
         }
     }
 
