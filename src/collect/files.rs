@@ -29,7 +29,11 @@ impl FilesSource {
     /// # Errors
     /// A pattern that matches nothing or is not valid; a file that is empty, damaged or lacks a column.
     pub fn open(folder: &Path, source: &Source) -> Result<Self, SourceError> {
-        let SourceKind::Files { series, deploys } = &source.kind;
+        let none = Vec::new();
+        let (series, deploys) = match &source.kind {
+            SourceKind::Files { series, deploys } => (series, deploys),
+            SourceKind::NewRelic(_) | SourceKind::CloudWatch(_) => (&none, &none),
+        };
         let id = source.id.clone();
         let opened = find(folder, &id, series)?
             .iter()

@@ -1,15 +1,19 @@
 //! Brings series and events in, exactly, and says what was left out and why.
 //!
 //! A source that fails does not sink the others: its [`SourceState`] carries the error, and whoever
-//! called decides what that means. There is one kind of source so far, so the list of kinds is a `match`
-//! on [`SourceKind`]; a trait with one implementation would only guess at the second.
+//! called decides what that means. Files are read where they are ([`collect`]); sources that answer over the
+//! network ([`source`]) are asked by `fortnight collect`, and reports read what the store kept of them.
 
+#[cfg(feature = "aws")]
+pub mod cloudwatch;
 pub mod files;
+pub mod newrelic;
+pub mod source;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::config::{Config, Source, SourceKind};
+use crate::config::{Config, Source};
 use crate::deploy::Event;
 use crate::metric::Series;
 use crate::recorded::{self, RecordError};
@@ -68,7 +72,7 @@ pub const REASONS: [&str; 11] = [
 pub struct SourceState {
     /// The source's id.
     pub id: String,
-    /// `files`.
+    /// Its kind's word in the configuration, or `store`.
     pub kind: &'static str,
     /// Rows read over all parts.
     pub rows: u64,
@@ -142,6 +146,14 @@ pub enum SourceError {
         #[source]
         source: glob::GlobError,
     },
+    /// This build leaves the source out.
+    #[error("source `{id}`: this build was made without the feature `{feature}`")]
+    NotBuiltIn {
+        /// The source.
+        id: String,
+        /// The cargo feature that brings it.
+        feature: &'static str,
+    },
     /// A file is broken.
     #[error("source `{id}`")]
     Record {
@@ -162,12 +174,15 @@ impl SourceError {
             }
             Self::NoMatch { .. } => Some("patterns start at the folder of the configuration file".to_owned()),
             Self::Folder { .. } => None,
+            Self::NotBuiltIn { feature, .. } => {
+                Some(format!("install it with `cargo install --path . --features {feature}`"))
+            }
             Self::Record { source, .. } => source.help(),
         }
     }
 }
 
-/// Collects the series of one part from all sources.
+/// Collects the series of one part from all sources that are files.
 ///
 /// Only points inside `window`. Where two sources have the same series, the one that stands first in the
 /// configuration wins at equal times, and the other carries the note `series_in_two_sources`.
@@ -177,9 +192,9 @@ pub fn collect(config: &Config, window: Window, part: Part) -> Collected {
 
 fn collect_from(folder: &Path, sources: &[Source], window: Window, part: Part) -> Collected {
     let mut collected = Collected::default();
-    for source in sources {
+    for source in sources.iter().filter(|source| source.kind.is_files()) {
         let mut state = SourceState::of(source);
-        let outcome = open(folder, source).and_then(|files| files.series(part, window));
+        let outcome = FilesSource::open(folder, source).and_then(|files| files.series(part, window));
         if let Some(mut intake) = state.keep(outcome) {
             state.rows = intake.rows;
             state.series = intake.series.len();
@@ -192,7 +207,7 @@ fn collect_from(folder: &Path, sources: &[Source], window: Window, part: Part) -
     collected
 }
 
-/// Collects the events of all sources, whenever they were.
+/// Collects the events of all sources that are files, whenever they were.
 ///
 /// An id that two sources use is kept as the first one has it; the other carries the note `event_in_two_sources`.
 pub fn events(config: &Config) -> CollectedEvents {
@@ -202,9 +217,9 @@ pub fn events(config: &Config) -> CollectedEvents {
 fn events_from(folder: &Path, sources: &[Source]) -> CollectedEvents {
     let mut states = Vec::new();
     let mut known: BTreeMap<String, Event> = BTreeMap::new();
-    for source in sources {
+    for source in sources.iter().filter(|source| source.kind.is_files()) {
         let mut state = SourceState::of(source);
-        let outcome = open(folder, source).and_then(|files| files.events());
+        let outcome = FilesSource::open(folder, source).and_then(|files| files.events());
         if let Some(found) = state.keep(outcome) {
             state.events = found.events.len();
             state.notes = found.notes;
@@ -231,7 +246,8 @@ fn events_from(folder: &Path, sources: &[Source]) -> CollectedEvents {
 
 /// Estimates the rows of all sources together; those that cannot be opened count as none.
 pub fn rows_estimate(config: &Config) -> u64 {
-    let opened = config.sources.iter().filter_map(|source| open(&config.folder, source).ok());
+    let files = config.sources.iter().filter(|source| source.kind.is_files());
+    let opened = files.filter_map(|source| FilesSource::open(&config.folder, source).ok());
     opened.map(|files| files.rows_estimate()).sum()
 }
 
@@ -265,10 +281,15 @@ pub fn add_states(states: &mut Vec<SourceState>, more: Vec<SourceState>) {
 
 impl SourceState {
     fn of(source: &Source) -> Self {
-        let kind = match source.kind {
-            SourceKind::Files { .. } => "files",
-        };
-        Self { id: source.id.clone(), kind, rows: 0, series: 0, events: 0, error: String::new(), notes: Vec::new() }
+        Self {
+            id: source.id.clone(),
+            kind: source.kind.name(),
+            rows: 0,
+            series: 0,
+            events: 0,
+            error: String::new(),
+            notes: Vec::new(),
+        }
     }
 
     /// Returns what came, or keeps why nothing did.
@@ -291,12 +312,6 @@ fn told(error: &SourceError) -> String {
     }
 }
 
-fn open(folder: &Path, source: &Source) -> Result<FilesSource, SourceError> {
-    match source.kind {
-        SourceKind::Files { .. } => FilesSource::open(folder, source),
-    }
-}
-
 fn note(source: &str, reason: &str, count: u64, example: String) -> Note {
     Note { source: source.to_owned(), reason: reason.to_owned(), count, example }
 }
@@ -312,6 +327,7 @@ fn shared_series(id: &str, earlier: &[Series], later: &[Series]) -> Option<Note>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SourceKind;
 
     #[test]
     fn parts_grow_with_rows_and_are_never_none() {

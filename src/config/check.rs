@@ -1,7 +1,7 @@
 //! Gives raw values their meaning: fills in defaults, checks ranges, turns units into base units.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -9,7 +9,10 @@ use chrono_tz::Tz;
 use super::error::{ConfigError, nearest};
 use super::place::{Places, join};
 use super::raw::{RawCalendar, RawConfig, RawJudge, RawOutput, RawPeriod, RawService, RawSignal, RawSource};
-use super::{Config, Format, Judge, Language, Limit, Output, Period, Service, SignalRule, Source, SourceKind, Store};
+use super::{
+    CloudWatch, Config, Format, Judge, Language, Limit, NewRelic, Output, Period, Service, SignalRule, Source,
+    SourceKind, Store,
+};
 use crate::metric::{UNITS, Unit};
 use crate::time::{HOUR, MINUTE};
 
@@ -25,7 +28,7 @@ const VERSION: i64 = 1;
 /// # Errors
 /// [`ConfigError::Value`] for the first value without a meaning, in the order of the fields.
 pub(super) fn check(raw: RawConfig, folder: &Path, places: &Places) -> Checked<Config> {
-    let checker = Checker { places };
+    let checker = Checker { places, folder };
     let version = raw.version.unwrap_or(VERSION);
     if version != VERSION {
         return Err(checker.wrong(
@@ -55,6 +58,7 @@ pub(super) fn check(raw: RawConfig, folder: &Path, places: &Places) -> Checked<C
 
 struct Checker<'a> {
     places: &'a Places,
+    folder: &'a Path,
 }
 
 impl Checker<'_> {
@@ -243,27 +247,158 @@ impl Checker<'_> {
 
     fn source(&self, path: &str, raw: RawSource, earlier: &[Source]) -> Checked<Source> {
         let at = |key: &str| join(path, key);
-        let kind = match raw.kind.as_deref() {
-            Some("files") => SourceKind::Files {
+        let kind = raw.kind.clone().unwrap_or_default();
+        self.foreign_keys(path, &kind, &raw)?;
+        let (given, optional) = (raw.id.clone(), raw.optional.unwrap_or(false));
+        let id = match given {
+            Some(id) if id.trim().is_empty() => return Err(self.wrong(&at("id"), "is empty", "")),
+            Some(id) => id,
+            None if earlier.iter().any(|source| source.id == kind) => format!("{kind}-{}", earlier.len() + 1),
+            None => kind.clone(),
+        };
+        let kind = match kind.as_str() {
+            "files" => SourceKind::Files {
                 series: self.patterns(&at("series"), raw.series, true)?,
                 deploys: self.patterns(&at("deploys"), raw.deploys, false)?,
             },
-            Some(other) => {
-                return Err(self.wrong(
-                    &at("kind"),
-                    format!("unknown kind of source {other:?}"),
-                    "choose from `files`",
-                ));
+            "newrelic" => SourceKind::NewRelic(self.newrelic(path, raw)?),
+            "cloudwatch" => SourceKind::CloudWatch(self.cloudwatch(path, raw)?),
+            "" => return Err(self.wrong(&at("kind"), "is missing", "add kind = \"files\"")),
+            other => {
+                let known = SourceKind::NAMES.map(|name| format!("`{name}`")).join(", ");
+                let reason = format!("unknown kind of source {other:?}");
+                return Err(self.wrong(&at("kind"), reason, format!("choose from {known}")));
             }
-            None => return Err(self.wrong(&at("kind"), "is missing", "add kind = \"files\"")),
         };
-        let id = match raw.id {
-            Some(id) if id.trim().is_empty() => return Err(self.wrong(&at("id"), "is empty", "")),
-            Some(id) => id,
-            None if earlier.iter().any(|source| source.id == "files") => format!("files-{}", earlier.len() + 1),
-            None => "files".to_owned(),
+        Ok(Source { id, optional, kind })
+    }
+
+    /// Refuses keys that the kind of source does not take: they would be believed to do something.
+    fn foreign_keys(&self, path: &str, kind: &str, raw: &RawSource) -> Checked<()> {
+        let given = [
+            ("series", raw.series.is_some(), "files"),
+            ("deploys", raw.deploys.is_some(), "files"),
+            ("account", raw.account.is_some(), "newrelic cloudwatch"),
+            ("region", raw.region.is_some(), "newrelic"),
+            ("key_env", raw.key_env.is_some(), "newrelic"),
+            ("applications", raw.applications.is_some(), "newrelic"),
+            ("regions", raw.regions.is_some(), "cloudwatch"),
+            ("role_arn", raw.role_arn.is_some(), "cloudwatch"),
+            ("external_id_env", raw.external_id_env.is_some(), "cloudwatch"),
+            ("profile", raw.profile.is_some(), "cloudwatch"),
+            ("resources", raw.resources.is_some(), "cloudwatch"),
+            ("endpoint", raw.endpoint.is_some(), "newrelic cloudwatch"),
+            ("step_minutes", raw.step_minutes.is_some(), "newrelic cloudwatch"),
+            ("queries", raw.queries.is_some(), "newrelic cloudwatch"),
+        ];
+        if !SourceKind::NAMES.contains(&kind) {
+            return Ok(());
+        }
+        match given.iter().find(|(_, is_given, kinds)| *is_given && !kinds.split(' ').any(|one| one == kind)) {
+            None => Ok(()),
+            Some((key, _, kinds)) => {
+                let help = format!("it goes with {}; leave it out", kinds.replace(' ', " and "));
+                Err(self.wrong(&join(path, key), format!("a source of kind {kind:?} has no such key"), help))
+            }
+        }
+    }
+
+    fn newrelic(&self, path: &str, raw: RawSource) -> Checked<NewRelic> {
+        let at = |key: &str| join(path, key);
+        let account = raw.account.unwrap_or_default();
+        if account.is_empty() || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            let reason = if account.is_empty() { "is missing".to_owned() } else { format!("{account:?} is no number") };
+            return Err(self.wrong(
+                &at("account"),
+                reason,
+                "write the account's number, such as account = \"1234567\"",
+            ));
+        }
+        let vendor = match raw.region.as_deref().unwrap_or("us") {
+            "us" => "https://api.newrelic.com/graphql",
+            "eu" => "https://api.eu.newrelic.com/graphql",
+            other => return Err(self.wrong(&at("region"), format!("unknown region {other:?}"), "choose `us` or `eu`")),
         };
-        Ok(Source { id, optional: raw.optional.unwrap_or(false), kind })
+        Ok(NewRelic {
+            account,
+            endpoint: self.endpoint(&at("endpoint"), raw.endpoint)?.unwrap_or_else(|| vendor.to_owned()),
+            key_env: self.variable(&at("key_env"), raw.key_env)?.unwrap_or_else(|| "NEW_RELIC_API_KEY".to_owned()),
+            applications: self.all_or(&at("applications"), raw.applications)?,
+            step_ms: self.step(&at("step_minutes"), raw.step_minutes)?,
+            queries: self.folder_of(&at("queries"), raw.queries)?,
+        })
+    }
+
+    fn cloudwatch(&self, path: &str, raw: RawSource) -> Checked<CloudWatch> {
+        let at = |key: &str| join(path, key);
+        let regions = raw.regions.unwrap_or_default();
+        if regions.is_empty() || regions.iter().any(|region| region.trim().is_empty()) {
+            return Err(self.wrong(&at("regions"), "names no region", "write regions = [\"ap-northeast-1\"]"));
+        }
+        let role_arn = raw.role_arn.unwrap_or_default();
+        if !role_arn.is_empty() && !role_arn.starts_with("arn:") {
+            let help = "write role_arn = \"arn:aws:iam::111122223333:role/NAME\"";
+            return Err(self.wrong(&at("role_arn"), format!("{role_arn:?} is no ARN"), help));
+        }
+        Ok(CloudWatch {
+            account: raw.account.unwrap_or_default(),
+            regions,
+            role_arn,
+            external_id_env: self.variable(&at("external_id_env"), raw.external_id_env)?.unwrap_or_default(),
+            profile: raw.profile.unwrap_or_default(),
+            endpoint: self.endpoint(&at("endpoint"), raw.endpoint)?.unwrap_or_default(),
+            resources: self.all_or(&at("resources"), raw.resources)?,
+            step_ms: self.step(&at("step_minutes"), raw.step_minutes)?,
+            queries: self.folder_of(&at("queries"), raw.queries)?,
+        })
+    }
+
+    /// Checks an address: plain HTTP only to the machine itself, because a key goes with every request.
+    fn endpoint(&self, path: &str, value: Option<String>) -> Checked<Option<String>> {
+        let Some(value) = value else { return Ok(None) };
+        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+        let is_local = local.iter().any(|start| {
+            value
+                .strip_prefix(start)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(':') || rest.starts_with('/'))
+        });
+        if value.starts_with("https://") || is_local {
+            return Ok(Some(value));
+        }
+        Err(self.wrong(path, format!("{value:?} is no address"), "write https://…; http:// only to 127.0.0.1"))
+    }
+
+    /// Checks the name of an environment variable; the value itself never stands in the file.
+    fn variable(&self, path: &str, value: Option<String>) -> Checked<Option<String>> {
+        let Some(value) = value else { return Ok(None) };
+        let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        if value.is_empty() || !value.bytes().all(fits) {
+            // What stands here may be the secret itself, so it is not repeated.
+            let help = "write the variable's name in capitals, and put the secret into the environment";
+            return Err(self.wrong(path, "is not the name of an environment variable", help));
+        }
+        Ok(Some(value))
+    }
+
+    fn all_or(&self, path: &str, list: Option<Vec<String>>) -> Checked<Vec<String>> {
+        match self.patterns(path, list, false)? {
+            list if list.is_empty() => Ok(vec!["*".to_owned()]),
+            list => Ok(list),
+        }
+    }
+
+    fn step(&self, path: &str, minutes: Option<i64>) -> Checked<i64> {
+        match minutes.unwrap_or(5) {
+            minutes @ (1 | 5 | 15 | 30 | 60) => Ok(minutes * MINUTE),
+            other => Err(self.wrong(path, format!("{other} is none of the widths"), "choose from 1, 5, 15, 30, 60")),
+        }
+    }
+
+    fn folder_of(&self, path: &str, value: Option<String>) -> Checked<Option<PathBuf>> {
+        match value {
+            Some(value) => Ok(Some(self.folder.join(self.path(path, Some(value), "")?))),
+            None => Ok(None),
+        }
     }
 
     fn patterns(&self, path: &str, list: Option<Vec<String>>, needed: bool) -> Checked<Vec<String>> {
@@ -300,6 +435,7 @@ impl Checker<'_> {
                 owner: raw.owner.unwrap_or_default(),
                 account: raw.account.unwrap_or_default(),
                 runbook: raw.runbook.unwrap_or_default(),
+                resources: self.patterns(&format!("service[{index}].resources"), raw.resources, false)?,
             });
         }
         Ok(services)

@@ -142,6 +142,78 @@ pub enum SourceKind {
         /// Patterns of JSON-lines or CSV files with deploys and other events.
         deploys: Vec<String>,
     },
+    /// One account of New Relic.
+    NewRelic(NewRelic),
+    /// One account of Amazon CloudWatch, in one or several regions.
+    CloudWatch(CloudWatch),
+}
+
+impl SourceKind {
+    /// Every kind's word in the configuration.
+    pub const NAMES: [&'static str; 3] = ["files", "newrelic", "cloudwatch"];
+
+    /// Returns the kind's word in the configuration.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Files { .. } => "files",
+            Self::NewRelic(_) => "newrelic",
+            Self::CloudWatch(_) => "cloudwatch",
+        }
+    }
+
+    /// Tells whether it is read where it is, at every report; the others are asked and kept in the store.
+    pub fn is_files(&self) -> bool {
+        matches!(self, Self::Files { .. })
+    }
+
+    /// Returns the account that it speaks for; empty for files.
+    pub fn account(&self) -> &str {
+        match self {
+            Self::Files { .. } => "",
+            Self::NewRelic(settings) => &settings.account,
+            Self::CloudWatch(settings) => &settings.account,
+        }
+    }
+}
+
+/// One account of New Relic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRelic {
+    /// Number of the account.
+    pub account: String,
+    /// Where requests go: the region's address, or another that the file names.
+    pub endpoint: String,
+    /// Environment variable that holds the user key.
+    pub key_env: String,
+    /// Patterns of application names; never empty.
+    pub applications: Vec<String>,
+    /// Width of a bucket while the source has one-minute data, milliseconds.
+    pub step_ms: i64,
+    /// Folder with further queries, if any.
+    pub queries: Option<PathBuf>,
+}
+
+/// One account of Amazon CloudWatch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudWatch {
+    /// Number or name of the account, for messages and `--account`; empty if unknown.
+    pub account: String,
+    /// Regions; never empty.
+    pub regions: Vec<String>,
+    /// Role to assume, empty to go with the credentials of the environment.
+    pub role_arn: String,
+    /// Environment variable that holds the role's external id, empty for none.
+    pub external_id_env: String,
+    /// Profile of the shared AWS files, empty for the environment's.
+    pub profile: String,
+    /// Where requests go instead of Amazon, empty for Amazon.
+    pub endpoint: String,
+    /// Patterns of resource names; never empty.
+    pub resources: Vec<String>,
+    /// Width of a bucket while the source has one-minute data, milliseconds.
+    pub step_ms: i64,
+    /// Folder with further lists of metrics, if any.
+    pub queries: Option<PathBuf>,
 }
 
 /// What is known about a service.
@@ -155,6 +227,8 @@ pub struct Service {
     pub account: String,
     /// Where the steps for its alarms stand, empty for nowhere.
     pub runbook: String,
+    /// Patterns of applications and resources that belong to it, besides those that carry its name.
+    pub resources: Vec<String>,
 }
 
 /// Where reports go.

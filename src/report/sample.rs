@@ -48,6 +48,7 @@ pub(crate) fn config(languages: &[Language]) -> Config {
         owner: owner.into(),
         account: account.into(),
         runbook: runbook.into(),
+        resources: Vec::new(),
     };
     Config {
         folder: ".".into(),
