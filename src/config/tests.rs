@@ -76,7 +76,15 @@ fn compare(
                 choices.iter().for_each(|choice| compare(root, choice, written, path, missing));
             }
             (_, toml::Value::Array(items)) if key == "items" => {
-                items.iter().for_each(|item| compare(root, inner, item, path, missing));
+                // Not every kind takes every key: one of the examples must have it.
+                let mut lacking = items.iter().map(|item| {
+                    let mut missing = Vec::new();
+                    compare(root, inner, item, path, &mut missing);
+                    missing
+                });
+                let first = lacking.next().unwrap_or_default();
+                missing
+                    .extend(lacking.fold(first, |all, one| all.into_iter().filter(|key| one.contains(key)).collect()));
             }
             (_, toml::Value::Table(table)) if key == "additionalProperties" => {
                 table.values().for_each(|value| compare(root, inner, value, path, missing));

@@ -5,19 +5,11 @@
 //! same hour whatever the traffic (a nightly batch). Both are re-estimated once the levels are known.
 
 use super::calendar::{Calendar, SLOTS};
+use super::load::Load;
 use crate::stats::describe;
 
 /// Residuals beyond this many robust standard deviations are drawn in: a few bad hours are not the usual.
 const CLIP: f64 = 3.0;
-
-/// Quantiles of load at which the curve may bend.
-const BENDS: [f64; 4] = [0.3, 0.6, 0.85, 0.97];
-
-/// Quantile of the load up to which the curve is known.
-const HIGH: f64 = 0.95;
-
-/// Straight lines with bends: constant, slope, and one more for each bend.
-const TERMS: usize = BENDS.len() + 2;
 
 /// The load curve stays unless it makes the residuals wider than this, relative to hours alone. Where traffic is as
 /// regular as the clock both explain the same, but only the curve still holds when a campaign comes.
@@ -70,23 +62,21 @@ impl Baseline {
 
 /// Fits the usual course.
 ///
-/// `value`: one a bucket, NaN is missing. `weight`: how much each counts. `load`: log of the request rate, NaN
-/// where unknown, or empty. `level`: the known level of each bucket (zeros at first). `steps`: sorted first buckets of
+/// `value`: one a bucket, NaN is missing. `weight`: how much each counts. `load`: the requests behind it.
+/// `level`: the known level of each bucket (zeros at first). `steps`: sorted first buckets of
 /// new levels.
 pub fn fit(
     value: &[f64],
     weight: &[f64],
-    load: &[f64],
+    load: &Load,
     level: &[f64],
     steps: &[usize],
     calendar: &Calendar,
 ) -> Baseline {
     let target: Vec<f64> = value.iter().zip(level).map(|(value, level)| value - level).collect();
-    let plain = Baseline { load: Vec::new(), season: season(value, weight, steps, calendar) };
-    if load.is_empty() {
-        return plain;
-    }
-    let Some(curve) = load_curve(&target, weight, load) else { return plain };
+    let plain = || Baseline { load: Vec::new(), season: season(value, weight, steps, calendar) };
+    let Some(curve) = load.curve(&target, weight) else { return plain() };
+    let plain = plain();
     let rest: Vec<f64> = value.iter().zip(&curve).map(|(value, curve)| value - curve).collect();
     let bent = Baseline { season: season(&rest, weight, steps, calendar), load: curve };
     let spread = |baseline: &Baseline| describe::rough_sd(&baseline.residual(&target)).unwrap_or(f64::INFINITY);
@@ -104,24 +94,20 @@ pub fn fit(
 /// clipped in rounds as Huber's.
 fn season(target: &[f64], weight: &[f64], steps: &[usize], calendar: &Calendar) -> Vec<f64> {
     let mut table = Table::new(steps.len());
-    let mut fitted: Vec<f64> = Vec::new();
-    for round in 0..ROUNDS {
-        if round == 0 {
-            table.sum(target, weight, steps, calendar);
-        } else {
-            let rest: Vec<f64> = target.iter().zip(&fitted).map(|(target, fitted)| target - fitted).collect();
-            let reach = CLIP * describe::rough_sd(&rest).unwrap_or(0.0);
-            if reach <= 0.0 {
-                break;
-            }
-            let drawn: Vec<f64> =
-                rest.iter().zip(&fitted).map(|(rest, fitted)| fitted + rest.clamp(-reach, reach)).collect();
-            table.sum(&drawn, weight, steps, calendar);
+    table.sum(target.iter().copied(), weight, steps, calendar);
+    table.solve();
+    let (mut rest, mut fitted) = (Vec::with_capacity(target.len()), Vec::with_capacity(target.len()));
+    for _ in 1..ROUNDS {
+        table.whole(steps, calendar, &mut fitted);
+        rest.clear();
+        rest.extend(target.iter().zip(&fitted).map(|(target, fitted)| target - fitted));
+        let reach = CLIP * describe::rough_sd(&rest).unwrap_or(0.0);
+        if reach <= 0.0 {
+            break;
         }
+        let drawn = rest.iter().zip(&fitted).map(|(rest, fitted)| fitted + rest.clamp(-reach, reach));
+        table.sum(drawn, weight, steps, calendar);
         table.solve();
-        if round + 1 < ROUNDS {
-            fitted = table.whole(steps, calendar);
-        }
     }
     table.course(calendar)
 }
@@ -154,19 +140,21 @@ impl Table {
         }
     }
 
-    fn sum(&mut self, target: &[f64], weight: &[f64], steps: &[usize], calendar: &Calendar) {
+    fn sum(&mut self, target: impl Iterator<Item = f64>, weight: &[f64], steps: &[usize], calendar: &Calendar) {
         self.cells.fill((0.0, 0.0));
-        let mut stretch = 0;
-        for (bucket, (target, weight)) in target.iter().zip(weight).enumerate() {
-            while steps.get(stretch).is_some_and(|step| *step <= bucket) {
-                stretch += 1;
+        let mut values = target.zip(weight).zip(&calendar.cell);
+        let mut begin = 0;
+        for (stretch, end) in steps.iter().copied().chain([calendar.len()]).enumerate() {
+            for ((target, weight), cell) in values.by_ref().take(end.saturating_sub(begin)) {
+                // A missing value must not weigh; a branch here would be guessed wrong too often to be worth it.
+                let weight = if target.is_nan() { 0.0 } else { *weight };
+                let target = if target.is_nan() { 0.0 } else { target };
+                if let Some(cell) = self.cells.get_mut(usize::from(*cell) * self.stretches + stretch) {
+                    cell.0 += weight;
+                    cell.1 += weight * target;
+                }
             }
-            if !target.is_nan() {
-                let (day, slot) = place(calendar, bucket);
-                let cell = &mut self.cells[(slot * 2 + day) * self.stretches + stretch];
-                cell.0 += weight;
-                cell.1 += weight * target;
-            }
+            begin = end;
         }
     }
 
@@ -249,16 +237,20 @@ impl Table {
     }
 
     fn course(&self, calendar: &Calendar) -> Vec<f64> {
-        (0..calendar.len())
-            .map(|bucket| {
-                let (day, slot) = place(calendar, bucket);
-                self.course[day][slot]
-            })
-            .collect()
+        let mut course = Vec::with_capacity(calendar.len());
+        self.add_course(calendar, &mut course);
+        course
     }
 
-    fn whole(&self, steps: &[usize], calendar: &Calendar) -> Vec<f64> {
-        let mut whole = self.course(calendar);
+    fn add_course(&self, calendar: &Calendar, to: &mut Vec<f64>) {
+        let flat: [f64; 2 * SLOTS] = std::array::from_fn(|cell| self.course[cell % 2][cell / 2]);
+        to.extend(calendar.cell.iter().map(|cell| flat.get(usize::from(*cell)).copied().unwrap_or(0.0)));
+    }
+
+    /// Writes course and levels of each bucket.
+    fn whole(&self, steps: &[usize], calendar: &Calendar, whole: &mut Vec<f64>) {
+        whole.clear();
+        self.add_course(calendar, whole);
         let ends = steps.iter().copied().chain([whole.len()]);
         let mut begin = 0;
         for (level, end) in self.unknowns.iter().zip(ends) {
@@ -267,14 +259,7 @@ impl Table {
             }
             begin = end;
         }
-        whole
     }
-}
-
-/// Returns day type (1: weekend) and half-hour of a bucket.
-fn place(calendar: &Calendar, bucket: usize) -> (usize, usize) {
-    let weekend = usize::from(calendar.day.get(bucket).is_some_and(|day| *day >= 5));
-    (weekend, calendar.slot.get(bucket).map_or(0, |slot| usize::from(*slot) % SLOTS))
 }
 
 /// Solves symmetric normal equations (rows of `count + 1`) with the first unknown held at 0; unknowns of which the data
@@ -297,97 +282,4 @@ fn eliminate(mut normal: Vec<f64>, count: usize) -> Vec<f64> {
         }
     }
     (0..count).map(|k| if solved[k] { normal[k * width + count] / normal[k * width + k] } else { 0.0 }).collect()
-}
-
-/// Fits straight lines with bends to values over load; `None` if the load hardly varies or says nothing.
-///
-/// # Source
-/// Least squares on a linear spline, reweighted twice with clipped residuals (P. J. Huber, Robust Statistics, 1981).
-fn load_curve(target: &[f64], weight: &[f64], load: &[f64]) -> Option<Vec<f64>> {
-    let mut sorted: Vec<f64> = load.iter().copied().filter(|load| load.is_finite()).collect();
-    if sorted.len() < 96 {
-        return None;
-    }
-    let low = describe::quantile_in_place(&mut sorted, 0.02)?;
-    let high = describe::quantile_in_place(&mut sorted, HIGH)?;
-    if high - low < 0.1 {
-        return None;
-    }
-    let mut bends = [0.0; BENDS.len()];
-    for (bend, share) in bends.iter_mut().zip(BENDS) {
-        *bend = describe::quantile_in_place(&mut sorted, share)?;
-    }
-    let centre = describe::rough_median(target)?;
-    let terms = |load: f64| {
-        let mut terms = [1.0; TERMS];
-        terms[1] = load - low;
-        for (term, bend) in terms[2..].iter_mut().zip(bends) {
-            *term = (load - bend).max(0.0);
-        }
-        terms
-    };
-    let mut curve = vec![centre; target.len()];
-    for round in 0..3 {
-        let rest: Vec<f64> = target.iter().zip(&curve).map(|(target, curve)| target - curve).collect();
-        let reach = CLIP * describe::rough_sd(&rest).unwrap_or(0.0);
-        let reach = if round == 0 || reach <= 0.0 { f64::INFINITY } else { reach };
-        let mut normal = [[0.0; TERMS + 1]; TERMS];
-        for (((rest, curve), weight), load) in rest.iter().zip(&curve).zip(weight).zip(load) {
-            if rest.is_nan() || !load.is_finite() {
-                continue;
-            }
-            let wanted = curve + rest.clamp(-reach, reach);
-            let terms = terms(*load);
-            for (row, a) in normal.iter_mut().zip(terms) {
-                for (cell, b) in row.iter_mut().zip(terms) {
-                    *cell += weight * a * b;
-                }
-                row[TERMS] += weight * a * wanted;
-            }
-        }
-        let total = normal[0][0];
-        for (k, row) in normal.iter_mut().enumerate().skip(2) {
-            // A gentle pull of the bends towards 0 keeps the curve straight where little data bends it.
-            row[k] += 1e-3 * total;
-        }
-        let factors = solve(normal)?;
-        for (curve, load) in curve.iter_mut().zip(load) {
-            *curve =
-                if load.is_finite() { terms(*load).iter().zip(factors).map(|(a, b)| a * b).sum() } else { f64::NAN };
-        }
-        if round < 2 {
-            // Buckets of unknown load must not become missing before the last round.
-            for curve in &mut curve {
-                if curve.is_nan() {
-                    *curve = centre;
-                }
-            }
-        }
-    }
-    // The level belongs to the season and to the steps.
-    let middle = describe::rough_median(&curve)?;
-    Some(curve.into_iter().map(|value| value - middle).collect())
-}
-
-/// Solves the normal equations by elimination; `None` if they are singular.
-fn solve(mut normal: [[f64; TERMS + 1]; TERMS]) -> Option<[f64; TERMS]> {
-    for pivot in 0..TERMS {
-        let head = normal[pivot];
-        if head[pivot].abs() <= 1e-12 * normal[0][0].abs() {
-            return None;
-        }
-        for (index, row) in normal.iter_mut().enumerate() {
-            if index != pivot {
-                let factor = row[pivot] / head[pivot];
-                for (cell, head) in row.iter_mut().zip(head) {
-                    *cell -= factor * head;
-                }
-            }
-        }
-    }
-    let mut factors = [0.0; TERMS];
-    for (k, factor) in factors.iter_mut().enumerate() {
-        *factor = normal[k][TERMS] / normal[k][k];
-    }
-    factors.iter().all(|factor| factor.is_finite()).then_some(factors)
 }

@@ -132,12 +132,14 @@ impl Course<'_> {
     /// Returns what is usual on one side: the median, or for shares, which are mostly 0, the mean.
     fn usual(&self, from: usize, to: usize) -> Option<f64> {
         let side = self.values.get(from..to.min(self.values.len()))?;
-        let mut known: Vec<f64> = Vec::with_capacity(side.len());
-        known.extend(side.iter().filter(|value| value.is_finite()).map(|value| self.sign * value));
-        if known.len() < PER_HOUR {
+        if side.iter().filter(|value| value.is_finite()).count() < PER_HOUR {
             return None;
         }
-        if self.is_delta { self.mean(from, to) } else { describe::median_in_place(&mut known) }
+        if self.is_delta {
+            self.mean(from, to)
+        } else {
+            describe::median_of(side.iter().map(|value| self.sign * value))
+        }
     }
 
     /// Returns the bucket at which the spell is over; `None` if it lasts.

@@ -23,6 +23,8 @@ pub struct Calendar {
     pub slot: Vec<u8>,
     /// Day of the local week of each bucket, 0 Monday to 6 Sunday; holidays count as Sundays.
     pub day: Vec<u8>,
+    /// Half-hour and type of day of each bucket in one: `2 * slot`, and 1 more on weekend days.
+    pub cell: Vec<u8>,
 }
 
 impl Calendar {
@@ -39,7 +41,8 @@ impl Calendar {
             let weekday = if holidays.contains_key(&clock.date_naive()) { 6 } else { weekday };
             day.push(u8::try_from(weekday).unwrap_or(0));
         }
-        Self { start, slot, day }
+        let cell = slot.iter().zip(&day).map(|(slot, day)| 2 * slot + u8::from(*day >= 5)).collect();
+        Self { start, slot, day, cell }
     }
 
     /// Returns the number of buckets.

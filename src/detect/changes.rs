@@ -52,8 +52,8 @@ const FORTNIGHT: f64 = 14.0 * 24.0 * PER_HOUR as f64;
 /// A step is told at a deploy if all deploys near it together bear this share of the blame.
 const LEAST_BLAME_OF_DEPLOYS: f64 = 0.6;
 
-/// A step is told at a deploy from this share of the blame on.
-pub const LEAST_BLAME: f64 = 0.35;
+/// A step is told at a deploy from this share of the blame on: about as likely there as everywhere else together.
+pub const LEAST_BLAME: f64 = 0.45;
 
 /// Likelihoods are flattened by this, because the noise is never quite what the model says.
 const TEMPER: f64 = 2.0;

@@ -78,13 +78,9 @@ pub fn jumps(residual: &[f64]) -> Vec<f64> {
         }
         (sum - low - high) / 2.0
     };
-    let moves: Vec<f64> = residual
-        .windows(2 * JUMP_SPAN)
-        .map(|window| {
-            let (before, after) = window.split_at(JUMP_SPAN);
-            middle(after) - middle(before)
-        })
-        .collect();
+    let middles: Vec<f64> = residual.windows(JUMP_SPAN).map(middle).collect();
+    let moves: Vec<f64> =
+        middles.iter().zip(middles.iter().skip(JUMP_SPAN)).map(|(before, after)| after - before).collect();
     let far = JUMP_Z * describe::rough_sd(&moves).unwrap_or(f64::INFINITY);
     let mut found: Vec<(usize, f64)> = Vec::new();
     for (at, size) in moves.iter().map(|size| size.abs()).enumerate().filter(|(_, size)| *size > far) {

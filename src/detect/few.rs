@@ -44,8 +44,8 @@ fn factor(share: f64, requests: f64) -> f64 {
     (meant / shown.max(1e-9)).clamp(1.0, MOST)
 }
 
-/// A percentile is itself from this many requests beyond it on.
-const ENOUGH: f64 = 1.0;
+/// A percentile is itself, to a hundredth of its distance from the median, from this many requests beyond it on.
+const ENOUGH: f64 = 12.0;
 
 /// The furthest that a reading is stretched.
 const MOST: f64 = 3.0;
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn the_percentile_of_many_requests_is_itself() {
         let estimate = Estimate { value: 0.2, low: 0.1, high: 0.3 };
-        assert_eq!(widen(estimate, 0.0, 0.99, 100.0), estimate);
+        assert_eq!(widen(estimate, 0.0, 0.99, 1200.0), estimate);
         assert_eq!(widen(estimate, 0.0, 0.5, 2.0), estimate, "the median of two is no tail");
         assert_eq!(widen(estimate, 0.0, 0.95, f64::NAN), estimate, "unknown traffic is no reason");
     }

@@ -87,7 +87,7 @@ pub fn grid(series: &Series, requests: &[f64], is_share: bool, calendar: &Calend
             break;
         }
         let until = calendar.at(bucket) + BUCKET;
-        let end = begin + series.times[begin..].partition_point(|time| *time < until);
+        let end = begin + series.times[begin..].iter().take_while(|time| **time < until).count();
         inside.fill(&values[begin..end], requests.get(begin..end).unwrap_or(&[]));
         gridded.value[bucket] = inside.mean_without_spikes(spread);
         begin = end;
@@ -146,7 +146,6 @@ fn point_spread(values: &[f64]) -> f64 {
 struct Bucket {
     values: Vec<f64>,
     weights: Vec<f64>,
-    sorted: Vec<f64>,
 }
 
 impl Bucket {
@@ -167,11 +166,7 @@ impl Bucket {
             [one] => one,
             [a, b] => 0.5 * (a + b),
             [a, b, c] => a.min(b).max(a.max(b).min(c)),
-            _ => {
-                self.sorted.clear();
-                self.sorted.extend_from_slice(&self.values);
-                describe::median_in_place(&mut self.sorted).unwrap_or(f64::NAN)
-            }
+            _ => describe::median_of_few(&self.values),
         };
         let reach = if self.values.len() > 2 { SPIKE * spread } else { f64::INFINITY };
         let (mut sum, mut weight_sum) = (0.0, 0.0);

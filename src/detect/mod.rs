@@ -19,6 +19,7 @@ mod findings;
 mod fleet;
 mod grid;
 mod hints;
+mod load;
 mod mix;
 mod noise;
 pub mod placebo;

@@ -1,6 +1,7 @@
 //! How uncertain each bucket is, and how noise hangs together over time.
 
 use super::calendar::BUCKET;
+use super::load::Behind;
 use crate::stats::autocovariance::{self, TakenOut};
 use crate::stats::describe;
 use crate::stats::structural::Memory;
@@ -28,12 +29,13 @@ pub struct Noise {
 
 /// Measures the noise of residuals about 0.
 ///
-/// `residual`: one a bucket, NaN is missing. `requests`: requests behind each bucket, or empty. `taken`: what was
+/// `residual`: one a bucket, NaN is missing. `behind`: the requests behind each bucket, where they matter. `taken`: what was
 /// estimated from the same buckets and taken out. `None` when there is too little data (under 12 hours of it) to say
 /// anything.
-pub fn fit(residual: &[f64], requests: &[f64], taken: &TakenOut) -> Option<Noise> {
+pub fn fit(residual: &[f64], behind: Option<&Behind>, taken: &TakenOut) -> Option<Noise> {
     let spread = describe::rough_sd(residual)?;
-    let (shape, few) = white_shape(residual, requests);
+    let shape = behind.and_then(|behind| white_shape(residual, behind));
+    let (shape, few) = shape.unwrap_or_else(|| (vec![1.0; residual.len()], 0.0));
     // More than half of a constant series is equal; what differs then sets the spread.
     let spread = if spread > 0.0 { spread } else { mean_square(residual).sqrt() };
     let least = (FLOOR * spread).max(1e-6);
@@ -67,45 +69,37 @@ impl Noise {
 ///
 /// A quantile of n requests has a variance in proportion to 1/n. Second differences show how much of the noise of
 /// neighbouring buckets does: the constant part and the part that goes with 1/n are told apart by comparing the
-/// half of the buckets with more requests with the other half.
-fn white_shape(residual: &[f64], requests: &[f64]) -> (Vec<f64>, f64) {
-    let even = (vec![1.0; residual.len()], 0.0);
-    if requests.len() != residual.len() {
-        return even;
+/// half of the buckets with more requests with the other half. `None` if all of it is constant.
+fn white_shape(residual: &[f64], behind: &Behind) -> Option<(Vec<f64>, f64)> {
+    if behind.inverse.len() != residual.len() {
+        return None;
     }
-    let inverse: Vec<f64> = requests.iter().map(|n| 1.0 / n.max(0.5)).collect();
-    let mut pairs: Vec<(f64, f64)> = Vec::with_capacity(residual.len());
-    for (values, inverse) in residual.windows(3).zip(inverse.windows(3)) {
-        let bend = values[1] - 0.5 * (values[0] + values[2]);
-        let few = inverse[1] + 0.25 * (inverse[0] + inverse[2]);
-        if bend.is_finite() && few.is_finite() {
-            pairs.push((few / 1.5, bend * bend / 1.5));
+    let bends = residual.windows(3).map(|three| three[1] - 0.5 * (three[0] + three[2]));
+    let mut squares = [Vec::with_capacity(residual.len()), Vec::with_capacity(residual.len())];
+    for (bend, is_few) in bends.zip(behind.is_few.get(1..)?) {
+        if bend.is_finite() {
+            squares[usize::from(*is_few)].push(bend * bend);
         }
     }
-    if pairs.len() < 96 {
-        return even;
+    if squares.iter().any(|half| half.len() < LEAST_BENDS) {
+        return None;
     }
-    let half = pairs.len() / 2;
-    // The value breaks ties, so that the halves do not depend on how the selection runs.
-    pairs.select_nth_unstable_by(half, |a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let (many, few) = pairs.split_at(half);
-    let typical = |part: &[(f64, f64)]| {
-        let mut x: Vec<f64> = part.iter().map(|(few, _)| *few).collect();
-        let mut y: Vec<f64> = part.iter().map(|(_, square)| *square).collect();
-        Some((describe::median_in_place(&mut x)?, describe::median_in_place(&mut y)? / MEDIAN_CHI2))
-    };
-    let (Some((x0, y0)), Some((x1, y1))) = (typical(many), typical(few)) else { return even };
+    let typical = |half: &[f64]| Some(describe::median(half)? / (1.5 * MEDIAN_CHI2));
+    let ([x0, x1], [y0, y1]) = (behind.typical, [typical(&squares[0])?, typical(&squares[1])?]);
     let slope = ((y1 - y0) / (x1 - x0).max(1e-300)).max(0.0);
     let constant = (y0 - slope * x0).max(0.0);
     // When the constant part comes out negative all of it goes with 1/n.
     let slope = if constant > 0.0 { slope } else { (y1 / x1).min(y0 / x0) };
     if slope <= 0.0 {
-        return even;
+        return None;
     }
     let median_x = 0.5 * (x0 + x1);
     let share = slope * median_x / (slope * median_x + constant).max(1e-300);
-    (inverse.iter().map(|inverse| constant + slope * inverse).collect(), share)
+    Some((behind.inverse.iter().map(|inverse| constant + slope * inverse).collect(), share))
 }
+
+/// Second differences that each half must have for its noise to be known: half a day of quarter hours.
+const LEAST_BENDS: usize = 48;
 
 fn mean_where(values: &[f64], there: &[f64]) -> f64 {
     weighted_mean(values, &[], there)

@@ -7,7 +7,6 @@ use super::changes::Moment;
 use super::event;
 use super::mix::{self, Service};
 use super::service::Judged;
-use super::track;
 use super::{Comparison, Verdict};
 use crate::metric::{Class, Direction, Kind};
 
@@ -91,7 +90,7 @@ fn measure_bursts(known: &Known<'_>, comparisons: &mut [Comparison]) {
             *value = f64::NAN;
         }
     }
-    track::leave_out_strange_load(&mut values, &known.service.inputs[series].load);
+    known.service.inputs[series].load.leave_out_strange(&mut values);
     for comparison in comparisons.iter_mut().filter(|comparison| stayed(comparison)) {
         let Some((_, limit)) = comparison.judged() else { continue };
         let course = burst::Course {

@@ -1,6 +1,7 @@
 //! Judges all series of one service together.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::calendar::Calendar;
 use super::changes::{self, Moment};
@@ -10,12 +11,13 @@ use super::event;
 use super::few;
 use super::fleet::{Poll, Votes};
 use super::grid;
+use super::load::Load;
 use super::mix;
 use super::rivals;
 use super::shared::{self, Member};
 use super::shares::ShareTrack;
 use super::summary;
-use super::track::{self, Input, Surroundings, Track};
+use super::track::{Input, Surroundings, Track};
 use super::verdict;
 use super::{Comparison, Context, Elsewhere, Pattern, SeriesSummary, Verdict};
 use crate::deploy::{self, DeployGroup, Event};
@@ -79,11 +81,12 @@ pub fn judge(
     let spans = event::spans(service, events, calendar);
     let masked = mask(&spans, calendar);
     let requests = requests_by_target(series, calendar);
+    let traffic = Traffic::of(service, &requests, calendar);
     let mut space = Workspace::default();
     let natures: Vec<(Class, Direction)> =
         series.iter().map(|series| context.config.nature(&series.key.signal, series.unit)).collect();
     let inputs: Vec<Input> =
-        series.iter().zip(&natures).map(|(one, nature)| input(one, series, nature.0, &requests, calendar)).collect();
+        series.iter().zip(&natures).map(|(one, nature)| input(one, series, nature.0, &traffic, calendar)).collect();
 
     let place = Surroundings { moments: &moments, masked: &masked, calendar };
     let mut judged: Vec<Judged> = inputs
@@ -216,7 +219,7 @@ fn compare_all(
             match &*judged {
                 Judged::Level(track) => {
                     let step = track.step(moment.to);
-                    let step = track.step_alone(step, moment.to, &input.requests, space).unwrap_or(step);
+                    let step = track.step_alone(step, moment.to, input.behind(), space).unwrap_or(step);
                     compare::level(subject, &place, input, track, step, &points, blank)
                 }
                 Judged::Share(track) => compare::share(subject, &place, track, &points, blank),
@@ -324,7 +327,7 @@ fn mask(spans: &[(usize, usize)], calendar: &Calendar) -> Vec<bool> {
     masked
 }
 
-type RequestsByTarget = BTreeMap<(Kind, std::sync::Arc<str>), Vec<f64>>;
+type RequestsByTarget = BTreeMap<(Kind, Arc<str>), Vec<f64>>;
 
 /// Sums the requests of each target into buckets, from its traffic.
 fn requests_by_target(series: &[Series], calendar: &Calendar) -> RequestsByTarget {
@@ -340,23 +343,21 @@ fn requests_by_target(series: &[Series], calendar: &Calendar) -> RequestsByTarge
 }
 
 /// Puts one series onto the grid with the requests and the load that belong to it.
-fn input(series: &Series, all: &[Series], class: Class, requests: &RequestsByTarget, calendar: &Calendar) -> Input {
-    let own = requests.get(&(series.key.kind, series.key.target.clone()));
+fn input(series: &Series, all: &[Series], class: Class, traffic: &Traffic, calendar: &Calendar) -> Input {
+    let own = traffic.of_target.get(&(series.key.kind, series.key.target.clone()));
     let is_weighted = matches!(class, Class::Latency | Class::Errors);
-    let traffic = all.iter().find(|other| {
+    let beside = all.iter().find(|other| {
         is_weighted && is_traffic(other) && other.key.kind == series.key.kind && other.key.target == series.key.target
     });
-    let points = traffic.map(|traffic| grid::requests_of(series, traffic)).unwrap_or_default();
+    let points = beside.map(|beside| grid::requests_of(series, beside)).unwrap_or_default();
     let grid = grid::grid(series, &points, class == Class::Errors, calendar);
-    let (requests, load) = match class {
-        Class::Latency => {
-            (own.cloned().unwrap_or_default(), own.map(|requests| track::load_of(requests)).unwrap_or_default())
+    let (requests, load) = match (class, own) {
+        (Class::Latency, Some(own)) => own.clone(),
+        (Class::Errors, Some((requests, _))) => (requests.clone(), Arc::default()),
+        (Class::Saturation | Class::Other, _) if series.key.kind == Kind::Resource => {
+            (Arc::default(), traffic.total.clone())
         }
-        Class::Errors => (own.cloned().unwrap_or_default(), Vec::new()),
-        Class::Saturation | Class::Other if series.key.kind == Kind::Resource => {
-            (Vec::new(), total_load(&series.key.service, requests, calendar))
-        }
-        _ => (Vec::new(), Vec::new()),
+        _ => Default::default(),
     };
     Input { grid, requests, load }
 }
@@ -366,10 +367,10 @@ fn is_traffic(series: &Series) -> bool {
     matches!(&*series.key.signal, "throughput" | "db_calls")
 }
 
-/// Returns the log of all requests to the service's operations.
+/// Returns the load of all requests to the service's operations.
 ///
 /// `service`: its name; a target that stands for the whole of it would count its operations twice.
-fn total_load(service: &str, requests: &RequestsByTarget, calendar: &Calendar) -> Vec<f64> {
+fn total_load(service: &str, requests: &RequestsByTarget, calendar: &Calendar) -> Load {
     let mut total = vec![f64::NAN; calendar.len()];
     let is_part = |target: &str| target != "*" && target != service;
     let has_parts = requests.keys().any(|(kind, target)| *kind == Kind::Operation && is_part(target));
@@ -382,7 +383,25 @@ fn total_load(service: &str, requests: &RequestsByTarget, calendar: &Calendar) -
             }
         }
     }
-    if total.iter().all(|total| total.is_nan()) { Vec::new() } else { track::load_of(&total) }
+    Load::of(&total)
+}
+
+/// The requests to a service.
+struct Traffic {
+    /// Of each target: requests in each bucket, and the load that they make.
+    of_target: BTreeMap<(Kind, Arc<str>), (Arc<Vec<f64>>, Arc<Load>)>,
+    /// Of all its operations together.
+    total: Arc<Load>,
+}
+
+impl Traffic {
+    fn of(service: &str, requests: &RequestsByTarget, calendar: &Calendar) -> Self {
+        let own = |(key, requests): (&(Kind, Arc<str>), &Vec<f64>)| {
+            (key.clone(), (Arc::new(requests.clone()), Arc::new(Load::of(requests))))
+        };
+        let total = Arc::new(total_load(service, requests, calendar));
+        Self { of_target: requests.iter().map(own).collect(), total }
+    }
 }
 
 /// Finds latencies that moved along their load curve because their traffic changed at the same deploy.

@@ -29,8 +29,7 @@ pub fn movement(members: &[Member], moments: &[Moment], space: &mut Workspace) -
         return none;
     }
     // A member a hundred times as precise as the rest would be the movement all by itself.
-    let mut precisions: Vec<f64> = members.iter().map(|member| member.precision).collect();
-    let cap = 4.0 * describe::median_in_place(&mut precisions).unwrap_or(0.0);
+    let cap = 4.0 * describe::median_of(members.iter().map(|member| member.precision)).unwrap_or(0.0);
     let precision: Vec<f64> = members.iter().map(|member| member.precision.min(cap)).collect();
     let mut sums = vec![(0.0, 0.0); count];
     for (member, precision) in members.iter().zip(&precision) {
@@ -73,7 +72,7 @@ fn steps_of_all(sums: &[(f64, f64)], moments: &[Moment], space: &mut Workspace) 
         }
     }
     let mut levels = vec![0.0; mean.len()];
-    let Some(noise) = noise::fit(&mean, &[], &TakenOut { stretches: vec![mean.len()], slots: 0.0 }) else {
+    let Some(noise) = noise::fit(&mean, None, &TakenOut { stretches: vec![mean.len()], slots: 0.0 }) else {
         return levels;
     };
     let (found, profile) = changes::find(space, &mean, &noise, moments, &[], Clarity::SUSPECTED);

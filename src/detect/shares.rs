@@ -125,8 +125,8 @@ impl ShareTrack {
         if count - parameters < LEAST_BLOCKS {
             return 0.0;
         }
-        let mut ratios: Vec<f64> = blocks.iter().map(|(_, ratio)| *ratio).collect();
-        let cap = describe::quantile_in_place(&mut ratios, 0.95).unwrap_or(0.0);
+        let ratios: Vec<f64> = blocks.iter().map(|(_, ratio)| *ratio).collect();
+        let cap = describe::quantile(&ratios, 0.95).unwrap_or(0.0);
         let squares: f64 = blocks.iter().map(|(expected, ratio)| expected * ratio.min(cap) / WINSORISED).sum();
         let expected: f64 = blocks.iter().map(|(expected, _)| expected).sum();
         let expected_squares: f64 = blocks.iter().map(|(expected, _)| expected * expected).sum();

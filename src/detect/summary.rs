@@ -56,16 +56,19 @@ fn hourly(series: &Series, class: Class, start: i64, hours: usize) -> (Vec<f32>,
         let hour = usize::try_from((first - start) / HOUR).unwrap_or(usize::MAX);
         let (Some(typical), Some(largest)) = (typical.get_mut(hour), largest.get_mut(hour)) else { break };
         let until = start + (hour as i64 + 1) * HOUR;
-        let end = begin + series.times[begin..].partition_point(|time| *time < until);
+        let end = begin + series.times[begin..].iter().take_while(|time| **time < until).count();
         values.clear();
-        values.extend(series.values[begin..end].iter().copied().filter(|value| value.is_finite()));
+        let (mut sum, mut most) = (0.0, f64::NEG_INFINITY);
+        for value in series.values[begin..end].iter().filter(|value| value.is_finite()) {
+            values.push(*value);
+            sum += value;
+            most = value.max(most);
+        }
         if !values.is_empty() {
-            *largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max) as f32;
+            *largest = most as f32;
             // The median of a share with rare failures is 0 whatever happened.
-            let mean = values.iter().sum::<f64>() / values.len() as f64;
-            *typical =
-                if class == Class::Errors { mean } else { describe::median_in_place(&mut values).unwrap_or(mean) }
-                    as f32;
+            *typical = if class == Class::Errors { sum / values.len() as f64 } else { describe::median_of_few(&values) }
+                as f32;
         }
         begin = end;
     }

@@ -1,10 +1,13 @@
 //! One series judged over its whole history: usual course, noise, steps.
 
+use std::sync::Arc;
+
 use super::baseline::{self, Baseline};
 use super::calendar::{Calendar, SLOTS};
 use super::changes::{self, Change, Clarity, Moment};
 use super::episodes::{self, Episode};
 use super::grid::{Gridded, Scale};
+use super::load::{Behind, Load};
 use super::noise::{self, Noise, PER_HOUR};
 use crate::stats::autocovariance::TakenOut;
 use crate::stats::describe;
@@ -18,9 +21,9 @@ pub struct Input {
     /// Values on the grid.
     pub grid: Gridded,
     /// Requests behind each bucket, or empty.
-    pub requests: Vec<f64>,
-    /// Log of the request rate that the series may depend on, or empty.
-    pub load: Vec<f64>,
+    pub requests: Arc<Vec<f64>>,
+    /// The request rate that the series may depend on.
+    pub load: Arc<Load>,
 }
 
 /// A slow change over the whole history.
@@ -132,8 +135,9 @@ impl Track {
         for (value, shared) in value.iter_mut().zip(shared) {
             *value -= shared;
         }
-        leave_out_strange_load(&mut value, &input.load);
-        let weight = weights(&input.requests, value.len());
+        input.load.leave_out_strange(&mut value);
+        let is_weighted = !input.requests.is_empty() && !input.load.weight.is_empty();
+        let weight = if is_weighted { input.load.weight.clone() } else { vec![1.0; value.len()] };
         let mut track = Self { inflation: 1.0, changes: previous.to_vec(), value, weight, ..Self::default() };
         let level = track.levels(&track.value);
         track.look(&level, input, place, Clarity::SUSPECTED, space);
@@ -178,7 +182,7 @@ impl Track {
         }
         let Some(noise) = &self.noise else { return };
         (self.changes, self.profile) = changes::find(space, &self.residual, noise, place.moments, &self.jumps, clarity);
-        self.consider_drift(place.moments, &input.requests, clarity, space);
+        self.consider_drift(place.moments, input.behind(), clarity, space);
     }
 
     /// Fits the usual course and the noise, given the level of each bucket; false if there is too little data.
@@ -197,7 +201,7 @@ impl Track {
         }
         self.jumps = episodes::jumps(&self.residual);
         self.leave_out_episodes(place.moments);
-        self.noise = self.noise_beside(&steps, &input.requests);
+        self.noise = self.noise_beside(&steps, input.behind());
         self.noise.is_some()
     }
 
@@ -212,8 +216,8 @@ impl Track {
     }
 
     /// Measures the noise beside the levels between some steps.
-    fn noise_beside(&self, steps: &[usize], requests: &[f64]) -> Option<Noise> {
-        noise_beside(&self.residual, steps, requests)
+    fn noise_beside(&self, steps: &[usize], behind: Option<&Behind>) -> Option<Noise> {
+        noise_beside(&self.residual, steps, behind)
     }
 
     /// Fits usual course and noise again knowing the accepted steps, until they stand, and takes back the steps at no
@@ -228,7 +232,7 @@ impl Track {
                 return;
             }
         }
-        self.take_back(&input.requests, space);
+        self.take_back(input.behind(), space);
         self.measure_steps(space);
     }
 
@@ -237,7 +241,7 @@ impl Track {
     /// # Source
     /// Each step costs its moment and its size, half the logarithm of the number of buckets for one and the whole for
     /// the other: N. R. Zhang and D. O. Siegmund, Biometrics 63 (2007), 22–32, with independent moments.
-    fn take_back(&mut self, requests: &[f64], space: &mut Workspace) {
+    fn take_back(&mut self, behind: Option<&Behind>, space: &mut Workspace) {
         let own = |changes: &[Change]| changes.iter().filter(|change| change.group.is_none()).count();
         if own(&self.changes) == 0 {
             return;
@@ -245,7 +249,7 @@ impl Track {
         let cost = 1.5 * (self.residual.len() as f64).ln();
         let mut best: Option<(f64, Vec<Change>, Noise)> = None;
         let mut changes = self.changes.clone();
-        while let Some(noise) = self.noise_beside(&changes::steps_of(&changes), requests) {
+        while let Some(noise) = self.noise_beside(&changes::steps_of(&changes), behind) {
             let scan = Scan::run(space, &self.residual, &noise.white, noise.memory, &changes::steps_of(&changes));
             let score = scan.fit() - cost * own(&changes) as f64;
             let weakest = (0..changes.len())
@@ -266,7 +270,7 @@ impl Track {
     /// Accepts steps at deploys that are clear once they are kept out of the noise that they make themselves, by the
     /// errors that the placebos gave; true if there were any.
     fn accept_late(&mut self, input: &Input, place: &Surroundings<'_>, space: &mut Workspace) -> bool {
-        let requests = &input.requests;
+        let behind = input.behind();
         let mut refused: Vec<usize> = Vec::new();
         let before = self.changes.len();
         while self.changes.len() < before + MOST_LATE {
@@ -280,7 +284,7 @@ impl Track {
                 if step.z().abs() < LATE_LOOK * self.inflation {
                     continue;
                 }
-                let step = self.step_alone(step, at, requests, space).unwrap_or(step);
+                let step = self.step_alone(step, at, behind, space).unwrap_or(step);
                 let p = self.p_value(step, df);
                 if p <= LATE_P && best.is_none_or(|(least, _)| p < least) {
                     best = Some((p, at));
@@ -290,7 +294,7 @@ impl Track {
             refused.push(at);
             let mut with: Vec<usize> = steps.clone();
             with.insert(with.partition_point(|step| *step < at), at);
-            let Some(calmer) = self.noise_beside(&with, requests) else { break };
+            let Some(calmer) = self.noise_beside(&with, behind) else { break };
             let profile = changes::profile(space, &self.residual, &calmer, &steps);
             let placed = changes::placed(&profile, &self.residual, place.moments, &self.changes, &self.jumps, at);
             let Some(change) = placed else { continue };
@@ -347,7 +351,7 @@ impl Track {
     /// Both models are compared by log-likelihood less half the logarithm of the number of buckets for every number
     /// they estimate (G. Schwarz, Annals of Statistics 6 (1978), 461–464): a step costs its moment and its size; a
     /// drift as much, and the odds against it. The slope is Theil and Sen's on daily medians.
-    fn consider_drift(&mut self, moments: &[Moment], requests: &[f64], clarity: Clarity, space: &mut Workspace) {
+    fn consider_drift(&mut self, moments: &[Moment], behind: Option<&Behind>, clarity: Clarity, space: &mut Workspace) {
         let days: Vec<(f64, f64)> = self
             .residual
             .chunks(24 * PER_HOUR)
@@ -367,16 +371,16 @@ impl Track {
         let climb = drift.of(self.residual.len());
         let straight: Vec<f64> = self.residual.iter().zip(&climb).map(|(value, climb)| value - climb).collect();
         // Each model with its own noise: a climb that is not taken out passes for noise that lasts for days.
-        let Some(calmer) = noise_beside(&straight, &[], requests) else { return };
+        let Some(calmer) = noise_beside(&straight, &[], behind) else { return };
         let (other, _) = changes::find(space, &straight, &calmer, moments, &self.jumps, clarity);
-        let Some(calmer) = noise_beside(&straight, &changes::steps_of(&other), requests) else { return };
+        let Some(calmer) = noise_beside(&straight, &changes::steps_of(&other), behind) else { return };
         let present = straight.iter().filter(|value| value.is_finite()).count();
         drift.error = (12.0 * calmer.variance / calmer.independent(present)).sqrt();
         if total.abs() < LEAST_DRIFT_Z * drift.error {
             return;
         }
         let steps = changes::steps_of(&self.changes);
-        let Some(noise) = noise_beside(&self.residual, &steps, requests) else { return };
+        let Some(noise) = noise_beside(&self.residual, &steps, behind) else { return };
         let penalty = 0.5 * (self.residual.len() as f64).ln();
         let fit_of = |space: &mut Workspace, noise: &Noise, values: &[f64], changes: &[Change]| {
             Scan::run(space, values, &noise.white, noise.memory, &changes::steps_of(changes)).fit()
@@ -429,7 +433,7 @@ impl Track {
     ///
     /// A step that hides in the noise makes the noise that it hides in. `None` where the step is accepted, or so small
     /// that it makes no difference.
-    pub fn step_alone(&self, step: Step, at: usize, requests: &[f64], space: &mut Workspace) -> Option<Step> {
+    pub fn step_alone(&self, step: Step, at: usize, behind: Option<&Behind>, space: &mut Workspace) -> Option<Step> {
         let noise = self.noise.as_ref()?;
         let mut steps = changes::steps_of(&self.changes);
         let place = steps.binary_search(&at).err()?;
@@ -437,7 +441,7 @@ impl Track {
             return None;
         }
         steps.insert(place, at);
-        let calmer = self.noise_beside(&steps, requests).filter(|calmer| calmer.variance < noise.variance)?;
+        let calmer = self.noise_beside(&steps, behind).filter(|calmer| calmer.variance < noise.variance)?;
         let known = changes::steps_of(&self.changes);
         Some(Scan::run(space, &self.residual, &calmer.white, calmer.memory, &known).step(at))
     }
@@ -478,8 +482,8 @@ impl Track {
     /// of a variance with a prior of `PRIOR_PLACEBOS` degrees of freedom (G. K. Smyth, SAGMB 3 (2004), article 3).
     fn measured_inflation(&self) -> f64 {
         let Some(noise) = &self.noise else { return 1.0 };
-        let mut sizes: Vec<f64> = self.placebos.iter().map(|(_, step)| step.z().abs()).collect();
-        let Some(high) = describe::quantile_in_place(&mut sizes, 0.9) else { return 1.0 };
+        let sizes: Vec<f64> = self.placebos.iter().map(|(_, step)| step.z().abs()).collect();
+        let Some(high) = describe::quantile(&sizes, 0.9) else { return 1.0 };
         let measured = high / NORMAL_HIGH;
         let count = (self.independent(noise) / STRETCHES).min(sizes.len() as f64);
         let variance = (PRIOR_PLACEBOS + count * measured * measured) / (PRIOR_PLACEBOS + count);
@@ -515,7 +519,7 @@ fn levels(value: &[f64], steps: &[usize]) -> Vec<f64> {
 }
 
 /// Measures the noise of a residual beside the levels between some steps.
-fn noise_beside(residual: &[f64], steps: &[usize], requests: &[f64]) -> Option<Noise> {
+fn noise_beside(residual: &[f64], steps: &[usize], behind: Option<&Behind>) -> Option<Noise> {
     let level = levels(residual, steps);
     let rest: Vec<f64> = residual.iter().zip(&level).map(|(value, level)| value - level).collect();
     let ends = steps.iter().copied().chain([rest.len()]);
@@ -525,61 +529,18 @@ fn noise_beside(residual: &[f64], steps: &[usize], requests: &[f64]) -> Option<N
     };
     let stretches: Vec<usize> = begins.zip(ends).map(there).collect();
     let slots = 2.0 * SLOTS as f64 / stretches.iter().sum::<usize>().max(1) as f64;
-    noise::fit(&rest, requests, &TakenOut { stretches, slots })
+    noise::fit(&rest, behind, &TakenOut { stretches, slots })
 }
 
 /// Standard errors from which on it matters whether a step is kept out of the noise.
 const WORTH_A_LOOK: f64 = 1.5;
 
-/// Returns how much each bucket counts: in proportion to its requests up to the typical number, then levelling off.
-fn weights(requests: &[f64], count: usize) -> Vec<f64> {
-    let Some(typical) = describe::median(requests).filter(|typical| *typical > 0.0) else { return vec![1.0; count] };
-    requests.iter().map(|n| if n.is_finite() { n / (n + typical) * 2.0 } else { 1.0 }).collect()
-}
-
-/// Makes hours missing whose load was far above all others: what they say of a level would be a guess.
-pub fn leave_out_strange_load(value: &mut [f64], load: &[f64]) {
-    let mut sorted: Vec<f64> = load.iter().copied().filter(|load| load.is_finite()).collect();
-    let Some(high) = describe::quantile_in_place(&mut sorted, HIGH_LOAD) else { return };
-    for (value, load) in value.iter_mut().zip(load) {
-        if *load > high + STRANGE {
-            *value = f64::NAN;
-        }
-    }
-}
-
-/// Quantile of the load up to which its effect is known.
-const HIGH_LOAD: f64 = 0.95;
-
-/// Above the known load by this much (log) its effect would be a guess.
-const STRANGE: f64 = 0.25;
-
-/// Returns the log of the request rate, smoothed where requests are few so that chance does not pass for load.
-///
-/// `requests`: per bucket, NaN is missing.
-pub fn load_of(requests: &[f64]) -> Vec<f64> {
-    let typical = describe::median(requests).unwrap_or(0.0);
-    if typical <= 0.0 {
-        return Vec::new();
-    }
-    let half = ((ENOUGH / typical).ceil() as usize).saturating_sub(1).min(MOST_SMOOTHING) / 2;
-    (0..requests.len())
-        .map(|bucket| {
-            let window =
-                requests.get(bucket.saturating_sub(half)..(bucket + half + 1).min(requests.len())).unwrap_or(&[]);
-            let (sum, count) = window.iter().filter(|n| n.is_finite()).fold((0.0, 0.0), |(s, c), n| (s + n, c + 1.0));
-            if count > 0.0 && requests[bucket].is_finite() { ((sum + 0.5) / count).ln() } else { f64::NAN }
-        })
-        .collect()
-}
-
-/// Requests that make a rate known to about 7 %.
-const ENOUGH: f64 = 200.0;
-
-/// Widest smoothing of the load, in buckets.
-const MOST_SMOOTHING: usize = 9;
-
 impl Input {
+    /// Returns what few requests do to its noise, if requests are known to stand behind each bucket.
+    pub fn behind(&self) -> Option<&Behind> {
+        self.load.behind.as_ref().filter(|_| !self.requests.is_empty())
+    }
+
     /// Tells whether the series is compared by ratio.
     pub fn is_log(&self) -> bool {
         self.grid.scale == Scale::Log

@@ -1,6 +1,6 @@
 //! A robust straight line.
 
-use super::describe::median_in_place;
+use super::describe::median;
 
 /// Returns the median of the slopes between all pairs of points, in units of `y` a unit of `x`.
 ///
@@ -18,7 +18,7 @@ pub fn theil_sen(points: &[(f64, f64)]) -> Option<f64> {
             }
         }
     }
-    median_in_place(&mut slopes)
+    median(&slopes)
 }
 
 #[cfg(test)]

@@ -264,7 +264,10 @@ fn join(before: &State, after: &State, memory: Memory) -> Option<Step> {
 /// Inverts a symmetric 2×2 matrix given as upper triangle; `None` if it is not positive definite.
 fn invert([a, b, c]: [f64; 3]) -> Option<[f64; 3]> {
     let determinant = a * c - b * b;
-    (determinant > 0.0 && determinant.is_finite()).then(|| [c / determinant, -b / determinant, a / determinant])
+    (determinant > 0.0 && determinant.is_finite()).then(|| {
+        let scale = 1.0 / determinant;
+        [c * scale, -b * scale, a * scale]
+    })
 }
 
 fn first_level(values: &[f64]) -> f64 {

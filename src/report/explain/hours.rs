@@ -184,11 +184,9 @@ fn holidays(lead: &Lead<'_>, window: Window) -> Vec<Holiday> {
 
 /// Writes how the values of both sides are spread, in the series' unit, over the same bins.
 pub(super) fn spread(before: &mut Sided, after: &mut Sided, factor: f64) {
-    let mut all: Vec<f64> = before.values.iter().chain(&after.values).copied().collect();
-    all.sort_by(f64::total_cmp);
-    let end = |share| describe::quantile_in_place(&mut all.clone(), share).unwrap_or(f64::NAN);
+    let all: Vec<f64> = before.values.iter().chain(&after.values).copied().collect();
     // The outermost hours would squeeze all others into one bin.
-    let (low, high) = (end(0.01), end(0.99));
+    let [low, high] = describe::quantiles(&all, [0.01, 0.99]).unwrap_or([f64::NAN; 2]);
     for sided in [before, after] {
         sided.side.values = spread_of(&sided.values, low, high, factor);
     }
@@ -198,8 +196,7 @@ fn spread_of(values: &[f64], low: f64, high: f64, factor: f64) -> Option<Spread>
     if values.len() < LEAST_HOURS || !low.is_finite() || !high.is_finite() {
         return None;
     }
-    let mut sorted = values.to_vec();
-    let mut at = |share| describe::quantile_in_place(&mut sorted, share).map_or(0.0, |value| round(value / factor));
+    let at = |share| describe::quantile(values, share).map_or(0.0, |value| round(value / factor));
     let mut bins = vec![0; BINS];
     let width = (high - low) / BINS as f64;
     for value in values {

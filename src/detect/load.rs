@@ -1,0 +1,212 @@
+//! How a series depends on the load: the request rate behind it, and the curve of values over it.
+
+use crate::stats::describe;
+
+/// Quantiles of load at which the curve may bend.
+const BENDS: [f64; 4] = [0.3, 0.6, 0.85, 0.97];
+
+/// Straight lines with bends: constant, slope, and one more for each bend.
+const TERMS: usize = BENDS.len() + 2;
+
+/// Residuals beyond this many robust standard deviations are drawn in: a few bad hours are not the usual.
+const CLIP: f64 = 3.0;
+
+/// Quantiles between which the load must vary for a curve to say anything, and by how much (log).
+const ENDS: [f64; 2] = [0.02, 0.95];
+const LEAST_SPAN: f64 = 0.1;
+
+/// A curve needs as many buckets: a day of quarter hours.
+const LEAST_BUCKETS: usize = 96;
+
+/// Above the known load, its 95 % point, by this much (log) its effect would be a guess.
+const STRANGE: f64 = 0.25;
+
+/// Requests that make a rate known to about 7 %.
+const ENOUGH: f64 = 200.0;
+
+/// Widest smoothing of the load, in buckets.
+const MOST_SMOOTHING: usize = 9;
+
+/// The requests behind the series of one target, with what every fit needs of them.
+#[derive(Debug, Clone, Default)]
+pub struct Load {
+    /// Log of the request rate of each bucket, smoothed where requests are few so that chance does not pass for load;
+    /// NaN where unknown; empty if nothing is known.
+    pub log: Vec<f64>,
+    /// How much each bucket counts, or empty: all the same.
+    pub weight: Vec<f64>,
+    /// What few requests do to the noise of a bucket; `None` if the requests are not known.
+    pub behind: Option<Behind>,
+    /// The 95 % point of `log`.
+    high: f64,
+    knots: Option<Knots>,
+}
+
+/// How many requests stand behind each bucket, as the noise of a quantile sees it: one over their number.
+#[derive(Debug, Clone, Default)]
+pub struct Behind {
+    /// One over the requests of each bucket.
+    pub inverse: Vec<f64>,
+    /// Tells of each bucket whether it belongs to the half with fewer requests, judged with its neighbours as in a second
+    /// difference. The first and the last bucket have but one neighbour and belong to no half.
+    pub is_few: Vec<bool>,
+    /// Typical inverse in the half with more and the half with fewer requests.
+    pub typical: [f64; 2],
+}
+
+impl Behind {
+    fn of(requests: &[f64]) -> Option<Self> {
+        let inverse: Vec<f64> = requests.iter().map(|n| 1.0 / n.max(0.5)).collect();
+        let around: Vec<f64> =
+            inverse.windows(3).map(|three| (three[1] + 0.25 * (three[0] + three[2])) / 1.5).collect();
+        let half = describe::median(&around)?;
+        let many = describe::median_of(around.iter().copied().filter(|one| *one <= half))?;
+        let few = describe::median_of(around.iter().copied().filter(|one| *one > half))?;
+        let is_few = [false].into_iter().chain(around.iter().map(|one| *one > half)).chain([false]).collect();
+        Some(Self { inverse, is_few, typical: [many, few] })
+    }
+}
+
+/// Where the curve begins and bends.
+#[derive(Debug, Clone, Copy)]
+struct Knots {
+    low: f64,
+    bends: [f64; BENDS.len()],
+}
+
+impl Load {
+    /// Looks at the requests of one target; `requests`: per bucket, NaN is missing.
+    pub fn of(requests: &[f64]) -> Self {
+        let Some(typical) = describe::median(requests).filter(|typical| *typical > 0.0) else { return Self::default() };
+        let log = smoothed(requests, typical);
+        // In proportion to the requests up to the typical number, then levelling off.
+        let weight = requests.iter().map(|n| if n.is_finite() { n / (n + typical) * 2.0 } else { 1.0 }).collect();
+        let mut shares = [0.0; BENDS.len() + 2];
+        shares[..2].copy_from_slice(&ENDS);
+        shares[2..].copy_from_slice(&BENDS);
+        let Some([low, high, bends @ ..]) = describe::quantiles(&log, shares) else { return Self::default() };
+        let count = log.iter().filter(|load| load.is_finite()).count();
+        let knots = (count >= LEAST_BUCKETS && high - low >= LEAST_SPAN).then_some(Knots { low, bends });
+        Self { behind: Behind::of(requests), log, weight, high, knots }
+    }
+
+    /// Makes hours missing whose load was far above all others: what they say of a level would be a guess.
+    pub fn leave_out_strange(&self, value: &mut [f64]) {
+        for (value, load) in value.iter_mut().zip(&self.log) {
+            if *load > self.high + STRANGE {
+                *value = f64::NAN;
+            }
+        }
+    }
+
+    /// Fits straight lines with bends to values over load, about 0; `None` if the load hardly varies or says nothing.
+    ///
+    /// `target`: one a bucket, NaN is missing; `weight`: how much each counts. The curve is NaN where the load is unknown.
+    ///
+    /// # Source
+    /// Least squares on a linear spline, reweighted twice with clipped residuals (P. J. Huber, Robust Statistics, 1981).
+    pub fn curve(&self, target: &[f64], weight: &[f64]) -> Option<Vec<f64>> {
+        let knots = self.knots?;
+        let centre = describe::rough_median(target)?;
+        let mut curve = vec![centre; target.len()];
+        let mut rest = Vec::with_capacity(target.len());
+        for round in 0..ROUNDS {
+            rest.clear();
+            rest.extend(target.iter().zip(&curve).map(|(target, curve)| target - curve));
+            let reach = if round == 0 { 0.0 } else { CLIP * describe::rough_sd(&rest).unwrap_or(0.0) };
+            let reach = if reach <= 0.0 { f64::INFINITY } else { reach };
+            let factors = self.factors(knots, &rest, &curve, weight, reach)?;
+            // Buckets of unknown load must not become missing before the last round.
+            let unknown = if round + 1 < ROUNDS { centre } else { f64::NAN };
+            for (curve, load) in curve.iter_mut().zip(&self.log) {
+                *curve = if load.is_finite() { knots.value(*load, &factors) } else { unknown };
+            }
+        }
+        // The level belongs to the season and to the steps.
+        let middle = describe::rough_median(&curve)?;
+        for value in &mut curve {
+            *value -= middle;
+        }
+        Some(curve)
+    }
+
+    fn factors(&self, knots: Knots, rest: &[f64], curve: &[f64], weight: &[f64], reach: f64) -> Option<[f64; TERMS]> {
+        let mut normal = [[0.0; TERMS + 1]; TERMS];
+        for (((rest, curve), weight), load) in rest.iter().zip(curve).zip(weight).zip(&self.log) {
+            if rest.is_nan() || !load.is_finite() {
+                continue;
+            }
+            let terms = knots.terms(*load);
+            let wanted = curve + rest.clamp(-reach, reach);
+            for (row, term) in normal.iter_mut().zip(terms) {
+                let weighted = weight * term;
+                for (cell, other) in row.iter_mut().zip(terms) {
+                    *cell += weighted * other;
+                }
+                row[TERMS] += weighted * wanted;
+            }
+        }
+        let total = normal[0][0];
+        for (k, row) in normal.iter_mut().enumerate().skip(2) {
+            // A gentle pull of the bends towards 0 keeps the curve straight where little data bends it.
+            row[k] += 1e-3 * total;
+        }
+        solve(normal)
+    }
+}
+
+/// Rounds of fitting a curve; from the second on residuals are clipped.
+const ROUNDS: usize = 3;
+
+impl Knots {
+    #[inline]
+    fn terms(&self, load: f64) -> [f64; TERMS] {
+        let mut terms = [1.0; TERMS];
+        terms[1] = load - self.low;
+        for (term, bend) in terms[2..].iter_mut().zip(self.bends) {
+            *term = (load - bend).max(0.0);
+        }
+        terms
+    }
+
+    #[inline]
+    fn value(&self, load: f64, factors: &[f64; TERMS]) -> f64 {
+        self.terms(load).iter().zip(factors).map(|(a, b)| a * b).sum()
+    }
+}
+
+/// Returns the log of the request rate, smoothed over as many buckets as make it known.
+fn smoothed(requests: &[f64], typical: f64) -> Vec<f64> {
+    let half = ((ENOUGH / typical).ceil() as usize).saturating_sub(1).min(MOST_SMOOTHING) / 2;
+    (0..requests.len())
+        .map(|bucket| {
+            let window =
+                requests.get(bucket.saturating_sub(half)..(bucket + half + 1).min(requests.len())).unwrap_or(&[]);
+            let (sum, count) = window.iter().filter(|n| n.is_finite()).fold((0.0, 0.0), |(s, c), n| (s + n, c + 1.0));
+            if count > 0.0 && requests[bucket].is_finite() { ((sum + 0.5) / count).ln() } else { f64::NAN }
+        })
+        .collect()
+}
+
+/// Solves the normal equations by elimination; `None` if they are singular.
+fn solve(mut normal: [[f64; TERMS + 1]; TERMS]) -> Option<[f64; TERMS]> {
+    for pivot in 0..TERMS {
+        let head = normal[pivot];
+        if head[pivot].abs() <= 1e-12 * normal[0][0].abs() {
+            return None;
+        }
+        for (index, row) in normal.iter_mut().enumerate() {
+            if index != pivot {
+                let factor = row[pivot] / head[pivot];
+                for (cell, head) in row.iter_mut().zip(head) {
+                    *cell -= factor * head;
+                }
+            }
+        }
+    }
+    let mut factors = [0.0; TERMS];
+    for (k, factor) in factors.iter_mut().enumerate() {
+        *factor = normal[k][TERMS] / normal[k][k];
+    }
+    factors.iter().all(|factor| factor.is_finite()).then_some(factors)
+}
