@@ -88,33 +88,187 @@ pub struct Change {
     pub step: Step,
 }
 
-/// Finds the steps of a series.
-///
-/// `residual`: level and noise, one a bucket, NaN is missing; the buckets inside each moment must be NaN. `moments`:
-/// sorted. `jumps`: sizes of moves that the series made by itself and that were taken out before. The result is sorted by
-/// time, with the step at every bucket, knowing the steps found.
-pub fn find(
-    space: &mut Workspace,
-    residual: &[f64],
-    noise: &Noise,
-    moments: &[Moment],
-    jumps: &[f64],
-    clarity: Clarity,
-) -> (Vec<Change>, Vec<Step>) {
-    let mut changes: Vec<Change> = Vec::new();
-    let mut refused: Vec<usize> = Vec::new();
-    let mut profile = profile(space, residual, noise, &[]);
-    while changes.len() < MOST {
-        let Some(change) = clearest(&profile, residual, moments, &changes, jumps, &refused, clarity) else { break };
-        refused.push(change.at);
-        changes.push(change);
-        changes.sort_by_key(|change| change.at);
-        profile = self::profile(space, residual, noise, &steps_of(&changes));
+/// What steps are looked for in.
+#[derive(Debug, Clone, Copy)]
+pub struct Search<'a> {
+    /// Level and noise, one a bucket, NaN is missing; the buckets inside each moment must be NaN.
+    pub residual: &'a [f64],
+    /// The deploy groups, sorted.
+    pub moments: &'a [Moment],
+    /// Sizes of moves that the series made by itself and that were taken out before.
+    pub jumps: &'a [f64],
+}
+
+impl Search<'_> {
+    /// Finds the steps of a series.
+    ///
+    /// The result is sorted by time, with the step at every bucket, knowing the steps found.
+    pub fn find(&self, space: &mut Workspace, noise: &Noise, clarity: Clarity) -> (Vec<Change>, Vec<Step>) {
+        let mut changes: Vec<Change> = Vec::new();
+        let mut refused: Vec<usize> = Vec::new();
+        let mut profile = profile(space, self.residual, noise, &[]);
+        while changes.len() < MOST {
+            let Some(change) = self.clearest(&profile, &changes, &refused, clarity) else { break };
+            refused.push(change.at);
+            changes.push(change);
+            changes.sort_by_key(|change| change.at);
+            profile = self::profile(space, self.residual, noise, &steps_of(&changes));
+        }
+        if !changes.is_empty() {
+            profile = self.prune(space, noise, clarity, profile, &mut changes);
+        }
+        (changes, profile)
     }
-    if !changes.is_empty() {
-        profile = prune(space, residual, noise, moments, jumps, clarity, profile, &mut changes);
+
+    /// Places each step anew knowing all the others, and drops those that no longer stand out, the weakest first; returns
+    /// the profile that is left.
+    fn prune(
+        &self,
+        space: &mut Workspace,
+        noise: &Noise,
+        clarity: Clarity,
+        mut whole: Vec<Step>,
+        changes: &mut Vec<Change>,
+    ) -> Vec<Step> {
+        if changes.len() > 1 {
+            for index in 0..changes.len() {
+                let at = changes[index].at;
+                let others: Vec<Change> = changes.iter().filter(|change| change.at != at).cloned().collect();
+                let profile = profile(space, self.residual, noise, &steps_of(&others));
+                if let Some(moved) = self.placed(&profile, &others, at) {
+                    changes[index] = moved;
+                }
+            }
+            changes.sort_by_key(|change| change.at);
+            changes.dedup_by_key(|change| change.at);
+            whole = profile(space, self.residual, noise, &steps_of(changes));
+        }
+        loop {
+            for change in changes.iter_mut() {
+                change.step = step_at(&whole, change.at);
+            }
+            let weakest = changes
+                .iter()
+                .enumerate()
+                .map(|(index, change)| (index, change.step.z().abs() / clarity.needed(change)))
+                .min_by(|a, b| a.1.total_cmp(&b.1));
+            match weakest {
+                Some((index, strength)) if strength < 1.0 => {
+                    changes.remove(index);
+                    whole = profile(space, self.residual, noise, &steps_of(changes));
+                }
+                _ => return whole,
+            }
+        }
     }
-    (changes, profile)
+
+    /// Returns the clearest step that is not known yet; `None` if none stands out.
+    fn clearest(&self, profile: &[Step], known: &[Change], refused: &[usize], clarity: Clarity) -> Option<Change> {
+        let Self { residual, moments, .. } = *self;
+        let steps = steps_of(known);
+        let free = |at: usize| !steps.iter().chain(refused).any(|known| known.abs_diff(at) < PER_HOUR / 2);
+        let strength = |at: usize| step_at(profile, at).z().abs();
+        let at_deploy = moments
+            .iter()
+            .filter(|moment| moment.to < residual.len() && free(moment.to))
+            .map(|moment| (moment.to, strength(moment.to)))
+            .max_by(|a, b| a.1.total_cmp(&b.1));
+        let anywhere = (1..residual.len())
+            .filter(|at| !residual[*at].is_nan() && free(*at))
+            .map(|at| (at, strength(at)))
+            .max_by(|a, b| a.1.total_cmp(&b.1));
+        let (at, z) = match (at_deploy, anywhere) {
+            (Some(deploy), Some(any)) if any.1 > deploy.1 && any.1 >= clarity.anywhere => any,
+            (Some(deploy), _) if deploy.1 >= clarity.at_deploy => deploy,
+            (_, Some(any)) if any.1 >= clarity.anywhere => any,
+            _ => return None,
+        };
+        if !z.is_finite() {
+            return None;
+        }
+        let change = self.placed(profile, known, at)?;
+        // A deploy that takes the blame for a step near it must itself stand out.
+        (free(change.at) && change.step.z().abs() >= clarity.needed(&change)).then_some(change)
+    }
+
+    /// Places the step that was seen around `at`: at the deploy with most of the blame, or at `at` if none has it.
+    pub fn placed(&self, profile: &[Step], known: &[Change], at: usize) -> Option<Change> {
+        let own = known.iter().filter(|change| change.group.is_none()).map(|change| change.step.size.abs());
+        let own: Vec<f64> = own.collect();
+        let (onset, blame) = self.share_blame(profile, &steps_of(known), &own, at)?;
+        let at_deploys: f64 = blame.iter().map(|(_, share)| share).sum();
+        let chosen =
+            blame.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1)).filter(|_| at_deploys >= LEAST_BLAME_OF_DEPLOYS);
+        let (at, group) = match chosen {
+            Some((group, _)) => (self.moments.get(group)?.to, Some(group)),
+            None => (at, None),
+        };
+        Some(Change { at, group, onset, blame, step: step_at(profile, at) })
+    }
+
+    /// Shares the blame for the step around `at` between deploys and all other moments near it.
+    fn share_blame(&self, profile: &[Step], known: &[usize], own: &[f64], at: usize) -> Option<Shares> {
+        let Self { residual, moments, jumps } = *self;
+        // Up to the neighbouring steps: beyond them the data speak of another change.
+        let first = known.iter().copied().filter(|known| *known < at).max().map_or(0, |known| known + 1);
+        let last = known.iter().copied().filter(|known| *known > at).min().unwrap_or(residual.len());
+        let (first, last) = (first.max(at.saturating_sub(REACH)).max(1), last.min(at + REACH + 1).min(residual.len()));
+        let sign = step_at(profile, at).size.signum();
+        let gain = |at: usize| {
+            let step = step_at(profile, at);
+            let z = step.z();
+            if step.size * sign > 0.0 && z.is_finite() { z * z / (2.0 * TEMPER) } else { 0.0 }
+        };
+        let mut weights: Vec<(usize, Option<usize>, f64)> = Vec::new();
+        // A series that keeps changing as much by itself makes a deploy a less likely cause.
+        let size = step_at(profile, at).size.abs();
+        let alike = |sizes: &[f64]| sizes.iter().filter(|other| (size / 2.0..size * 2.0).contains(other)).count();
+        let by_itself = alike(own).max(alike(jumps));
+        let histories = residual.len() as f64 / FORTNIGHT;
+        let odds = CAUSED * residual.len() as f64 / (BY_ITSELF * histories + by_itself as f64);
+        let within = |moment: &Moment| moment.to > first && moment.from < last && moment.to < residual.len();
+        for (group, moment) in moments.iter().enumerate().filter(|(_, moment)| within(moment)) {
+            weights.push((moment.to, Some(group), gain(moment.to) + odds.ln()));
+            // It may have changed by itself just then.
+            weights.push((moment.to, None, gain(moment.to) + ((moment.to - moment.from + 1) as f64).ln()));
+        }
+        for bucket in (first..last).filter(|bucket| !residual[*bucket].is_nan()) {
+            if !moments.iter().any(|moment| moment.from <= bucket && bucket <= moment.to) {
+                weights.push((bucket, None, gain(bucket)));
+            }
+        }
+        let best = weights.iter().map(|(_, _, gain)| *gain).fold(f64::NEG_INFINITY, f64::max);
+        if !best.is_finite() {
+            return None;
+        }
+        let total: f64 = weights.iter().map(|(_, _, gain)| (gain - best).exp()).sum();
+        weights.sort_by_key(|(bucket, ..)| *bucket);
+        let mut onset = (at, at);
+        let mut sum = 0.0;
+        let mut blame = Vec::new();
+        for (bucket, group, gain) in weights {
+            let share = (gain - best).exp() / total;
+            if sum < 0.025 {
+                onset.0 = bucket;
+            }
+            if sum < 0.975 {
+                onset.1 = bucket;
+            }
+            sum += share;
+            if let Some(group) = group
+                && share >= 0.01
+            {
+                blame.push((group, share));
+            }
+        }
+        // A deploy's own onset begins with its first minute, not with the end of settling.
+        for moment in moments {
+            if moment.to == onset.0 {
+                onset.0 = moment.from;
+            }
+        }
+        Some((onset, blame))
+    }
 }
 
 /// Returns the step at every bucket, knowing some steps.
@@ -132,181 +286,8 @@ pub fn steps_of(changes: &[Change]) -> Vec<usize> {
     changes.iter().map(|change| change.at).collect()
 }
 
-/// Places each step anew knowing all the others, and drops those that no longer stand out, the weakest first; returns
-/// the profile that is left.
-#[expect(clippy::too_many_arguments, reason = "one call; a struct would only repeat the names")]
-fn prune(
-    space: &mut Workspace,
-    residual: &[f64],
-    noise: &Noise,
-    moments: &[Moment],
-    jumps: &[f64],
-    clarity: Clarity,
-    mut whole: Vec<Step>,
-    changes: &mut Vec<Change>,
-) -> Vec<Step> {
-    if changes.len() > 1 {
-        for index in 0..changes.len() {
-            let at = changes[index].at;
-            let others: Vec<Change> = changes.iter().filter(|change| change.at != at).cloned().collect();
-            let profile = profile(space, residual, noise, &steps_of(&others));
-            if let Some(moved) = placed(&profile, residual, moments, &others, jumps, at) {
-                changes[index] = moved;
-            }
-        }
-        changes.sort_by_key(|change| change.at);
-        changes.dedup_by_key(|change| change.at);
-        whole = profile(space, residual, noise, &steps_of(changes));
-    }
-    loop {
-        for change in changes.iter_mut() {
-            change.step = step_at(&whole, change.at);
-        }
-        let weakest = changes
-            .iter()
-            .enumerate()
-            .map(|(index, change)| (index, change.step.z().abs() / clarity.needed(change)))
-            .min_by(|a, b| a.1.total_cmp(&b.1));
-        match weakest {
-            Some((index, strength)) if strength < 1.0 => {
-                changes.remove(index);
-                whole = profile(space, residual, noise, &steps_of(changes));
-            }
-            _ => return whole,
-        }
-    }
-}
-
-/// Returns the clearest step that is not known yet; `None` if none stands out.
-fn clearest(
-    profile: &[Step],
-    residual: &[f64],
-    moments: &[Moment],
-    known: &[Change],
-    jumps: &[f64],
-    refused: &[usize],
-    clarity: Clarity,
-) -> Option<Change> {
-    let steps = steps_of(known);
-    let free = |at: usize| !steps.iter().chain(refused).any(|known| known.abs_diff(at) < PER_HOUR / 2);
-    let strength = |at: usize| step_at(profile, at).z().abs();
-    let at_deploy = moments
-        .iter()
-        .filter(|moment| moment.to < residual.len() && free(moment.to))
-        .map(|moment| (moment.to, strength(moment.to)))
-        .max_by(|a, b| a.1.total_cmp(&b.1));
-    let anywhere = (1..residual.len())
-        .filter(|at| !residual[*at].is_nan() && free(*at))
-        .map(|at| (at, strength(at)))
-        .max_by(|a, b| a.1.total_cmp(&b.1));
-    let (at, z) = match (at_deploy, anywhere) {
-        (Some(deploy), Some(any)) if any.1 > deploy.1 && any.1 >= clarity.anywhere => any,
-        (Some(deploy), _) if deploy.1 >= clarity.at_deploy => deploy,
-        (_, Some(any)) if any.1 >= clarity.anywhere => any,
-        _ => return None,
-    };
-    if !z.is_finite() {
-        return None;
-    }
-    let change = placed(profile, residual, moments, known, jumps, at)?;
-    // A deploy that takes the blame for a step near it must itself stand out.
-    (free(change.at) && change.step.z().abs() >= clarity.needed(&change)).then_some(change)
-}
-
-/// Places the step that was seen around `at`: at the deploy with most of the blame, or at `at` if none has it.
-pub fn placed(
-    profile: &[Step],
-    residual: &[f64],
-    moments: &[Moment],
-    known: &[Change],
-    jumps: &[f64],
-    at: usize,
-) -> Option<Change> {
-    let own = known.iter().filter(|change| change.group.is_none()).map(|change| change.step.size.abs());
-    let own: Vec<f64> = own.collect();
-    let (onset, blame) = share_blame(profile, residual, moments, &steps_of(known), [&own, jumps], at)?;
-    let at_deploys: f64 = blame.iter().map(|(_, share)| share).sum();
-    let chosen =
-        blame.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1)).filter(|_| at_deploys >= LEAST_BLAME_OF_DEPLOYS);
-    let (at, group) = match chosen {
-        Some((group, _)) => (moments.get(group)?.to, Some(group)),
-        None => (at, None),
-    };
-    Some(Change { at, group, onset, blame, step: step_at(profile, at) })
-}
-
 /// The interval in which a step began, and the deploy groups that share its blame.
 type Shares = ((usize, usize), Vec<(usize, f64)>);
-
-/// Shares the blame for the step around `at` between deploys and all other moments near it.
-fn share_blame(
-    profile: &[Step],
-    residual: &[f64],
-    moments: &[Moment],
-    known: &[usize],
-    by_itself: [&[f64]; 2],
-    at: usize,
-) -> Option<Shares> {
-    // Up to the neighbouring steps: beyond them the data speak of another change.
-    let first = known.iter().copied().filter(|known| *known < at).max().map_or(0, |known| known + 1);
-    let last = known.iter().copied().filter(|known| *known > at).min().unwrap_or(residual.len());
-    let (first, last) = (first.max(at.saturating_sub(REACH)).max(1), last.min(at + REACH + 1).min(residual.len()));
-    let sign = step_at(profile, at).size.signum();
-    let gain = |at: usize| {
-        let step = step_at(profile, at);
-        let z = step.z();
-        if step.size * sign > 0.0 && z.is_finite() { z * z / (2.0 * TEMPER) } else { 0.0 }
-    };
-    let mut weights: Vec<(usize, Option<usize>, f64)> = Vec::new();
-    // A series that keeps changing as much by itself makes a deploy a less likely cause.
-    let size = step_at(profile, at).size.abs();
-    let alike = |sizes: &[f64]| sizes.iter().filter(|other| (size / 2.0..size * 2.0).contains(other)).count();
-    let by_itself = by_itself.iter().map(|sizes| alike(sizes)).max().unwrap_or(0);
-    let histories = residual.len() as f64 / FORTNIGHT;
-    let odds = CAUSED * residual.len() as f64 / (BY_ITSELF * histories + by_itself as f64);
-    let within = |moment: &Moment| moment.to > first && moment.from < last && moment.to < residual.len();
-    for (group, moment) in moments.iter().enumerate().filter(|(_, moment)| within(moment)) {
-        weights.push((moment.to, Some(group), gain(moment.to) + odds.ln()));
-        // It may have changed by itself just then.
-        weights.push((moment.to, None, gain(moment.to) + ((moment.to - moment.from + 1) as f64).ln()));
-    }
-    for bucket in (first..last).filter(|bucket| !residual[*bucket].is_nan()) {
-        if !moments.iter().any(|moment| moment.from <= bucket && bucket <= moment.to) {
-            weights.push((bucket, None, gain(bucket)));
-        }
-    }
-    let best = weights.iter().map(|(_, _, gain)| *gain).fold(f64::NEG_INFINITY, f64::max);
-    if !best.is_finite() {
-        return None;
-    }
-    let total: f64 = weights.iter().map(|(_, _, gain)| (gain - best).exp()).sum();
-    weights.sort_by_key(|(bucket, ..)| *bucket);
-    let mut onset = (at, at);
-    let mut sum = 0.0;
-    let mut blame = Vec::new();
-    for (bucket, group, gain) in weights {
-        let share = (gain - best).exp() / total;
-        if sum < 0.025 {
-            onset.0 = bucket;
-        }
-        if sum < 0.975 {
-            onset.1 = bucket;
-        }
-        sum += share;
-        if let Some(group) = group
-            && share >= 0.01
-        {
-            blame.push((group, share));
-        }
-    }
-    // A deploy's own onset begins with its first minute, not with the end of settling.
-    for moment in moments {
-        if moment.to == onset.0 {
-            onset.0 = moment.from;
-        }
-    }
-    Some((onset, blame))
-}
 
 /// Placebo moments are this far apart, in buckets.
 const PLACEBO_EVERY: usize = PER_HOUR;

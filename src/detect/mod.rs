@@ -10,6 +10,7 @@ mod calendar;
 mod changes;
 mod compare;
 mod conclude;
+mod drift;
 mod elsewhere;
 mod episodes;
 mod event;

@@ -1,6 +1,6 @@
 //! How uncertain each bucket is, and how noise hangs together over time.
 
-use super::calendar::BUCKET;
+use super::calendar::{BUCKET, SLOTS};
 use super::load::Behind;
 use crate::stats::autocovariance::{self, TakenOut};
 use crate::stats::describe;
@@ -49,6 +49,35 @@ pub fn fit(residual: &[f64], behind: Option<&Behind>, taken: &TakenOut) -> Optio
     let memory = Memory { fast: (fit.fast_phi, fit.fast_variance), slow: (fit.slow_phi, fit.slow_variance) };
     let variance = mean_where(&white, residual) + fit.fast_variance + fit.slow_variance;
     Some(Noise { white, memory, variance })
+}
+
+/// Returns the level of each bucket: the median of the stretch between the first buckets of new levels.
+pub fn levels(value: &[f64], steps: &[usize]) -> Vec<f64> {
+    let mut levels = vec![0.0; value.len()];
+    let mut begin = 0;
+    for end in steps.iter().copied().chain([value.len()]) {
+        let end = end.min(value.len());
+        let level = describe::rough_median(value.get(begin..end).unwrap_or(&[])).unwrap_or(0.0);
+        if let Some(stretch) = levels.get_mut(begin..end) {
+            stretch.fill(level);
+        }
+        begin = end;
+    }
+    levels
+}
+
+/// Measures the noise of a residual beside the levels between some steps.
+pub fn beside(residual: &[f64], steps: &[usize], behind: Option<&Behind>) -> Option<Noise> {
+    let level = levels(residual, steps);
+    let rest: Vec<f64> = residual.iter().zip(&level).map(|(value, level)| value - level).collect();
+    let ends = steps.iter().copied().chain([rest.len()]);
+    let begins = [0].into_iter().chain(steps.iter().copied());
+    let there = |(begin, end): (usize, usize)| {
+        rest.get(begin..end).unwrap_or(&[]).iter().filter(|value| value.is_finite()).count()
+    };
+    let stretches: Vec<usize> = begins.zip(ends).map(there).collect();
+    let slots = 2.0 * SLOTS as f64 / stretches.iter().sum::<usize>().max(1) as f64;
+    fit(&rest, behind, &TakenOut { stretches, slots })
 }
 
 impl Noise {

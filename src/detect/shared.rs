@@ -3,7 +3,7 @@
 //! Taking it out makes steps of single operations clearer. Only its noise is taken out: a step of the shared
 //! movement itself is left in every series, because a deploy may well have hit all of them.
 
-use super::changes::{self, Clarity, Moment};
+use super::changes::{self, Clarity, Moment, Search};
 use super::noise;
 use crate::stats::autocovariance::TakenOut;
 use crate::stats::describe;
@@ -75,7 +75,7 @@ fn steps_of_all(sums: &[(f64, f64)], moments: &[Moment], space: &mut Workspace) 
     let Some(noise) = noise::fit(&mean, None, &TakenOut { stretches: vec![mean.len()], slots: 0.0 }) else {
         return levels;
     };
-    let (found, profile) = changes::find(space, &mean, &noise, moments, &[], Clarity::SUSPECTED);
+    let (found, profile) = Search { residual: &mean, moments, jumps: &[] }.find(space, &noise, Clarity::SUSPECTED);
     for at in changes::steps_of(&found) {
         let size = changes::step_at(&profile, at).size;
         for level in levels.iter_mut().skip(at) {

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use super::baseline::{self, Baseline};
-use super::calendar::{Calendar, SLOTS};
-use super::changes::{self, Change, Clarity, Moment};
+use super::calendar::Calendar;
+use super::changes::{self, Change, Clarity, Moment, Search};
+use super::drift::{self, Drift};
 use super::episodes::{self, Episode};
 use super::grid::{Gridded, Scale};
 use super::load::{Behind, Load};
 use super::noise::{self, Noise, PER_HOUR};
-use crate::stats::autocovariance::TakenOut;
 use crate::stats::describe;
 use crate::stats::distribution;
-use crate::stats::slope;
 use crate::stats::structural::{Scan, Step, Workspace};
 
 /// A series on the grid with what is needed to judge it.
@@ -24,25 +23,6 @@ pub struct Input {
     pub requests: Arc<Vec<f64>>,
     /// The request rate that the series may depend on.
     pub load: Arc<Load>,
-}
-
-/// A slow change over the whole history.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Drift {
-    /// Change from the first to the last day, on the series' scale.
-    pub total: f64,
-    /// Its standard error.
-    pub error: f64,
-    /// Buckets from the first to the last day.
-    span: f64,
-}
-
-impl Drift {
-    /// Returns the climb at each of `count` buckets, 0 in the middle.
-    fn of(&self, count: usize) -> Vec<f64> {
-        let middle = count as f64 / 2.0;
-        (0..count).map(|bucket| self.total / self.span * (bucket as f64 - middle)).collect()
-    }
 }
 
 /// What is the same for all series of a service.
@@ -70,19 +50,6 @@ const LEAST_DEGREES: f64 = 12.0;
 
 /// Rounds after which usual course and steps stand.
 const SETTLING: usize = 2;
-
-fn days_span(first: f64, last: f64) -> f64 {
-    (last - first) * (24 * PER_HOUR) as f64
-}
-
-/// A history shorter than this shows no drift, in days.
-const LEAST_DRIFT_DAYS: f64 = 10.0;
-
-/// How much rarer a drift is than a step at some deploy, before looking at the data.
-const DRIFT_ODDS: f64 = 20.0;
-
-/// A drift is considered from this many standard errors on.
-const LEAST_DRIFT_Z: f64 = 4.0;
 
 /// A judged series.
 #[derive(Debug, Clone, Default)]
@@ -181,8 +148,18 @@ impl Track {
             return;
         }
         let Some(noise) = &self.noise else { return };
-        (self.changes, self.profile) = changes::find(space, &self.residual, noise, place.moments, &self.jumps, clarity);
-        self.consider_drift(place.moments, input.behind(), clarity, space);
+        (self.changes, self.profile) = self.search(place.moments).find(space, noise, clarity);
+        let found = drift::find(&self.search(place.moments), &self.changes, input.behind(), clarity, space);
+        if let Some(straight) = found {
+            self.drift = Some(straight.drift);
+            self.residual = straight.residual;
+            self.noise = Some(straight.noise);
+            (self.changes, self.profile) = (straight.changes, straight.profile);
+        }
+    }
+
+    fn search<'a>(&'a self, moments: &'a [Moment]) -> Search<'a> {
+        Search { residual: &self.residual, moments, jumps: &self.jumps }
     }
 
     /// Fits the usual course and the noise, given the level of each bucket; false if there is too little data.
@@ -217,7 +194,7 @@ impl Track {
 
     /// Measures the noise beside the levels between some steps.
     fn noise_beside(&self, steps: &[usize], behind: Option<&Behind>) -> Option<Noise> {
-        noise_beside(&self.residual, steps, behind)
+        noise::beside(&self.residual, steps, behind)
     }
 
     /// Fits usual course and noise again knowing the accepted steps, until they stand, and takes back the steps at no
@@ -296,7 +273,7 @@ impl Track {
             with.insert(with.partition_point(|step| *step < at), at);
             let Some(calmer) = self.noise_beside(&with, behind) else { break };
             let profile = changes::profile(space, &self.residual, &calmer, &steps);
-            let placed = changes::placed(&profile, &self.residual, place.moments, &self.changes, &self.jumps, at);
+            let placed = self.search(place.moments).placed(&profile, &self.changes, at);
             let Some(change) = placed else { continue };
             if change.group.is_some() && !steps.contains(&change.at) && self.p_value(change.step, df) <= LATE_P {
                 self.changes.push(change);
@@ -345,68 +322,6 @@ impl Track {
         changes::step_at(&self.profile, at)
     }
 
-    /// Takes a straight climb or fall over the whole history out, if it explains the series better than steps alone.
-    ///
-    /// # Source
-    /// Both models are compared by log-likelihood less half the logarithm of the number of buckets for every number
-    /// they estimate (G. Schwarz, Annals of Statistics 6 (1978), 461–464): a step costs its moment and its size; a
-    /// drift as much, and the odds against it. The slope is Theil and Sen's on daily medians.
-    fn consider_drift(&mut self, moments: &[Moment], behind: Option<&Behind>, clarity: Clarity, space: &mut Workspace) {
-        let days: Vec<(f64, f64)> = self
-            .residual
-            .chunks(24 * PER_HOUR)
-            .enumerate()
-            .filter(|(_, day)| day.iter().filter(|value| value.is_finite()).count() >= 6 * PER_HOUR)
-            .filter_map(|(k, day)| Some((k as f64, describe::median(day)?)))
-            .collect();
-        let (Some(first), Some(last)) = (days.first(), days.last()) else { return };
-        let Some(slope) = slope::theil_sen(&days).filter(|_| last.0 - first.0 >= LEAST_DRIFT_DAYS) else { return };
-        let total = slope * (last.0 - first.0);
-        let beside: Vec<f64> = days.iter().map(|(day, level)| level - slope * day).collect();
-        let scatter = describe::robust_sd(&beside).unwrap_or(f64::INFINITY);
-        if total.abs() < LEAST_DRIFT_Z * scatter * (12.0 / days.len() as f64).sqrt() {
-            return;
-        }
-        let mut drift = Drift { total, error: f64::INFINITY, span: days_span(first.0, last.0) };
-        let climb = drift.of(self.residual.len());
-        let straight: Vec<f64> = self.residual.iter().zip(&climb).map(|(value, climb)| value - climb).collect();
-        // Each model with its own noise: a climb that is not taken out passes for noise that lasts for days.
-        let Some(calmer) = noise_beside(&straight, &[], behind) else { return };
-        let (other, _) = changes::find(space, &straight, &calmer, moments, &self.jumps, clarity);
-        let Some(calmer) = noise_beside(&straight, &changes::steps_of(&other), behind) else { return };
-        let present = straight.iter().filter(|value| value.is_finite()).count();
-        drift.error = (12.0 * calmer.variance / calmer.independent(present)).sqrt();
-        if total.abs() < LEAST_DRIFT_Z * drift.error {
-            return;
-        }
-        let steps = changes::steps_of(&self.changes);
-        let Some(noise) = noise_beside(&self.residual, &steps, behind) else { return };
-        let penalty = 0.5 * (self.residual.len() as f64).ln();
-        let fit_of = |space: &mut Workspace, noise: &Noise, values: &[f64], changes: &[Change]| {
-            Scan::run(space, values, &noise.white, noise.memory, &changes::steps_of(changes)).fit()
-                - 2.0 * penalty * changes.len() as f64
-        };
-        // Any single step at a deploy rivals the drift, accepted or not: half of it would pass for a climb.
-        let rival = {
-            let scan = Scan::run(space, &self.residual, &noise.white, noise.memory, &steps);
-            let free = moments
-                .iter()
-                .map(|moment| moment.to)
-                .filter(|at| !steps.iter().any(|step| step.abs_diff(*at) < PER_HOUR));
-            free.map(|at| scan.step(at).z().powi(2) / 2.0).filter(|gain| gain.is_finite()).fold(0.0, f64::max)
-        };
-        let with_steps = fit_of(space, &noise, &self.residual, &self.changes);
-        let with_steps = with_steps.max(with_steps + rival - 2.0 * penalty);
-        let with_drift = fit_of(space, &calmer, &straight, &other) - 2.0 * penalty - DRIFT_ODDS.ln();
-        if with_drift <= with_steps {
-            return;
-        }
-        (self.changes, self.profile) = changes::find(space, &straight, &calmer, moments, &self.jumps, clarity);
-        self.drift = Some(drift);
-        self.residual = straight;
-        self.noise = Some(calmer);
-    }
-
     /// Takes over the places that the signals of an operation agreed on, and measures the steps there.
     pub fn relocate(&mut self, changes: Vec<Change>, space: &mut Workspace) {
         self.changes = changes;
@@ -420,13 +335,13 @@ impl Track {
 
     /// Returns what is left beside the levels between the clear steps.
     pub fn beside_clear_steps(&self) -> Vec<f64> {
-        let level = levels(&self.residual, &changes::steps_of(&self.clear_steps()));
+        let level = noise::levels(&self.residual, &changes::steps_of(&self.clear_steps()));
         self.residual.iter().zip(level).map(|(value, level)| value - level).collect()
     }
 
     /// Returns the level of each bucket: the median of the stretch between steps.
     fn levels(&self, value: &[f64]) -> Vec<f64> {
-        levels(value, &changes::steps_of(&self.changes))
+        noise::levels(value, &changes::steps_of(&self.changes))
     }
 
     /// Measures a step that was not accepted anew, against noise from which the step itself is kept out.
@@ -502,35 +417,6 @@ const STRETCHES: f64 = 4.0;
 
 /// Errors are never made smaller than this share of the model's.
 const LEAST_INFLATION: f64 = 0.8;
-
-/// Returns the level of each bucket: the median of the stretch between the first buckets of new levels.
-fn levels(value: &[f64], steps: &[usize]) -> Vec<f64> {
-    let mut levels = vec![0.0; value.len()];
-    let mut begin = 0;
-    for end in steps.iter().copied().chain([value.len()]) {
-        let end = end.min(value.len());
-        let level = describe::rough_median(value.get(begin..end).unwrap_or(&[])).unwrap_or(0.0);
-        if let Some(stretch) = levels.get_mut(begin..end) {
-            stretch.fill(level);
-        }
-        begin = end;
-    }
-    levels
-}
-
-/// Measures the noise of a residual beside the levels between some steps.
-fn noise_beside(residual: &[f64], steps: &[usize], behind: Option<&Behind>) -> Option<Noise> {
-    let level = levels(residual, steps);
-    let rest: Vec<f64> = residual.iter().zip(&level).map(|(value, level)| value - level).collect();
-    let ends = steps.iter().copied().chain([rest.len()]);
-    let begins = [0].into_iter().chain(steps.iter().copied());
-    let there = |(begin, end): (usize, usize)| {
-        rest.get(begin..end).unwrap_or(&[]).iter().filter(|value| value.is_finite()).count()
-    };
-    let stretches: Vec<usize> = begins.zip(ends).map(there).collect();
-    let slots = 2.0 * SLOTS as f64 / stretches.iter().sum::<usize>().max(1) as f64;
-    noise::fit(&rest, behind, &TakenOut { stretches, slots })
-}
 
 /// Standard errors from which on it matters whether a step is kept out of the noise.
 const WORTH_A_LOOK: f64 = 1.5;
