@@ -1,8 +1,12 @@
 //! Deploys and the other events that explain a change. Calls nobody but the vocabulary.
 
+mod unite;
+
 use serde::{Deserialize, Serialize};
 
 use crate::time::Window;
+
+pub use unite::{INFERRED, United, unite};
 
 /// What an event is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -80,6 +84,28 @@ pub struct Event {
 }
 
 impl Event {
+    /// Makes a deploy of which nothing else is known.
+    ///
+    /// `at`: UTC milliseconds.
+    pub fn new(id: impl Into<String>, service: impl Into<String>, at: i64) -> Self {
+        Self {
+            id: id.into(),
+            service: service.into(),
+            at,
+            until: None,
+            revision: String::new(),
+            title: String::new(),
+            url: String::new(),
+            author: String::new(),
+            kind: EventKind::Deploy,
+        }
+    }
+
+    /// Tells whether nobody said so: a change that was seen in the data, such as a version that was not there before.
+    pub fn is_inferred(&self) -> bool {
+        self.id.starts_with(INFERRED)
+    }
+
     /// Returns its span; an instant gives an empty window.
     pub fn window(&self) -> Window {
         Window::new(self.at, self.until.unwrap_or(self.at))
@@ -133,17 +159,7 @@ mod tests {
     use crate::time::MINUTE;
 
     fn deploy(minute: i64) -> Event {
-        Event {
-            id: format!("d{minute}"),
-            service: "a".into(),
-            at: minute * MINUTE,
-            until: None,
-            revision: String::new(),
-            title: String::new(),
-            url: String::new(),
-            author: String::new(),
-            kind: EventKind::Deploy,
-        }
+        Event::new(format!("d{minute}"), "a", minute * MINUTE)
     }
 
     #[test]

@@ -199,15 +199,11 @@ fn events() -> Vec<Event> {
         }
     }
     let other = |id: &str, service: &str, kind, from: i64, hours: i64, title: &str| Event {
-        id: id.into(),
-        service: service.into(),
-        at: start + from * HOUR,
         until: Some(start + (from + hours) * HOUR),
-        revision: String::new(),
         title: title.into(),
         url: "https://incidents.example.com/12".into(),
-        author: String::new(),
         kind,
+        ..Event::new(id, service, start + from * HOUR)
     };
     events.push(other("i12", "card-api", EventKind::Incident, 250, 3, "INC-12 issuer time-outs"));
     events.push(other("c1", "*", EventKind::Campaign, 100, 24, "Payday campaign"));

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
-use crate::deploy::{DeployGroup, EventKind};
+use crate::deploy::DeployGroup;
 use crate::detect::{Comparison, Elsewhere, Hint, Judgement, Rival, SeriesSummary};
 use crate::metric::{Class, Direction, Kind, SeriesKey, Unit};
 use crate::time::{DAY, HOUR};
@@ -46,15 +46,11 @@ pub(crate) fn sample() -> Sample {
 
 fn event(id: &str, at: i64) -> Event {
     Event {
-        id: id.into(),
-        service: "api".into(),
-        at,
         until: Some(at + HOUR),
         revision: "4f2c9e1".into(),
         title: "</script> \u{202e}".into(),
         url: "https://example.invalid/1".into(),
-        author: String::new(),
-        kind: EventKind::Deploy,
+        ..Event::new(id, "api", at)
     }
 }
 
