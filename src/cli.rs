@@ -1,9 +1,13 @@
 //! What can be typed: commands and flags, no behaviour.
 
+mod setup;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub use setup::{InitArgs, MarkerAddArgs, MarkerCommand, MarkerImportArgs, MarkerListArgs, Template};
 
 use crate::config::{Format, Language};
 
@@ -13,7 +17,7 @@ pub const DEFAULT_CONFIG: &str = "fortnight.toml";
 const EXAMPLES: &str = "\
 Examples:
   fortnight demo                                    a whole report from sample data, no account
-  fortnight schema config --toml > fortnight.toml   a commented config to start from
+  fortnight init                                    a commented config, access policies, schedules
   fortnight report                                  the last whole period
   fortnight report --from 2026-11-09 --to 2026-11-23 --fail-on worse
   fortnight explain 1                               the first finding of that report in full
@@ -45,7 +49,9 @@ Examples:
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
-  fortnight doctor                                  config, files, series, deploys: what is there, what is wrong
+  fortnight doctor                                  config, keys, permissions, series, deploys: what is wrong
+  fortnight doctor --source cloudwatch              one source alone
+  fortnight doctor --offline                        without a single request
   fortnight doctor --placebo                        the judge at moments without a deploy: false alarms, limits
   fortnight doctor --placebo --tests 10000 --json";
 
@@ -128,6 +134,12 @@ pub enum Command {
     /// source, segments, points and new events, one source a line.
     #[command(after_help = "Example:\n  fortnight collect --from 2026-11-09")]
     Collect(CollectArgs),
+    /// Record deploys and other events in the store, or list them.
+    #[command(subcommand)]
+    Marker(MarkerCommand),
+    /// Write a commented config, access policies and schedules to start from; prints their paths, one a line.
+    #[command(after_help = setup::INIT_EXAMPLES)]
+    Init(InitArgs),
     /// Print the JSON Schema of a file that this program reads or writes.
     #[command(after_help = "Example:\n  fortnight schema config > fortnight.schema.json")]
     Schema(SchemaArgs),
@@ -204,6 +216,12 @@ pub struct DoctorArgs {
     /// Judge made-up deploys at moments without a real one.
     #[arg(long)]
     pub placebo: bool,
+    /// Ask nothing over the network: config, files and store only.
+    #[arg(long)]
+    pub offline: bool,
+    /// Look at this source alone, by its id; may be given again.
+    #[arg(long, value_name = "ID", conflicts_with = "placebo")]
+    pub source: Vec<String>,
     /// The span to look at.
     #[command(flatten)]
     pub span: Span,

@@ -4,6 +4,8 @@
 mod checks;
 mod doctor;
 mod explain;
+mod init;
+mod marker;
 mod outcome;
 mod period;
 
@@ -42,6 +44,8 @@ pub fn run(cli: &Cli, talk: &Talk) -> Result<Exit, Failure> {
         Command::Explain(args) => explain::explain(args, &cli.global, talk),
         Command::Doctor(args) => doctor::doctor(args, &cli.global, talk),
         Command::Collect(args) => collect(args, &cli.global, talk),
+        Command::Marker(command) => marker::marker(command, &cli.global),
+        Command::Init(args) => init::init(args, &cli.global, talk),
         Command::Schema(args) => schema(args),
         Command::Completions { shell } => completions(*shell),
         Command::Man { out } => man(out.as_deref()),

@@ -93,8 +93,12 @@ fn missed(miss: &Miss, word: &str, document: &Document, path: &Path) -> Failure 
 /// `options`: what has to be typed for `explain` to find the report.
 pub(super) fn command(id: &str, options: &[String]) -> String {
     let words = ["fortnight", "explain", id].map(str::to_owned);
-    let quoted: Vec<String> = words.iter().chain(options).map(|word| quoted(word)).collect();
-    quoted.join(" ")
+    command_line(&[words.as_slice(), options].concat())
+}
+
+/// Joins words to a line for a shell.
+pub(super) fn command_line(words: &[String]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// Quotes a word for a shell, if it needs that.

@@ -100,6 +100,17 @@ impl Talk {
         Style { colour: self.colour_data, signs: true }
     }
 
+    /// Says which commands to go on with.
+    pub(super) fn next(self, commands: &[String]) {
+        if self.as_record {
+            tracing::info!(next = commands.join("; "), "written");
+        } else if self.summary {
+            let lines: String = commands.iter().map(|command| format!("next: {command}\n")).collect();
+            // Standard error that is gone is no reason to fail: the files are written.
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), lines.as_bytes());
+        }
+    }
+
     /// Says what came out, and the command to go on with.
     pub(super) fn tell(
         self,

@@ -41,7 +41,11 @@ pub(super) fn collected(config: &Config, args: &CollectArgs) -> Result<Window, F
     if from < to { Ok(Window::new(from, to)) } else { Err(backwards()) }
 }
 
-fn instant(config: &Config, flag: &str, text: &Option<String>) -> Result<Option<i64>, Failure> {
+/// Reads an instant that was typed, if one was.
+///
+/// # Errors
+/// It is neither a date nor RFC 3339, or outside of [`EVER`].
+pub(super) fn instant(config: &Config, flag: &str, text: &Option<String>) -> Result<Option<i64>, Failure> {
     let Some(text) = text else { return Ok(None) };
     match parse_instant(text, config.zone).filter(|at| EVER.contains(*at)) {
         Some(at) => Ok(Some(at)),

@@ -42,6 +42,54 @@ pub fn write_all(folder: &Path, files: &[(&str, &[u8])]) -> Result<Vec<PathBuf>,
         .collect()
 }
 
+/// Writes files `(path, bytes)` below a folder, which may lie in folders of their own, and returns their paths.
+///
+/// All or none: they are written whole under hidden names first. Without `overwrite`, a file that is there is an
+/// error and nothing is written; one that comes into being meanwhile is kept, and those written before it are removed.
+///
+/// # Errors
+/// [`PublishError`] with the folder or file; [`PublishError::There`] names the first file that is there.
+pub fn write_tree(folder: &Path, files: &[(&str, &[u8])], overwrite: bool) -> Result<Vec<PathBuf>, PublishError> {
+    let places: Vec<PathBuf> = files.iter().map(|(name, _)| folder.join(name)).collect();
+    if let Some(path) = places.iter().find(|path| !overwrite && path.symlink_metadata().is_ok()) {
+        return Err(PublishError::There { path: path.clone() });
+    }
+    let mut staged = Vec::with_capacity(files.len());
+    for ((_, bytes), path) in files.iter().zip(&places) {
+        let parent = path.parent().unwrap_or(folder);
+        make_folder(parent).map_err(|source| PublishError::Folder { path: parent.to_owned(), source })?;
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let file = stage(parent, &name, bytes);
+        staged.push((file.map_err(|source| PublishError::Write { path: path.clone(), source })?, path));
+    }
+    let mut written: Vec<&PathBuf> = Vec::with_capacity(places.len());
+    for (file, path) in staged {
+        let outcome = if overwrite { file.persist(path) } else { file.persist_noclobber(path) };
+        match outcome {
+            Ok(_) => written.push(path),
+            Err(error) => {
+                if !overwrite {
+                    // What cannot be removed either is left; the error below is the one to tell.
+                    written.iter().for_each(|path| drop(std::fs::remove_file(path)));
+                }
+                return Err(PublishError::Write { path: path.clone(), source: error.error });
+            }
+        }
+    }
+    Ok(places)
+}
+
+/// Makes a folder; a hidden one, such as the store's, is for its owner alone.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    if folder.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    }
+    builder.create(folder)
+}
+
 /// Writes beside the place, with the mode that a plain new file would have.
 fn stage(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<NamedTempFile> {
     let prefix = format!(".{name}.");
@@ -89,6 +137,20 @@ mod tests {
         assert!(write_all(folder.path(), &files).is_err());
         assert_eq!(std::fs::read(folder.path().join("report.html")).expect("readable"), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 1);
+    }
+
+    #[test]
+    fn a_tree_is_written_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let files: [(&str, &[u8]); 2] = [("a/b/one", b"1"), ("two", b"2")];
+        assert_eq!(write_tree(folder.path(), &files, false).expect("written").len(), 2);
+        std::fs::remove_file(folder.path().join("a/b/one")).expect("removed");
+        std::fs::write(folder.path().join("two"), b"mine").expect("written");
+        let error = write_tree(folder.path(), &files, false).expect_err("there already");
+        assert!(matches!(&error, PublishError::There { path } if path.ends_with("two")), "{error}");
+        assert!(!folder.path().join("a/b/one").exists(), "nothing beside it was written");
+        write_tree(folder.path(), &files, true).expect("overwritten");
+        assert_eq!(std::fs::read(folder.path().join("two")).expect("readable"), b"2");
     }
 
     #[cfg(unix)]

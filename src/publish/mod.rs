@@ -26,4 +26,10 @@ pub enum PublishError {
         #[source]
         source: io::Error,
     },
+    /// A file of that name is there, and may be worth keeping.
+    #[error("{} is there already", path.display())]
+    There {
+        /// The file.
+        path: PathBuf,
+    },
 }

@@ -64,6 +64,16 @@ pub fn sort(events: &mut [Event]) {
     events.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
 }
 
+/// Checks an event that was not read from a file, by the same rules.
+///
+/// `fields`: a JSON object with the contract's names.
+///
+/// # Errors
+/// What is wrong with it, as a fragment of a sentence.
+pub fn of_fields(fields: serde_json::Map<String, Value>) -> Result<Event, String> {
+    serde_json::from_value::<Raw>(Value::Object(fields)).map_err(|error| json_reason(&error))?.check()
+}
+
 /// Returns an event as a line of JSON that [`read`] understands, without the line's end.
 pub fn to_line(event: &Event) -> String {
     let mut object = serde_json::Map::new();
@@ -87,7 +97,7 @@ pub fn to_line(event: &Event) -> String {
 }
 
 /// Writes a time so that reading gives it back: RFC 3339 with milliseconds.
-fn exact_time(time: i64) -> Value {
+pub fn exact_time(time: i64) -> Value {
     let utc = crate::time::local(time, chrono_tz::UTC);
     Value::from(utc.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
 }
