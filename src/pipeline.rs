@@ -8,6 +8,7 @@ mod init;
 mod marker;
 mod outcome;
 mod period;
+mod services;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -20,8 +21,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub use outcome::{Exit, Failure, Talk};
 
 use crate::cli::{Cli, CollectArgs, Command, DemoArgs, Global, ReportArgs, SchemaArgs, SchemaOf};
+use crate::collect::service_map::ServiceMap;
 use crate::config::{self, Config, Format};
-use crate::deploy::Event;
+use crate::deploy::{Event, unite};
 use crate::metric::Series;
 
 use crate::report::json::Input;
@@ -238,6 +240,7 @@ struct History<'a> {
     store: Store,
     events: Vec<Event>,
     sources: Vec<SourceState>,
+    services: ServiceMap,
     rows: u64,
 }
 
@@ -248,9 +251,15 @@ impl<'a> History<'a> {
         let store = Store::open(&config.store.folder)?;
         let CollectedEvents { events, states: sources } = collect::events(config);
         outcome::refuse_failed(config, &sources)?;
-        let events = with_kept(events, store.events()?);
         let rows = collect::rows_estimate(config).saturating_add(store.rows_estimate(history)?);
-        Ok(Self { config, period, history, store, events, sources, rows })
+        let recorded = events.len();
+        let events = with_kept(events, store.events()?);
+        let parts = collect::parts_needed(rows, config.memory_by);
+        let services = services::map(config, history, parts, &store, &events)?;
+        let events = services.map_events(events);
+        // Whoever records deploys in a file says which of them are the same; only several who tell can tell one twice.
+        let events = if events.len() > recorded { unite(events).events } else { events };
+        Ok(Self { config, period, history, store, events, sources, services, rows })
     }
 
     fn context(&self) -> detect::Context<'a> {
@@ -263,7 +272,7 @@ impl<'a> History<'a> {
     /// A source that is needed failed; no series has a point in the period.
     fn read(&mut self, talk: &Talk, mut take: impl FnMut(Vec<Series>) -> Result<(), Failure>) -> Result<(), Failure> {
         let Self { config, period, history, .. } = *self;
-        let (store, sources) = (&self.store, &mut self.sources);
+        let (store, sources, services) = (&self.store, &mut self.sources, &self.services);
         let mut has_data = false;
         read_parts(config, history, self.rows, talk, |collected, part| {
             outcome::refuse_failed(config, &collected.states)?;
@@ -271,6 +280,10 @@ impl<'a> History<'a> {
             let kept = store.read(history, part)?;
             collect::add_states(sources, store_state(&kept).into_iter().collect());
             let series = store::merge(collected.series, kept.series);
+            let series = services::of_part(services, series, part, |other| {
+                let kept = store.read(history, other)?;
+                Ok(store::merge(collect::collect(config, history, other).series, kept.series))
+            })?;
             has_data |= series.iter().any(|series| reaches(series, period));
             take(series)
         })?;

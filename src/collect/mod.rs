@@ -8,6 +8,7 @@
 pub mod cloudwatch;
 pub mod files;
 pub mod newrelic;
+pub mod service_map;
 pub mod source;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,262 @@
+//! Which series and events belong to which service.
+//!
+//! Sources name what they measure by application or resource; deploys and owners belong to services. The store keeps
+//! the sources' names, and this map is applied when they are read, so that another line in the config needs nothing
+//! collected again. It is made of three rules; the first that fits a name counts:
+//!
+//! 1. A pattern in `resources` of a `[[service]]`, the first one in the file. For resources the target's name counts
+//!    as well, with and without its prefix (`rds:cards-db-1`).
+//! 2. The name is a service's: it is in the config, somebody recorded a deploy of it, a file says so, or it has
+//!    endpoints of its own.
+//! 3. The longest service whose name it carries as a whole word, at the beginning, at the end or within:
+//!    `card-api-prod`, `prod-card-api-alb`, `app/card-api/50dc6c` belong to `card-api`.
+//!
+//! Whatever is left is a service of its own. Letters count alike in either case, and a boundary is anything but a
+//! letter or digit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use glob::{MatchOptions, Pattern};
+
+use crate::config::Config;
+use crate::deploy::Event;
+use crate::metric::{Kind, Series, SeriesKey};
+
+/// Shortest name of a service that others may carry, characters: a service `a` or `db` is in too many names by chance.
+const SHORTEST: usize = 3;
+
+/// Longest name that is looked through for others, bytes; a name comes from outside.
+const LONGEST_BY: usize = 1024;
+
+/// Names and patterns do not care about case, and a `*` goes across `/`, because load balancers are `app/name/id`.
+const MATCHING: MatchOptions =
+    MatchOptions { case_sensitive: false, require_literal_separator: false, require_literal_leading_dot: false };
+
+/// What is known of the names before any is mapped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Names that are services by themselves (rule 2).
+    services: BTreeSet<String>,
+    /// All names.
+    all: BTreeSet<String>,
+}
+
+impl Names {
+    /// Adds names of which a person said that they are services: a file's column, a deploy that somebody recorded.
+    pub fn told<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        for name in names {
+            self.services.insert(name.to_owned());
+            self.all.insert(name.to_owned());
+        }
+    }
+
+    /// Adds the name of a series; one that has endpoints of its own is a service.
+    ///
+    /// A load balancer or a function is measured as a whole: its operation is called `*` or as itself.
+    pub fn seen(&mut self, key: &SeriesKey) {
+        if !self.all.contains(&*key.service) {
+            self.all.insert(key.service.to_string());
+        }
+        let has_endpoints = key.kind == Kind::Operation && &*key.target != "*" && !carries(&key.target, &key.service);
+        if has_endpoints && !self.services.contains(&*key.service) {
+            self.services.insert(key.service.to_string());
+        }
+    }
+
+    /// Adds the service of an event; one that was inferred is no word of a person.
+    pub fn happened(&mut self, event: &Event) {
+        if event.service == "*" {
+            return;
+        }
+        self.all.insert(event.service.clone());
+        if event.kind.is_judged() && !event.is_inferred() {
+            self.services.insert(event.service.clone());
+        }
+    }
+}
+
+/// Maps names to services.
+#[derive(Debug, Clone, Default)]
+pub struct ServiceMap {
+    /// Patterns in the order of the file, each with its service.
+    patterns: Vec<(Pattern, Arc<str>)>,
+    /// Names that differ from their service.
+    moved: BTreeMap<String, Arc<str>>,
+}
+
+impl ServiceMap {
+    /// Makes the map for all names of a history.
+    pub fn new(config: &Config, names: &Names) -> Self {
+        let patterns = config.services.iter().flat_map(|service| {
+            let name: Arc<str> = service.name.as_str().into();
+            // Patterns were checked when the config was; one that is none matches nothing.
+            let patterns = service.resources.iter().filter_map(|pattern| Pattern::new(pattern).ok());
+            patterns.map(move |pattern| (pattern, name.clone()))
+        });
+        let mut map = Self { patterns: patterns.collect(), moved: BTreeMap::new() };
+        let configured = config.services.iter().map(|service| service.name.as_str());
+        let services: BTreeSet<&str> = names.services.iter().map(String::as_str).chain(configured).collect();
+        let lowered: Vec<(String, &str)> = services
+            .iter()
+            .filter(|name| name.chars().count() >= SHORTEST)
+            .map(|name| (name.to_lowercase(), *name))
+            .collect();
+        for name in &names.all {
+            let owner = match map.by_pattern(&[name]) {
+                Some(service) => Some(service),
+                None if services.contains(name.as_str()) => None,
+                None => longest_within(name, &lowered).map(Arc::from),
+            };
+            if let Some(owner) = owner.filter(|owner| **owner != **name) {
+                map.moved.insert(name.clone(), owner);
+            }
+        }
+        map
+    }
+
+    /// Tells whether no name differs from its service.
+    pub fn is_plain(&self) -> bool {
+        self.moved.is_empty() && self.patterns.is_empty()
+    }
+
+    /// Returns the service of a name.
+    pub fn service<'a>(&'a self, name: &'a str) -> &'a str {
+        self.moved.get(name).map_or(name, |service| service)
+    }
+
+    /// Returns the names that belong to another service, each with it.
+    pub fn moved(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.moved.iter().map(|(name, service)| (name.as_str(), &**service))
+    }
+
+    /// Returns the service of a series.
+    pub fn of_series(&self, key: &SeriesKey) -> Arc<str> {
+        if key.kind == Kind::Resource && !self.patterns.is_empty() {
+            let bare = key.target.split_once(':').map_or(&*key.target, |(_, bare)| bare);
+            if let Some(service) = self.by_pattern(&[&key.service, &key.target, bare]) {
+                return service;
+            }
+        }
+        self.moved.get(&*key.service).unwrap_or(&key.service).clone()
+    }
+
+    /// Gives each series its service. Returns them sorted by key; keys are unique.
+    ///
+    /// `series`: every series of each service that is among them, as the sources named them. Where two names bring
+    /// the same target to a service, the target is qualified by the name; so is one that stood for all of its name.
+    pub fn map_series(&self, mut series: Vec<Series>) -> Vec<Series> {
+        if self.is_plain() {
+            return series;
+        }
+        type Target = (Arc<str>, Kind, Arc<str>);
+        let mut names: BTreeMap<Target, BTreeSet<Arc<str>>> = BTreeMap::new();
+        let services: Vec<Arc<str>> = series.iter().map(|series| self.of_series(&series.key)).collect();
+        for (service, SeriesKey { service: name, kind, target, .. }) in
+            services.iter().zip(series.iter().map(|s| &s.key))
+        {
+            names.entry((service.clone(), *kind, target.clone())).or_default().insert(name.clone());
+        }
+        for (service, one) in services.into_iter().zip(&mut series) {
+            let key = &mut one.key;
+            if service == key.service {
+                continue;
+            }
+            let is_shared =
+                names.get(&(service.clone(), key.kind, key.target.clone())).is_some_and(|names| names.len() > 1);
+            let name = std::mem::replace(&mut key.service, service);
+            if key.kind == Kind::Operation && &*key.target == "*" {
+                key.target = name;
+            } else if is_shared {
+                key.target = format!("{name} {}", key.target).into();
+            }
+        }
+        series.sort_by(|a, b| a.key.cmp(&b.key));
+        apart(series)
+    }
+
+    /// Gives each event its service.
+    pub fn map_events(&self, mut events: Vec<Event>) -> Vec<Event> {
+        for event in &mut events {
+            if let Some(service) = self.moved.get(&event.service) {
+                event.service = service.to_string();
+            }
+        }
+        events
+    }
+
+    /// Returns the service whose pattern comes first among those that one of the names fits.
+    fn by_pattern(&self, names: &[&str]) -> Option<Arc<str>> {
+        let fits = |pattern: &Pattern| {
+            names.iter().any(|name| name.len() <= LONGEST_BY && pattern.matches_with(name, MATCHING))
+        };
+        self.patterns.iter().find(|(pattern, _)| fits(pattern)).map(|(_, service)| service.clone())
+    }
+}
+
+/// Numbers the targets of series that still have the same key: names from outside may spell out anything.
+fn apart(series: Vec<Series>) -> Vec<Series> {
+    if series.windows(2).all(|pair| pair.first().map(|one| &one.key) != pair.last().map(|one| &one.key)) {
+        return series;
+    }
+    let mut taken: BTreeSet<SeriesKey> = BTreeSet::new();
+    let mut all = Vec::with_capacity(series.len());
+    for mut one in series {
+        let target = one.key.target.clone();
+        for number in 2.. {
+            if taken.insert(one.key.clone()) {
+                break;
+            }
+            one.key.target = format!("{target} ({number})").into();
+        }
+        all.push(one);
+    }
+    all.sort_by(|a, b| a.key.cmp(&b.key));
+    all
+}
+
+/// Returns the patterns in `resources` that no name of a history fits, each with its service.
+pub fn unused_patterns<'a>(config: &'a Config, keys: &BTreeSet<SeriesKey>) -> Vec<(&'a str, &'a str)> {
+    let fits = |pattern: &Pattern, key: &SeriesKey| {
+        let bare = key.target.split_once(':').map_or("", |(_, bare)| bare);
+        pattern.matches_with(&key.service, MATCHING)
+            || key.kind == Kind::Resource
+                && [&*key.target, bare].iter().any(|name| pattern.matches_with(name, MATCHING))
+    };
+    let all = config
+        .services
+        .iter()
+        .flat_map(|service| service.resources.iter().map(move |pattern| (pattern.as_str(), service.name.as_str())));
+    all.filter(|(pattern, _)| Pattern::new(pattern).is_ok_and(|pattern| !keys.iter().any(|key| fits(&pattern, key))))
+        .collect()
+}
+
+/// Returns the longest service that a name carries; of two that are as long, the one that comes first in it.
+fn longest_within<'a>(name: &str, services: &[(String, &'a str)]) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let name = if name.len() > LONGEST_BY { return None } else { name };
+    let found = services.iter().filter_map(|(lowered, service)| Some((lowered, place(&name, lowered)?, service)));
+    let best =
+        found.min_by_key(|(lowered, place, service)| (std::cmp::Reverse(lowered.chars().count()), *place, **service));
+    best.map(|(_, _, service)| *service)
+}
+
+fn carries(name: &str, service: &str) -> bool {
+    place(&name.to_lowercase(), &service.to_lowercase()).is_some()
+}
+
+/// Returns where a name holds another one between boundaries of words, bytes.
+fn place(name: &str, service: &str) -> Option<usize> {
+    if service.is_empty() {
+        return None;
+    }
+    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    name.match_indices(service).map(|(at, _)| at).find(|at| {
+        let before = name.get(..*at).and_then(|text| text.chars().next_back());
+        let after = name.get(at + service.len()..).and_then(|text| text.chars().next());
+        !is_word(before) && !is_word(after)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! Which names belong together, and which only look so.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::deploy::EventKind;
+use crate::metric::Unit;
+
+fn config(services: &str) -> Config {
+    let text = format!("{services}\n[[source]]\nkind = \"files\"\nseries = [\"a.csv\"]\n");
+    Config::parse(&text, Path::new("fortnight.toml")).expect("valid")
+}
+
+fn key(service: &str, kind: Kind, target: &str, signal: &str) -> SeriesKey {
+    SeriesKey { service: service.into(), kind, target: target.into(), signal: signal.into() }
+}
+
+fn resource(service: &str, target: &str) -> SeriesKey {
+    key(service, Kind::Resource, target, "cpu_utilization")
+}
+
+fn series(key: SeriesKey) -> Series {
+    Series { key, unit: Unit::parse("ratio").expect("known"), times: vec![60_000], values: vec![0.5] }
+}
+
+/// A map of some services that people named and of names that sources gave.
+fn map(told: &[&str], seen: &[&str]) -> ServiceMap {
+    let mut names = Names::default();
+    names.told(told.iter().copied());
+    seen.iter().for_each(|name| names.seen(&resource(name, "cpu")));
+    ServiceMap::new(&config(""), &names)
+}
+
+#[test]
+fn a_resource_that_carries_a_service_name_belongs_to_it() {
+    let told = ["card-api", "card-api-admin", "cards", "user-api", "ログ集計"];
+    let cases = [
+        ("card-api-prod", "card-api"),
+        ("prod-card-api-alb", "card-api"),
+        ("app/card-api/50dc6c", "card-api"),
+        ("cards-db-1", "cards"),
+        ("card-api-admin-2", "card-api-admin"),
+        ("Card-API.prod", "card-api"),
+        ("targetgroup/user-api-blue/9a8b", "user-api"),
+        ("ログ集計_1", "ログ集計"),
+        // A word that only begins alike, or ends alike, is another word.
+        ("card-apis", "card-apis"),
+        ("postcards", "postcards"),
+        ("cardsdb", "cardsdb"),
+        ("discard-api", "discard-api"),
+        ("ログ集計機", "ログ集計機"),
+        ("redis-main", "redis-main"),
+        ("", ""),
+        ("-", "-"),
+        ("*", "*"),
+    ];
+    let names: Vec<&str> = cases.iter().map(|(name, _)| *name).collect();
+    let map = map(&told, &names);
+    for (name, service) in cases {
+        assert_eq!(map.service(name), service, "{name:?}");
+    }
+}
+
+#[test]
+fn what_people_call_a_service_is_never_moved() {
+    let map = map(&["card", "card-api", "card-api-worker"], &["card-api-worker-1"]);
+    for name in ["card", "card-api", "card-api-worker"] {
+        assert_eq!(map.service(name), name);
+    }
+    assert_eq!(map.service("card-api-worker-1"), "card-api-worker");
+}
+
+#[test]
+fn of_two_services_in_a_name_the_longer_counts_then_the_earlier() {
+    let map = map(&["user", "card-api", "api-card"], &["user-card-api", "x-api-card-card-api", "card-api-api-card"]);
+    assert_eq!(map.service("user-card-api"), "card-api");
+    assert_eq!(map.service("x-api-card-card-api"), "api-card");
+    assert_eq!(map.service("card-api-api-card"), "card-api");
+}
+
+#[test]
+fn names_of_two_signs_attract_nothing() {
+    assert_eq!(map(&["db", "api"], &["main-db", "public-api"]).service("main-db"), "main-db");
+    assert_eq!(map(&["db", "api"], &["main-db", "public-api"]).service("public-api"), "api");
+}
+
+#[test]
+fn an_application_with_endpoints_is_a_service_and_a_load_balancer_is_not() {
+    let mut names = Names::default();
+    for application in ["card-api", "card-api-admin"] {
+        names.seen(&key(application, Kind::Operation, "GET /v1/cards", "latency_p95"));
+    }
+    for balancer in ["app/card-api/50dc6c", "prod-card-api"] {
+        names.seen(&key(balancer, Kind::Operation, &format!("alb:{balancer}"), "latency_p95"));
+        names.seen(&key(balancer, Kind::Operation, "*", "throughput"));
+    }
+    let map = ServiceMap::new(&config(""), &names);
+    assert_eq!(map.service("card-api-admin"), "card-api-admin");
+    assert_eq!(map.service("app/card-api/50dc6c"), "card-api");
+    assert_eq!(map.service("prod-card-api"), "card-api");
+}
+
+#[test]
+fn a_deploy_makes_a_service_unless_it_was_inferred() {
+    let mut names = Names::default();
+    let recorded = Event::new("m-1", "ledger", 0);
+    let inferred = Event::new("inferred:ecs:1", "ledger-prod", 0);
+    let incident = Event { kind: EventKind::Incident, ..Event::new("i", "ledger-db", 0) };
+    [&recorded, &inferred, &incident].iter().for_each(|event| names.happened(event));
+    let map = ServiceMap::new(&config(""), &names);
+    let events = map.map_events(vec![recorded, inferred, incident]);
+    assert!(events.iter().all(|event| event.service == "ledger"), "{events:?}");
+}
+
+#[test]
+fn patterns_of_the_config_go_first_and_reach_targets_of_resources() {
+    let text = "[[service]]\nname = \"ledger\"\nresources = [\"cards-db-*\", \"shop-?\"]\n\
+                [[service]]\nname = \"cards\"\nresources = [\"*db*\"]\n";
+    let mut names = Names::default();
+    names.told(["cards", "shop-1"]);
+    let hosts = resource("fleet", "rds:cards-db-1");
+    for key in [&hosts, &resource("cards-db-7", "cpu"), &resource("main-db", "cpu"), &resource("fleet", "ec2:i-1")] {
+        names.seen(key);
+    }
+    let map = ServiceMap::new(&config(text), &names);
+    assert_eq!(map.service("cards-db-7"), "ledger", "the first pattern of the file counts");
+    assert_eq!(map.service("main-db"), "cards");
+    assert_eq!(map.service("shop-1"), "ledger", "also for what a person called a service");
+    assert_eq!(&*map.of_series(&hosts), "ledger");
+    assert_eq!(&*map.of_series(&resource("fleet", "ec2:i-1")), "fleet");
+    let keys = BTreeSet::from([hosts, resource("main-db", "cpu")]);
+    assert_eq!(unused_patterns(&config(text), &keys), [("shop-?", "ledger")]);
+}
+
+#[test]
+fn series_that_meet_are_all_kept_and_told_apart() {
+    let map = map(&["card-api"], &["card-api-blue", "card-api-green", "app/card-api/1"]);
+    let all = [
+        series(resource("card-api-blue", "ecs")),
+        series(resource("card-api-green", "ecs")),
+        series(resource("card-api", "host-1")),
+        series(key("app/card-api/1", Kind::Operation, "*", "throughput")),
+        series(key("card-api", Kind::Operation, "*", "throughput")),
+    ];
+    let mapped = map.map_series(all.into());
+    let targets: Vec<&str> = mapped.iter().map(|series| &*series.key.target).collect();
+    assert_eq!(targets, ["*", "app/card-api/1", "card-api-blue ecs", "card-api-green ecs", "host-1"]);
+    assert!(mapped.iter().all(|series| &*series.key.service == "card-api"));
+}
+
+#[test]
+fn a_map_of_nothing_moves_nothing() {
+    let all = vec![series(resource("b", "x")), series(resource("a", "x"))];
+    assert!(ServiceMap::default().is_plain());
+    assert_eq!(ServiceMap::default().map_series(all.clone()), all);
+}
+
+fn name() -> impl Strategy<Value = String> {
+    let word = prop_oneof![Just("card"), Just("api"), Just("CARD"), Just("db"), Just("é"), Just("カード"), Just("*")];
+    let mark = prop_oneof![Just("-"), Just("/"), Just(" "), Just(""), Just("_"), Just("\u{202e}"), Just("[")];
+    proptest::collection::vec((word, mark), 0..5)
+        .prop_map(|parts| parts.into_iter().map(|(word, mark)| format!("{word}{mark}")).collect())
+}
+
+proptest! {
+    #[test]
+    fn every_series_is_kept_once_in_order_and_mapping_again_moves_nothing(
+        told in proptest::collection::vec(name(), 0..4),
+        seen in proptest::collection::vec((name(), name(), 0..3u8), 0..20),
+    ) {
+        let keys: BTreeSet<SeriesKey> = seen
+            .into_iter()
+            .map(|(service, target, kind)| {
+                let kind = [Kind::Operation, Kind::Datastore, Kind::Resource][usize::from(kind)];
+                key(&service, kind, &target, "x")
+            })
+            .collect();
+        let mut names = Names::default();
+        names.told(told.iter().map(String::as_str));
+        keys.iter().for_each(|key| names.seen(key));
+        let map = ServiceMap::new(&config(""), &names);
+        let mapped = map.map_series(keys.iter().cloned().map(series).collect());
+        prop_assert_eq!(mapped.len(), keys.len());
+        prop_assert!(mapped.windows(2).all(|pair| pair[0].key < pair[1].key));
+        for (name, service) in map.moved() {
+            prop_assert_eq!(map.service(service), service, "{} goes to what goes on", name);
+        }
+        for one in &told {
+            prop_assert_eq!(map.service(one), one.as_str());
+        }
+    }
+}
