@@ -1,6 +1,7 @@
 //! The story: hands values from room to room, one function a command. The only place that knows all the
 //! rooms, and the only one that asks for the time of day.
 
+mod asked;
 mod checks;
 mod doctor;
 mod explain;

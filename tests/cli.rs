@@ -1,26 +1,14 @@
 //! The command as others call it: exit codes, what goes to which stream, and the help.
 
+mod common;
+
 use std::path::Path;
 use std::process::Output;
 
-use assert_cmd::Command;
+use common::{code, command, run, stderr, stdout, write};
 use tempfile::TempDir;
 
 const CONFIG: &str = "[[source]]\nkind = \"files\"\nseries = [\"series.csv\"]\n";
-
-/// Runs the program in a folder of its own, without the environment that would change its answer.
-fn run(folder: &TempDir, args: &[&str]) -> Output {
-    command(folder).args(args).output().expect("runs")
-}
-
-fn command(folder: &TempDir) -> Command {
-    let mut command = Command::cargo_bin("fortnight").expect("built");
-    command.current_dir(folder.path());
-    for name in ["FORTNIGHT_CONFIG", "SOURCE_DATE_EPOCH", "NO_COLOR", "TERM"] {
-        command.env_remove(name);
-    }
-    command
-}
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("temporary folder")
@@ -30,10 +18,6 @@ fn with_config(text: &str) -> TempDir {
     let folder = folder();
     write(&folder, "fortnight.toml", text);
     folder
-}
-
-fn write(folder: &TempDir, name: &str, text: &str) {
-    std::fs::write(folder.path().join(name), text).expect("written");
 }
 
 /// Four weeks of one endpoint, hourly, until 2026-11-23.
@@ -46,18 +30,6 @@ fn with_series() -> TempDir {
     }
     write(&folder, "series.csv", &text);
     folder
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("not killed")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("UTF-8")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }
 
 #[test]

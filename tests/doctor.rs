@@ -1,8 +1,10 @@
 //! `fortnight doctor`: the checks and what to do about them; and the placebo deploys, their counts and their refusals.
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod common;
 
+use std::process::Output;
+
+use common::{code, run, stderr, stdout, write};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -12,27 +14,6 @@ const SPAN: [&str; 4] = ["--from", "2026-11-09", "--to", "2026-11-23"];
 /// Six weeks from 2026-10-12, hourly, up to 2026-11-23.
 const HOURS: i64 = 42 * 24;
 const START: i64 = 1_791_763_200;
-
-fn run(folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fortnight"));
-    command.current_dir(folder).args(args);
-    for name in ["FORTNIGHT_CONFIG", "SOURCE_DATE_EPOCH", "NO_COLOR", "TERM"] {
-        command.env_remove(name);
-    }
-    command.output().expect("runs")
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("not killed")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("UTF-8")
-}
 
 /// A level with a daily wave and noise that does not repeat.
 fn rows(service: &str, target: &str, signal: &str, unit: &str, level: f64, salt: u64) -> String {
@@ -53,10 +34,6 @@ fn rows(service: &str, target: &str, signal: &str, unit: &str, level: f64, salt:
         ));
     }
     text
-}
-
-fn write(folder: &TempDir, name: &str, text: &str) {
-    std::fs::write(folder.path().join(name), text).expect("written");
 }
 
 fn with(series: &str, deploys: &str) -> TempDir {

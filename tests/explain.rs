@@ -1,28 +1,10 @@
 //! `fortnight explain`: what it prints of a written report, by which names findings are found, and what it refuses.
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod common;
 
+use common::{run, stderr, told as stdout};
 use serde_json::Value;
 use tempfile::TempDir;
-
-fn run(folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fortnight"));
-    command.current_dir(folder).args(args);
-    for name in ["FORTNIGHT_CONFIG", "SOURCE_DATE_EPOCH", "NO_COLOR", "TERM"] {
-        command.env_remove(name);
-    }
-    command.output().expect("runs")
-}
-
-fn stdout(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("UTF-8")
-}
 
 /// A folder with the demo's report in it.
 fn demo() -> (TempDir, Value) {

@@ -300,7 +300,7 @@ impl SourceState {
 }
 
 /// Tells an error with its causes, and what to do on a line of its own.
-fn told(error: &SourceError) -> String {
+pub(crate) fn told(error: &SourceError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(deeper) = cause {

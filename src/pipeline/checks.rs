@@ -4,17 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::period;
 use crate::collect::SourceState;
+use crate::collect::service_map::unused_patterns;
 use crate::config::{Config, nearest};
-use crate::deploy::Event;
+use crate::deploy::{Event, EventKind};
 use crate::metric::{Class, Kind, Series, SeriesKey, is_known_signal};
 use crate::report::doctor::Check;
-use crate::time::{DAY, Window};
+use crate::report::services::ServiceCoverage;
+use crate::time::{DAY, MINUTE, Window, rfc3339};
 
 /// Names that one line lists at the most.
 const LISTED: usize = 5;
 
 /// Days of history before the period below which a comparison knows no week.
 const LEAST_DAYS: i64 = 7;
+
+/// How far clocks may differ before it is worth a word, milliseconds.
+const CLOCK_SLACK: i64 = 10 * MINUTE;
 
 /// Longest name that is listed whole, in characters.
 const LONGEST: usize = 60;
@@ -61,6 +66,8 @@ pub(super) struct Findings<'a> {
     pub path: String,
     pub period: Window,
     pub history: Window,
+    /// The time of day, UTC milliseconds.
+    pub now: i64,
     pub events: &'a [Event],
     pub sources: &'a [SourceState],
     pub series: &'a [Seen],
@@ -68,10 +75,17 @@ pub(super) struct Findings<'a> {
     pub parts: usize,
 }
 
-/// Runs every check that needs the data.
-pub(super) fn all(findings: &Findings<'_>) -> Vec<Check> {
+/// Runs the checks of the config and of the sources that are files.
+pub(super) fn of_sources(findings: &Findings<'_>) -> Vec<Check> {
     let mut checks = vec![config(findings)];
     checks.extend(findings.sources.iter().flat_map(|state| source(findings, state)));
+    checks
+}
+
+/// Runs every check that needs the data.
+pub(super) fn all(findings: &Findings<'_>) -> Vec<Check> {
+    let mut checks = of_sources(findings);
+    checks.push(clock(findings));
     checks.push(in_period(findings));
     if findings.series.iter().any(|series| series.data.is_some()) {
         checks.push(history(findings));
@@ -96,6 +110,21 @@ fn config(findings: &Findings<'_>) -> Check {
         config.period.anchor
     );
     Check::ok("config", "", found)
+}
+
+/// Holds the clock against the data: a point of tomorrow says that one of the two is wrong.
+fn clock(findings: &Findings<'_>) -> Check {
+    let Findings { config, now, series, events, .. } = findings;
+    let found = format!("{} by this machine", rfc3339(*now, config.zone));
+    let limit = now + CLOCK_SLACK;
+    let series = series.iter().filter_map(|series| Some((series.data?.start, series.key.to_string())));
+    let events =
+        events.iter().filter(|event| event.kind == EventKind::Deploy).map(|event| (event.at, event.id.clone()));
+    let Some((at, name)) = series.chain(events).filter(|(at, _)| *at > limit).min() else {
+        return Check::ok("clock", "", found);
+    };
+    let help = "set the clock, or mend `time` and `at`: whole numbers are seconds or milliseconds since 1970";
+    Check::warn("clock", "", format!("{found}; {} begins at {}", short(&name), rfc3339(at, config.zone)), help)
 }
 
 fn source(findings: &Findings<'_>, state: &SourceState) -> Vec<Check> {
@@ -250,18 +279,20 @@ fn deploys(findings: &Findings<'_>) -> Vec<Check> {
         events.iter().filter(|event| event.kind.is_judged() && period.contains(event.at)).collect();
     let deployed: BTreeSet<&str> =
         services.iter().copied().filter(|service| judged.iter().any(|event| event.concerns(service))).collect();
+    let inferred = judged.iter().filter(|event| event.is_inferred()).count();
+    let inferred = if inferred > 0 { format!(" ({inferred} seen in the data only)") } else { String::new() };
     let others = events.iter().filter(|event| !event.kind.is_judged() && event.window().overlaps(*period)).count();
     let mut checks = Vec::new();
     let found = format!(
-        "{} in the period for {} of {}, {} to leave out",
+        "{} in the period{inferred} for {} of {}, {} to leave out",
         counted(judged.len(), "deploy"),
         deployed.len(),
         counted(services.len(), "service"),
         counted(others, "incident, campaign or drill")
     );
     if judged.is_empty() {
-        let help = "name files with deploys in `deploys` of a source; without one, periods are compared and nothing \
-                    is held against a change of yours";
+        let help = "record them with `fortnight marker add` in your pipeline, or name files in `deploys` of a source; \
+                    without one, periods are compared and nothing is held against a change of yours";
         checks.push(Check::warn("deploys", "", found, help));
     } else {
         checks.push(Check::ok("deploys", "", found));
@@ -311,6 +342,38 @@ fn no_series(check: &'static str, whose: &str, strange: &BTreeSet<&str>, service
         None => "they must be spelled as in the series".to_owned(),
     };
     Check::warn(check, "", found, help)
+}
+
+/// Tells how many deploys came from more than one source.
+///
+/// `told`, `left`: how many events there were, and how many are left.
+pub(super) fn united(told: usize, left: usize) -> Option<Check> {
+    (left < told).then(|| {
+        let found = format!("{} told by more than one source; each counts once", counted(told - left, "deploy"));
+        Check::ok("united", "", found)
+    })
+}
+
+/// Names patterns of the config that fit nothing: a slip of the pen, or a resource that is gone.
+///
+/// `keys`: what was read, by the sources' names.
+pub(super) fn unused(config: &Config, keys: &BTreeSet<SeriesKey>) -> Option<Check> {
+    let unused = unused_patterns(config, keys);
+    (!unused.is_empty() && !keys.is_empty()).then(|| {
+        let names: Vec<String> = unused.iter().map(|(pattern, service)| format!("{pattern} of {service}")).collect();
+        let found = format!("{} in `resources` without a series: {}", counted(names.len(), "pattern"), listed(&names));
+        Check::warn("resources", "", found, "compare with the names in `fortnight doctor --json`, or remove them")
+    })
+}
+
+/// Names resources that belong to no service.
+pub(super) fn loose(services: &[ServiceCoverage]) -> Option<Check> {
+    let names: Vec<String> = services.iter().filter(|one| one.is_loose).map(|one| one.service.clone()).collect();
+    (!names.is_empty()).then(|| {
+        let found = format!("{} of no service: {}", counted(names.len(), "resource"), listed(&names));
+        let help = "name them in `resources` of a `[[service]]`, so that a deploy of it is held against them";
+        Check::warn("services", "", found, help)
+    })
 }
 
 fn output(config: &Config) -> Check {

@@ -1,20 +1,27 @@
 //! `doctor`: what is wrong with the config and its sources, and how often the judge cries for nothing.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, anyhow};
 
+use super::asked::{self, Question};
 use super::checks::{self, Findings, Seen};
-use super::{Exit, Failure, History, Talk, collect, data, load, outcome, period, progress, read_parts, with_causes};
+use super::{
+    Exit, Failure, History, Talk, collect, data, load, outcome, period, progress, read_parts, services, with_causes,
+    with_kept,
+};
 use crate::cli::{DoctorArgs, Global};
-use crate::collect::CollectedEvents;
-use crate::config::Config;
-use crate::deploy::Event;
+use crate::collect::{CollectedEvents, source};
+use crate::config::{Config, Source, nearest};
+use crate::deploy::{Event, unite};
 use crate::detect::placebo::{self, Extent, NoRoom};
 use crate::detect::{self, Judgement};
-use crate::metric::Series;
+use crate::metric::{Series, SeriesKey};
 use crate::recorded::Part;
-use crate::report::doctor::{Checkup, Health};
+use crate::report::doctor::{Check, Checkup, Health};
 use crate::report::placebo::{LeftOut, Ran, outcome as count};
-use crate::store::Store;
+use crate::report::services::coverage;
+use crate::store::{self, Store, StoreError};
 use crate::time::{DAY, Window};
 
 /// Rounds that are run at the most to reach the wanted number of comparisons: more of them see hardly anything new.
@@ -22,12 +29,20 @@ const MOST_ROUNDS: usize = 200;
 
 /// Checks the config and its sources, or runs the placebos.
 pub(super) fn doctor(args: &DoctorArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
-    let config = load(&global.config, global.tz.as_deref())?;
-    let window = period::asked(&config, &args.span, outcome::now()?)?;
+    let mut config = load(&global.config, global.tz.as_deref())?;
+    let now = outcome::now()?;
+    let window = period::asked(&config, &args.span, now)?;
     if args.placebo {
         return placebos(args, &config, window, talk);
     }
-    let checkup = examine(&config, global, window, talk);
+    keep_asked(&mut config, &args.source)?;
+    let mut checkup = if args.source.is_empty() {
+        examine(&config, global, window, now, talk)
+    } else {
+        examine_sources(&config, global, window, talk)
+    };
+    let asked = ask(&config, window, now, args.offline, talk)?;
+    checkup.insert(1, asked);
     if args.json {
         print_json(&checkup)?;
     } else {
@@ -36,22 +51,96 @@ pub(super) fn doctor(args: &DoctorArgs, global: &Global, talk: &Talk) -> Result<
     Ok(if checkup.health == Health::Fail { Exit::Failed } else { Exit::Done })
 }
 
+/// Leaves the sources that were named.
+fn keep_asked(config: &mut Config, ids: &[String]) -> Result<(), Failure> {
+    let known: Vec<String> = config.sources.iter().map(|source| source.id.clone()).collect();
+    if let Some(strange) = ids.iter().find(|id| !known.contains(id)) {
+        let help = match nearest(strange, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the config has {}", known.join(", ")),
+        };
+        return Err(Failure::usage(format!("read `--source`: no source is called {strange:?}"), help));
+    }
+    config.sources.retain(|source| ids.is_empty() || ids.contains(&source.id));
+    Ok(())
+}
+
+/// Asks the sources that answer over the network.
+fn ask(config: &Config, period: Window, now: i64, offline: bool, talk: &Talk) -> Result<Vec<Check>, Failure> {
+    let sources: Vec<&Source> = config.sources.iter().collect();
+    let question = Question {
+        now,
+        wanted_ms: period.length() + i64::from(config.judge.baseline_days) * DAY,
+        patience: asked::PATIENCE,
+        offline,
+    };
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start to ask the sources")?;
+    let bar = progress(1, talk);
+    bar.set_message("asking");
+    let checks = runtime.block_on(asked::all(&question, &sources, is_set, |source| source::open(config, source)));
+    bar.finish_and_clear();
+    // A server that still has not answered is not waited for.
+    runtime.shutdown_background();
+    Ok(checks)
+}
+
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let mut bytes = serde_json::to_vec_pretty(value).context("write the result")?;
     bytes.push(b'\n');
     data(&bytes)
 }
 
-/// Reads everything that there is, and checks it. A source that fails is a line, not an end.
-fn examine(config: &Config, global: &Global, period: Window, talk: &Talk) -> Checkup {
-    let history = Window::new(period.start - i64::from(config.judge.baseline_days) * DAY, period.end);
-    let CollectedEvents { events, states: mut sources } = collect::events(config);
+/// Reads the sources that are files, and says how they fared.
+fn examine_sources(config: &Config, global: &Global, period: Window, talk: &Talk) -> Checkup {
+    let CollectedEvents { states: mut sources, .. } = collect::events(config);
     let rows = collect::rows_estimate(config);
-    let mut series: Vec<Seen> = Vec::new();
-    // Reading hands every failure over as a state, so nothing can be refused here.
     let _ = read_parts(config, period::EVER, rows, talk, |collected, _| {
         collect::add_states(&mut sources, collected.states);
-        series.extend(collected.series.iter().map(|series| Seen::of(series, period, config)));
+        Ok(())
+    });
+    let findings = Findings {
+        config,
+        path: global.config.display().to_string(),
+        period,
+        history: period,
+        now: period.end,
+        events: &[],
+        sources: &sources,
+        series: &[],
+        parts: collect::parts_needed(rows, config.memory_by),
+    };
+    Checkup::new(checks::of_sources(&findings))
+}
+
+/// Reads everything that there is, and checks it. A source that fails is a line, not an end.
+fn examine(config: &Config, global: &Global, period: Window, now: i64, talk: &Talk) -> Checkup {
+    let history = Window::new(period.start - i64::from(config.judge.baseline_days) * DAY, period.end);
+    let CollectedEvents { events, states: mut sources } = collect::events(config);
+    let kept = Kept::open(config);
+    let recorded = events.len();
+    let events = with_kept(events, kept.events.clone());
+    let has_kept = events.len() > recorded;
+    let rows = collect::rows_estimate(config).saturating_add(kept.rows);
+    let parts = collect::parts_needed(rows, config.memory_by);
+    let map = kept.store.as_ref().and_then(|store| services::map(config, period::EVER, parts, store, &events).ok());
+    let map = map.unwrap_or_default();
+    let mut events = map.map_events(events);
+    let told = events.len();
+    if has_kept {
+        events = unite(events).events;
+    }
+    let mut series: Vec<Seen> = Vec::new();
+    let mut raw: BTreeSet<SeriesKey> = BTreeSet::new();
+    // Reading hands every failure over as a state, so nothing can be refused here.
+    let _ = read_parts(config, period::EVER, rows, talk, |collected, part| {
+        collect::add_states(&mut sources, collected.states);
+        let own = kept.beside(collected.series, part);
+        raw.extend(own.iter().map(|series| series.key.clone()));
+        let read = |other| Ok(kept.beside(collect::collect(config, period::EVER, other).series, other));
+        let own = services::of_part(&map, own, part, read)?;
+        series.extend(own.iter().map(|series| Seen::of(series, period, config)));
         Ok(())
     });
     let findings = Findings {
@@ -59,26 +148,73 @@ fn examine(config: &Config, global: &Global, period: Window, talk: &Talk) -> Che
         path: global.config.display().to_string(),
         period,
         history,
+        now,
         events: &events,
         sources: &sources,
         series: &series,
-        parts: collect::parts_needed(rows, config.memory_by),
+        parts,
     };
     let mut checks = checks::all(&findings);
-    checks.push(checks::store(&kept(config, history), &config.store.folder));
-    Checkup::new(checks)
+    checks.extend(checks::united(told, events.len()));
+    checks.extend(checks::unused(config, &raw));
+    checks.push(checks::store(&kept.outcome(), &config.store.folder));
+    let keys = series.iter().map(|series| (&series.key, series.class));
+    let services = coverage(keys, &events, config, period);
+    checks.extend(checks::loose(&services));
+    Checkup { services, ..Checkup::new(checks) }
 }
 
-/// Returns how many series and events the store holds for a history, or why it cannot be read whole.
-fn kept(config: &Config, history: Window) -> Result<(usize, usize), String> {
-    let told = |error| with_causes(&error);
-    let store = Store::open(&config.store.folder).map_err(told)?;
-    let events = store.events().map_err(told)?;
-    let whole = Part { index: 0, count: 1 };
-    let history = store.read(history, whole).map_err(told)?;
-    match history.refused.first() {
-        Some(error) => Err(with_causes(error)),
-        None => Ok((history.series.len(), events.len())),
+/// What the store holds, as far as it can be read.
+struct Kept {
+    store: Option<Store>,
+    events: Vec<Event>,
+    rows: u64,
+    series: std::cell::Cell<usize>,
+    trouble: std::cell::RefCell<Option<String>>,
+}
+
+impl Kept {
+    fn open(config: &Config) -> Self {
+        let mut kept =
+            Self { store: None, events: Vec::new(), rows: 0, series: Default::default(), trouble: Default::default() };
+        let read = |kept: &mut Self| -> Result<(), StoreError> {
+            let store = Store::open(&config.store.folder)?;
+            kept.events = store.events()?;
+            kept.rows = store.rows_estimate(period::EVER)?;
+            kept.store = Some(store);
+            Ok(())
+        };
+        if let Err(error) = read(&mut kept) {
+            kept.trouble = Some(with_causes(&error)).into();
+        }
+        kept
+    }
+
+    /// Returns the series of the files together with what the store has kept.
+    fn beside(&self, files: Vec<Series>, part: Part) -> Vec<Series> {
+        let Some(store) = &self.store else { return files };
+        let told = match store.read(period::EVER, part) {
+            Ok(kept) => {
+                self.series.set(self.series.get() + kept.series.len());
+                let first = kept.refused.first().map(with_causes);
+                let merged = store::merge(files, kept.series);
+                if first.is_some() {
+                    self.trouble.replace(first);
+                }
+                return merged;
+            }
+            Err(error) => with_causes(&error),
+        };
+        self.trouble.replace(Some(told));
+        files
+    }
+
+    /// Returns how many series and events it holds, or why it cannot be read whole.
+    fn outcome(&self) -> Result<(usize, usize), String> {
+        match self.trouble.borrow().clone() {
+            Some(reason) => Err(reason),
+            None => Ok((self.series.get(), self.events.len())),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::services::ServiceCoverage;
 use super::text::{Style, plain};
 
 /// Name and version of the format.
@@ -72,13 +73,68 @@ pub struct Checkup {
     pub health: Health,
     /// The checks, in order.
     pub checks: Vec<Check>,
+    /// What is known about each service; empty if series were not looked at.
+    pub services: Vec<ServiceCoverage>,
 }
+
+/// Services that the text lists at the most; the JSON has all.
+const SERVICES: usize = 20;
+
+/// Longest name of a service or owner in the text, characters.
+const LONGEST: usize = 40;
 
 impl Checkup {
     /// Gathers checks.
     pub fn new(checks: Vec<Check>) -> Self {
         let health = checks.iter().map(|check| check.health).max().unwrap_or(Health::Ok);
-        Self { schema: SCHEMA, health, checks }
+        Self { schema: SCHEMA, health, checks, services: Vec::new() }
+    }
+
+    /// Puts checks in at a place.
+    pub fn insert(&mut self, at: usize, checks: Vec<Check>) {
+        self.health = checks.iter().map(|check| check.health).fold(self.health, Ord::max);
+        let at = at.min(self.checks.len());
+        self.checks.splice(at..at, checks);
+    }
+
+    /// Writes the services that lack something, and what; empty if none does.
+    fn gaps(&self) -> String {
+        let gaps: Vec<&ServiceCoverage> =
+            self.services.iter().filter(|service| !service.is_loose && service.has_gap()).collect();
+        if gaps.is_empty() {
+            return String::new();
+        }
+        let mut rows = vec![["service", "owner", "deploys", "traffic", "series"].map(str::to_owned)];
+        for one in gaps.iter().take(SERVICES) {
+            let or = |text: &str| if text.is_empty() { "nobody yet".to_owned() } else { cut(&plain(text)) };
+            let deploys = match (one.deploys, one.inferred) {
+                (0, _) => "none".to_owned(),
+                (all, 0) => all.to_string(),
+                (all, inferred) => format!("{all}, {inferred} inferred"),
+            };
+            let traffic = if one.has_traffic { "yes" } else { "none" };
+            rows.push([cut(&plain(&one.service)), or(&one.owner), deploys, traffic.to_owned(), one.series.to_string()]);
+        }
+        let widths: Vec<usize> = (0..5)
+            .map(|k| rows.iter().filter_map(|row| row.get(k)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+            .collect();
+        let mut text = format!(
+            "\n{} of {} services lack an owner, a deploy in the period, or traffic:\n",
+            gaps.len(),
+            self.services.iter().filter(|service| !service.is_loose).count()
+        );
+        for row in rows {
+            let cells = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count())));
+            let line = cells.collect::<Vec<_>>().join("  ");
+            text.push_str(&format!("  {}\n", line.trim_end()));
+        }
+        if gaps.len() > SERVICES {
+            text.push_str(&format!("  and {} more, in `--json`\n", gaps.len() - SERVICES));
+        }
+        text
     }
 
     /// Writes the checks for people. Names come from outside and are made harmless.
@@ -93,6 +149,10 @@ impl Checkup {
                 text.push_str(&format!("      {}  help: {}\n", " ".repeat(width), plain(help)));
             }
         }
+        let gaps = self.gaps();
+        if !gaps.is_empty() {
+            text.push_str(&format!("{gaps}\n"));
+        }
         let count = |health| self.checks.iter().filter(|check| check.health == health).count();
         text.push_str(&format!(
             "{} checks: {} ok, {} to mend, {} failed\n",
@@ -102,6 +162,13 @@ impl Checkup {
             count(Health::Fail)
         ));
         text
+    }
+}
+
+fn cut(name: &str) -> String {
+    match name.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", name.get(..at).unwrap_or(name)),
+        None => name.to_owned(),
     }
 }
 
@@ -123,11 +190,36 @@ mod tests {
     use super::*;
     use crate::report::json::tests::validate;
 
+    fn service(name: &str, owner: &str, deploys: usize) -> ServiceCoverage {
+        ServiceCoverage {
+            service: name.into(),
+            owner: owner.into(),
+            series: 3,
+            deploys,
+            inferred: deploys / 2,
+            has_traffic: true,
+            is_loose: false,
+        }
+    }
+
     fn checkup() -> Checkup {
-        Checkup::new(vec![
-            Check::ok("config", "", "fortnight.toml"),
-            Check::warn("source", "a\u{202e}", "b\u{1b}[2J", "c\n"),
-        ])
+        let checks =
+            vec![Check::ok("config", "", "fortnight.toml"), Check::warn("source", "a\u{202e}", "b\u{1b}[2J", "c\n")];
+        Checkup { services: vec![service("whole", "team", 1)], ..Checkup::new(checks) }
+    }
+
+    #[test]
+    fn services_that_lack_something_are_listed_and_the_list_ends() {
+        let style = Style { colour: false, signs: true };
+        assert!(!checkup().text(style).contains("lack"));
+        let names: Vec<String> = (0..50).map(|k| format!("svc-{k}\u{1b}[2J")).collect();
+        let mut services: Vec<ServiceCoverage> = names.iter().map(|name| service(name, "", 2)).collect();
+        services.push(ServiceCoverage { is_loose: true, ..service("queue-1", "", 0) });
+        services.push(service(&"x".repeat(5000), "", 0));
+        let text = Checkup { services, ..checkup() }.text(style);
+        assert!(text.contains("51 of 51 services lack"), "{text}");
+        assert!(text.contains("nobody yet  2, 1 inferred  yes") && text.contains("and 31 more"), "{text}");
+        assert!(!text.contains('\u{1b}') && !text.contains("queue-1") && text.lines().all(|line| line.len() < 200));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod number;
 pub mod placebo;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod services;
 pub mod text;
 mod words;
 

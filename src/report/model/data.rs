@@ -9,6 +9,7 @@ use crate::collect::Note;
 use crate::config::Language;
 use crate::detect::SeriesSummary;
 use crate::report::chart;
+use crate::report::services::coverage;
 use crate::report::words::{Arg, Phrase};
 use crate::report::{calendar, clean, number};
 use crate::time::{HOUR, Window, local};
@@ -54,6 +55,7 @@ pub(super) fn section(context: &Context<'_>) -> Option<Section> {
     if let Some(table) = strips(context) {
         blocks.push(Block::Table(table));
     }
+    services(context, &mut blocks);
     blocks.push(Block::Folded(context.label("data.settings"), settings(context)));
     Some(Section { id: "data", title: context.label("nav.data"), blocks })
 }
@@ -104,6 +106,46 @@ fn notes_table(context: &Context<'_>, notes: &[&Note]) -> Table {
         ("col.example", Align::Text),
     ];
     context.short_table("data.notes", &columns, rows.collect(), NOTES)
+}
+
+/// Lists the services that lack an owner, a deploy in the period or their traffic; and says how many resources belong
+/// to no service.
+fn services(context: &Context<'_>, blocks: &mut Vec<Block>) {
+    let series = context.judgement.series.iter().map(|series| (&series.key, series.class));
+    let all = coverage(series, context.events, context.config, context.judgement.period);
+    let (loose, known): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.is_loose);
+    let rows = known.iter().filter(|one| one.has_gap()).map(|one| {
+        let none = || Cell::text(context.label("data.none"));
+        let deploys = match (one.deploys, one.inferred) {
+            (0, _) => none(),
+            (all, 0) => Cell::text(context.plain(number::whole(all as u64))),
+            (all, inferred) => Cell::text(context.plain(number::whole(all as u64)))
+                .noted(context.say("data.inferred", &[("n", inferred.into())])),
+        };
+        let traffic = if one.has_traffic { Cell::text(context.label("data.recorded")) } else { none() };
+        vec![
+            Cell::text(context.code(&one.service)),
+            Cell::text(context.owner(&one.service)),
+            deploys,
+            traffic,
+            Cell::text(context.plain(number::whole(one.series as u64))),
+        ]
+    });
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    if !rows.is_empty() {
+        let columns = [
+            ("col.service", Align::Text),
+            ("col.owner", Align::Text),
+            ("col.deploys", Align::Number),
+            ("col.traffic", Align::Text),
+            ("col.series", Align::Number),
+        ];
+        blocks.push(Block::Table(context.short_table("data.services", &columns, rows, NOTES)));
+    }
+    if !loose.is_empty() {
+        let first = loose.first().map(|one| clean::name(&one.service)).unwrap_or_default();
+        blocks.push(Block::Text(context.say("data.loose", &[("n", loose.len().into()), ("first", Arg::Code(first))])));
+    }
 }
 
 /// Draws one strip a service: how much of each day its series had data.
