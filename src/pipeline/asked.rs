@@ -38,7 +38,10 @@ pub(super) async fn all(
     open: impl Fn(&Source) -> Result<Option<Box<dyn Asked>>, crate::collect::SourceError>,
 ) -> Vec<Check> {
     let all = sources.iter().filter(|source| !source.kind.is_files()).map(|source| {
-        let (mut checks, is_complete) = variables(source, &is_set);
+        let (mut checks, has_variables) = variables(source, &is_set);
+        let folder = queries(source);
+        let is_complete = has_variables && folder.as_ref().is_none_or(|check| check.health == Health::Ok);
+        checks.extend(folder);
         let opened = match is_complete && !question.offline {
             true => Some(open(source)),
             false => None,
@@ -75,6 +78,23 @@ fn variables(source: &Source, is_set: impl Fn(&str) -> bool) -> (Vec<Check>, boo
         Check::fail("variable", &source.id, format!("{name} is not set"), vec![help])
     });
     (checks.collect(), is_complete)
+}
+
+/// Looks whether the folder with queries of the team's own can be read; what stands in it is checked by opening the source.
+fn queries(source: &Source) -> Option<Check> {
+    let folder = match &source.kind {
+        SourceKind::Files { .. } => None,
+        SourceKind::NewRelic(settings) => settings.queries.as_deref(),
+        SourceKind::CloudWatch(settings) => settings.queries.as_deref(),
+    }?;
+    let shown = folder.display();
+    Some(match std::fs::read_dir(folder) {
+        Ok(_) => Check::ok("queries", &source.id, format!("{shown}")),
+        Err(error) => {
+            let help = vec!["make the folder, or leave `queries` of the source out".to_owned()];
+            Check::fail("queries", &source.id, format!("{shown}: cannot be listed: {error}"), help)
+        }
+    })
 }
 
 /// Asks one source everything.

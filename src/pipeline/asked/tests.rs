@@ -65,7 +65,11 @@ const TEXT: &str = "[[source]]\nkind = \"newrelic\"\nid = \"apm\"\naccount = \"1
     [[source]]\nkind = \"cloudwatch\"\nid = \"aws\"\nregions = [\"eu-west-1\"]\nexternal_id_env = \"ID\"\noptional = true\n";
 
 fn look(mood: Mood, set: &[&str], offline: bool) -> Vec<Check> {
-    let config = Config::parse(TEXT, Path::new("x.toml")).expect("valid");
+    look_at(TEXT, mood, set, offline)
+}
+
+fn look_at(text: &str, mood: Mood, set: &[&str], offline: bool) -> Vec<Check> {
+    let config = Config::parse(text, Path::new("x.toml")).expect("valid");
     let sources: Vec<&Source> = config.sources.iter().collect();
     let question =
         Question { now: 20_000 * DAY + 5, wanted_ms: 42 * DAY, patience: Duration::from_millis(50), offline };
@@ -130,4 +134,12 @@ fn offline_opens_nothing() {
     let checks = look(Mood::Silent, &BOTH, true);
     assert_eq!(lines(&checks, "apm"), [("variable", Health::Ok), ("source", Health::Ok)]);
     assert_eq!(lines(&look(Mood::Silent, &[], true), "apm"), [("variable", Health::Fail)]);
+}
+
+#[test]
+fn a_folder_of_queries_that_is_not_there_is_told_without_a_request() {
+    let text = TEXT.replace("account = \"1\"", "account = \"1\"\nqueries = \"no/such/folder\"");
+    let checks = look_at(&text, Mood::Silent, &BOTH, true);
+    assert_eq!(lines(&checks, "apm"), [("variable", Health::Ok), ("queries", Health::Fail)]);
+    assert!(checks[1].found.starts_with("no/such/folder: cannot be listed"), "{checks:?}");
 }
