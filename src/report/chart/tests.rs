@@ -14,7 +14,10 @@ fn draw(values: &[f32]) -> Option<Svg> {
         main: Hours { start: 0, values },
         companion: None,
         focus: Ink::Worse,
-        flags: &[Flag { at: DAY, number: 1, is_focus: true }, Flag { at: DAY + HOUR, number: 2, is_focus: false }],
+        flags: &[
+            Flag { at: DAY, number: 1, is_focus: true, is_inferred: false },
+            Flag { at: DAY + HOUR, number: 2, is_focus: false, is_inferred: true },
+        ],
         bands: &[Window::new(2 * DAY, 3 * DAY)],
         onset: Some(Window::new(DAY, DAY + HOUR)),
         title: "a <b> & \"c\"",
@@ -48,6 +51,14 @@ fn gaps_are_not_joined() {
 fn titles_are_escaped() {
     let svg = draw(&[0.2; 336]).expect("drawn").to_string();
     assert!(svg.contains("<title>a &lt;b&gt; &amp; &quot;c&quot;</title>"));
+}
+
+#[test]
+fn a_deploy_that_nobody_recorded_is_drawn_in_dots() {
+    let svg = draw(&[0.2; 336]).expect("drawn").to_string();
+    // One line for the deploy that somebody recorded, many short ones for the other.
+    let grey = svg.matches("stroke=\"#C4C9CF\"").count();
+    assert!(grey > 20, "{grey} {svg}");
 }
 
 #[test]

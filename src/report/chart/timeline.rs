@@ -19,6 +19,9 @@ const FLAG_GAP: f64 = 19.0;
 /// A peak this many times above the usual top would flatten everything else; it is cut and marked.
 const CUT_ABOVE: f64 = 3.0;
 
+/// Length of a dot and of the space after it, pixels.
+const DOT: f64 = 3.0;
+
 /// A deploy group's flag.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Flag {
@@ -28,6 +31,8 @@ pub(crate) struct Flag {
     pub number: usize,
     /// It is the one that the chart is about.
     pub is_focus: bool,
+    /// Nobody recorded it; it is drawn dotted.
+    pub is_inferred: bool,
 }
 
 /// What a timeline shows.
@@ -207,7 +212,7 @@ fn flags(pen: &mut Pen<'_>, frame: &Frame, flags: &[Flag], focus: Ink) {
         for flag in cluster {
             let ink = if flag.is_focus { focus } else { Ink::Gap };
             let width = if flag.is_focus { 1.5 } else { 1.0 };
-            pen.line((frame.x(flag.at), TOP - 8.0), (frame.x(flag.at), HEIGHT - BOTTOM), ink, width);
+            pole(pen, frame.x(flag.at), flag.is_inferred, ink, width);
         }
         let (Some(first), Some(last)) = (cluster.first(), cluster.last()) else { continue };
         let label = match cluster.len() {
@@ -219,6 +224,19 @@ fn flags(pen: &mut Pen<'_>, frame: &Frame, flags: &[Flag], focus: Ink) {
         let middle = f64::midpoint(frame.x(first.at), frame.x(last.at)).clamp(LEFT, WIDTH - half - 1.0);
         pill(pen, middle, TOP - 16.0, half, ink);
         pen.text(&label, (middle, TOP - 16.0), 10.5, Ink::FlagText, Anchor::Center, true);
+    }
+}
+
+/// Draws a flag's line; in dots where nobody recorded the deploy.
+fn pole(pen: &mut Pen<'_>, x: f64, is_dotted: bool, ink: Ink, width: f64) {
+    let (top, bottom) = (TOP - 8.0, HEIGHT - BOTTOM);
+    if !is_dotted {
+        return pen.line((x, top), (x, bottom), ink, width);
+    }
+    let dots = ((bottom - top) / DOT).floor() as usize;
+    for k in (0..dots).step_by(2) {
+        let from = top + k as f64 * DOT;
+        pen.line((x, from), (x, from + DOT), ink, width);
     }
 }
 

@@ -56,6 +56,11 @@ impl<'a> Context<'a> {
         self.judgement.comparisons.get(index)
     }
 
+    /// Returns the deploys of a group, by time.
+    pub fn members(&self, group: &'a DeployGroup) -> impl Iterator<Item = &'a Event> {
+        group.members.iter().filter_map(|index| self.events.get(*index))
+    }
+
     pub fn group(&self, index: usize) -> Option<&'a DeployGroup> {
         self.judgement.groups.get(index)
     }

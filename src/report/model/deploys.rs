@@ -123,7 +123,11 @@ pub(super) fn changes(context: &Context<'_>, group: &DeployGroup) -> Vec<Change>
         };
         Change {
             at: context.stamp(event.at),
-            kind: if event.kind == EventKind::Deploy { Phrase::default() } else { kind(context, event.kind) },
+            kind: match event.kind {
+                EventKind::Deploy if event.is_inferred() => context.label("deploys.inferred"),
+                EventKind::Deploy => Phrase::default(),
+                other => kind(context, other),
+            },
             revision: short_revision(&event.revision),
             title: Link { href: clean::link(&event.url).unwrap_or_default(), text: title },
             author: clean::name(&event.author),

@@ -6,7 +6,7 @@ use chrono::Timelike;
 
 use super::context::{Context, hours};
 use super::view::{Align, Cell, Figure, Table};
-use crate::deploy::DeployGroup;
+use crate::deploy::{DeployGroup, Event};
 use crate::detect::{Comparison, SeriesSummary, Verdict};
 use crate::metric::SeriesKey;
 use crate::report::chart::{self, Flag, Ink, Timeline, Week, WeekHour};
@@ -165,7 +165,12 @@ pub(super) fn timeline_figure(
     let window = Window::new(start.max(series.start.min(period.start)), period.end);
     let own = context.judgement.groups.iter().filter(|other| other.service == group.service);
     let flags: Vec<Flag> = own
-        .map(|other| Flag { at: other.window.start, number: other.number, is_focus: other.number == group.number })
+        .map(|other| Flag {
+            at: other.window.start,
+            number: other.number,
+            is_focus: other.number == group.number,
+            is_inferred: context.members(other).all(Event::is_inferred),
+        })
         .collect();
     let events = context.disturbances(&group.service, window);
     let bands: Vec<Window> = events.iter().map(|event| event.window()).collect();
