@@ -95,7 +95,7 @@ fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Result<Exit, Fai
         let (mut segments, mut points) = (0, 0);
         read_parts(&alone, window, collect::rows_estimate(&alone), talk, |collected, _| {
             collect::add_states(&mut states, collected.states);
-            let appended = store.append(&source.id, &collected.series)?;
+            let appended = store.append(&source.id, &collected.series, &[])?;
             warn_of(&appended.refused);
             segments += appended.segments;
             points += appended.points;

@@ -76,14 +76,14 @@ fn a_store_that_is_not_there_is_empty() {
 fn late_points_replace_and_days_are_kept_apart() {
     let (folder, store) = store();
     let first = [series("a", "ms", &[(0, 1.0), (HOUR, 2.0), (DAY, 3.0)])];
-    assert_eq!(store.append("files", &first).expect("written").segments, 2);
-    assert_eq!(store.append("files", &first).expect("written").segments, 0, "nothing new");
+    assert_eq!(store.append("files", &first, &[]).expect("written").segments, 2);
+    assert_eq!(store.append("files", &first, &[]).expect("written").segments, 0, "nothing new");
     let late = [series("a", "ms", &[(HOUR, 20.0), (2 * HOUR, 30.0)])];
-    assert_eq!(store.append("files", &late).expect("written").segments, 1);
+    assert_eq!(store.append("files", &late, &[]).expect("written").segments, 1);
     assert_eq!(read(&store), [series("a", "ms", &[(0, 1.0), (HOUR, 20.0), (2 * HOUR, 30.0), (DAY, 3.0)])]);
     let names: Vec<String> =
         segments(&folder).iter().map(|path| path.file_name().expect("named").to_string_lossy().into_owned()).collect();
-    assert_eq!(names, ["1970-01-01.000002.parquet", "1970-01-02.000001.parquet"]);
+    assert_eq!(names, ["1970-01-01.parquet", "1970-01-02.parquet"]);
     let window = store.read(Window::new(HOUR, DAY), Part::WHOLE).expect("read");
     assert_eq!(window.series[0].times, [HOUR, 2 * HOUR]);
 }
@@ -91,8 +91,8 @@ fn late_points_replace_and_days_are_kept_apart() {
 #[test]
 fn a_signal_may_get_another_meaning() {
     let (_folder, store) = store();
-    store.append("files", &[series("a", "count", &[(0, 1.0)])]).expect("written");
-    store.append("files", &[series("a", "ms", &[(DAY, 2.0)])]).expect("written");
+    store.append("files", &[series("a", "count", &[(0, 1.0)])], &[]).expect("written");
+    store.append("files", &[series("a", "ms", &[(DAY, 2.0)])], &[]).expect("written");
     assert_eq!(read(&store), [series("a", "ms", &[(DAY, 2.0)])]);
     let left_out = store.read(EVER, Part::WHOLE).expect("read").left_out;
     assert_eq!((left_out[0].reason, left_out[0].count), ("other_dimension", 1));
@@ -101,8 +101,8 @@ fn a_signal_may_get_another_meaning() {
 #[test]
 fn sources_do_not_overwrite_each_other() {
     let (_folder, store) = store();
-    store.append("b/../c", &[series("a", "ms", &[(0, 2.0), (1, 3.0)])]).expect("written");
-    store.append("a", &[series("a", "ms", &[(0, 1.0)])]).expect("written");
+    store.append("b/../c", &[series("a", "ms", &[(0, 2.0), (1, 3.0)])], &[]).expect("written");
+    store.append("a", &[series("a", "ms", &[(0, 1.0)])], &[]).expect("written");
     assert_eq!(read(&store), [series("a", "ms", &[(0, 1.0), (1, 3.0)])]);
 }
 
@@ -110,7 +110,7 @@ fn sources_do_not_overwrite_each_other() {
 fn broken_and_foreign_files_are_refused_by_name_and_the_rest_is_read() {
     let (folder, store) = store();
     let points: Vec<(i64, f64)> = (0..3000).map(|k| (k * 60_000, k as f64)).collect();
-    store.append("files", &[series("a", "ms", &points)]).expect("written");
+    store.append("files", &[series("a", "ms", &points)], &[]).expect("written");
     let paths = segments(&folder);
     let whole = fs::read(&paths[0]).expect("read");
     let stray = paths[0].with_file_name("1970-01-04.000001.parquet");
@@ -120,7 +120,7 @@ fn broken_and_foreign_files_are_refused_by_name_and_the_rest_is_read() {
         let history = store.read(EVER, Part::WHOLE).expect("read");
         let told: Vec<String> = history.refused.iter().map(|error| format!("{error:?}")).collect();
         assert_eq!(told.len(), 2, "{told:?}");
-        assert!(told[0].contains("1970-01-01.000001.parquet") && told[1].contains("1970-01-04"), "{told:?}");
+        assert!(told[0].contains("1970-01-01.parquet") && told[1].contains("1970-01-04"), "{told:?}");
         assert_eq!(history.series[0].times.len(), 3000 - 1440, "the other days are there");
         assert_eq!(fs::read(&paths[0]).expect("read"), broken, "nothing was touched");
     }
@@ -132,9 +132,100 @@ fn broken_and_foreign_files_are_refused_by_name_and_the_rest_is_read() {
     assert_eq!(history.refused.len(), 2, "a whole footer does not make whole pages");
     assert_eq!(history.series[0].times.len(), 3000 - 1440);
     fs::remove_file(&stray).expect("removed");
-    let written = store.append("files", &[series("a", "ms", &points[..10])]).expect("written");
+    let written = store.append("files", &[series("a", "ms", &points[..10])], &[]).expect("written");
     assert_eq!((written.segments, written.refused.len()), (1, 1));
-    assert!(paths[0].exists(), "the damaged segment stays for its owner to look at");
+    let aside = paths[0].with_file_name("1970-01-01.damaged.parquet");
+    assert!(aside.exists(), "the damaged segment stays for its owner to look at");
+    let history = store.read(EVER, Part::WHOLE).expect("read");
+    assert_eq!(history.refused.len(), 1);
+    assert!(history.refused[0].to_string().contains("1970-01-01.damaged.parquet: was damaged and set aside"));
+    assert_eq!(history.series[0].times.len(), 3000 - 1440 + 10);
+}
+
+#[test]
+fn numbered_segments_of_earlier_programs_are_read_and_go_when_their_day_is_written() {
+    let (folder, store) = store();
+    store.append("files", &[series("a", "ms", &[(0, 1.0), (HOUR, 2.0)])], &[]).expect("written");
+    let path = segments(&folder).remove(0);
+    let numbered = path.with_file_name("1970-01-01.000003.parquet");
+    fs::rename(&path, &numbered).expect("renamed");
+    assert_eq!(read(&store), [series("a", "ms", &[(0, 1.0), (HOUR, 2.0)])]);
+    store.append("files", &[series("a", "ms", &[(HOUR, 3.0)])], &[]).expect("written");
+    assert!(path.exists() && !numbered.exists());
+    assert_eq!(read(&store), [series("a", "ms", &[(0, 1.0), (HOUR, 3.0)])]);
+}
+
+#[test]
+fn a_seal_comes_with_its_day_and_stays() {
+    let (_folder, store) = store();
+    let day = |day| chrono::NaiveDate::from_ymd_opt(1970, 1, day).expect("valid");
+    let points = [series("a", "ms", &[(0, 1.0), (DAY, 2.0)])];
+    assert_eq!(store.append("s", &points, &[]).expect("written").segments, 2);
+    assert_eq!(store.days("s").expect("read"), [(day(1), false), (day(2), false)].into());
+    let sealed = store.append("s", &points, &[day(1), day(3)]).expect("written");
+    assert_eq!(sealed.segments, 2, "a seal on a day that stays, and a day without a point");
+    assert_eq!(store.days("s").expect("read"), [(day(1), true), (day(2), false), (day(3), true)].into());
+    assert_eq!(store.append("s", &points, &[]).expect("written").segments, 0, "nothing new, and nothing unsealed");
+    assert_eq!(store.prune(day(2)).expect("pruned"), 1);
+    assert_eq!(store.days("s").expect("read"), [(day(2), false), (day(3), true)].into());
+    assert!(store.days("other").expect("read").is_empty());
+}
+
+#[test]
+fn a_store_goes_elsewhere_in_one_file_and_comes_twice_without_harm() {
+    let (_folder, one) = store();
+    one.append("s", &[series("a", "ms", &[(0, 1.0), (DAY, 2.0)])], &[]).expect("written");
+    one.append_events(&[event("e1", "x")]).expect("written");
+    let place = tempfile::tempdir().expect("temporary folder");
+    let snapshot = place.path().join("cards.tar");
+    one.export(&snapshot).expect("exported");
+    let first = fs::read(&snapshot).expect("read");
+    one.export(&snapshot).expect("exported");
+    assert_eq!(fs::read(&snapshot).expect("read"), first, "the same bytes");
+    let (_other, two) = store();
+    two.append("s", &[series("a", "ms", &[(DAY, 3.0), (2 * DAY, 4.0)])], &[]).expect("written");
+    for _ in 0..2 {
+        two.import(&snapshot).expect("imported");
+        assert_eq!(read(&two), [series("a", "ms", &[(0, 1.0), (DAY, 2.0), (2 * DAY, 4.0)])]);
+        assert_eq!(two.events().expect("read"), [event("e1", "x")]);
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_none_changes_nothing() {
+    let (_folder, one) = store();
+    one.append("s", &[series("a", "ms", &[(0, 1.0)])], &[]).expect("written");
+    let place = tempfile::tempdir().expect("temporary folder");
+    let snapshot = place.path().join("x.tar");
+    one.export(&snapshot).expect("exported");
+    let whole = fs::read(&snapshot).expect("read");
+    let mut hostile: Vec<(&str, Vec<u8>)> = vec![("cut off", whole[..700].to_vec()), ("no archive", b"hello".to_vec())];
+    for (what, name, kind) in [
+        ("a way out", "series/s/../../../1970-01-01.parquet", tar::EntryType::Regular),
+        ("absolute", "/series/s/1970-01-01.parquet", tar::EntryType::Regular),
+        ("a link", "series/s/1970-01-01.parquet", tar::EntryType::Symlink),
+        ("a foreign name", "series/s/notes.txt", tar::EntryType::Regular),
+        ("a foreign content", "series/s/1970-01-01.parquet", tar::EntryType::Regular),
+        ("broken events", "events.1.jsonl", tar::EntryType::Regular),
+    ] {
+        let mut header = tar::Header::new_ustar();
+        let bytes = header.as_mut_bytes();
+        bytes[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_entry_type(kind);
+        header.set_size(5);
+        header.set_mode(0o600);
+        header.set_cksum();
+        let mut builder = tar::Builder::new(Vec::new());
+        builder.append(&header, &b"hello"[..]).expect("written");
+        hostile.push((what, builder.into_inner().expect("whole")));
+    }
+    let (other, two) = store();
+    for (what, bytes) in hostile {
+        fs::write(&snapshot, bytes).expect("written");
+        let error = two.import(&snapshot).expect_err(what);
+        assert!(error.to_string().contains("x.tar"), "{what}: {error}");
+        assert!(files(other.path()).iter().all(|path| path.ends_with("lock")), "{what} left something");
+    }
 }
 
 #[test]
@@ -154,7 +245,7 @@ fn a_newer_format_is_refused_with_advice() {
 fn only_the_owner_may_look_inside() {
     use std::os::unix::fs::PermissionsExt;
     let (folder, store) = store();
-    store.append("files", &[series("a", "ms", &[(0, 1.0)])]).expect("written");
+    store.append("files", &[series("a", "ms", &[(0, 1.0)])], &[]).expect("written");
     store.append_events(&[event("e1", "x")]).expect("written");
     let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
     for path in files(folder.path()) {
@@ -170,11 +261,11 @@ fn only_the_owner_may_look_inside() {
 #[test]
 fn unfinished_files_are_cleared_and_never_read() {
     let (folder, store) = store();
-    store.append("files", &[series("a", "ms", &[(0, 1.0)])]).expect("written");
+    store.append("files", &[series("a", "ms", &[(0, 1.0)])], &[]).expect("written");
     let left = segments(&folder)[0].with_file_name(".writing-x");
     fs::write(&left, "half").expect("written");
     assert_eq!(read(&store).len(), 1);
-    store.append("files", &[]).expect("written");
+    store.append("files", &[], &[]).expect("written");
     assert!(!left.exists());
 }
 
@@ -226,9 +317,9 @@ proptest! {
     fn what_is_written_is_what_is_read(first in points(), second in points()) {
         let (_folder, store) = store();
         let (older, newer) = (all_series(&first), all_series(&second));
-        store.append("files", &older).expect("written");
+        store.append("files", &older, &[]).expect("written");
         prop_assert_eq!(plain(&read(&store)), plain(&older));
-        store.append("files", &newer).expect("written");
+        store.append("files", &newer, &[]).expect("written");
         let mut both = first;
         both.extend(second);
         prop_assert_eq!(plain(&read(&store)), plain(&all_series(&both)));
@@ -238,7 +329,7 @@ proptest! {
     #[test]
     fn parts_of_the_store_together_are_the_whole(points in points(), count in 1..4_usize) {
         let (_folder, store) = store();
-        store.append("files", &all_series(&points)).expect("written");
+        store.append("files", &all_series(&points), &[]).expect("written");
         let mut joined: Vec<Series> =
             (0..count).flat_map(|index| store.read(EVER, Part { index, count }).expect("read").series).collect();
         joined.sort_by(|one, other| one.key.cmp(&other.key));

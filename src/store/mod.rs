@@ -8,9 +8,10 @@
 //!
 //! Everything is written beside its place and renamed, so that a crash leaves the old state. Folders are
 //! for their owner alone. What is read has the same form as what sources give: one list of series sorted
-//! by key. The store never removes a day; delete old segments when the folder grows too large.
+//! by key. A day goes only when it is pruned.
 
 mod segment;
+mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -103,6 +104,20 @@ pub enum StoreError {
         /// The file.
         file: String,
     },
+    /// It could not be read when its day was written again.
+    #[error("{file}: was damaged and set aside")]
+    SetAside {
+        /// The file.
+        file: String,
+    },
+    /// A snapshot cannot be read or holds something else.
+    #[error("{file}: {reason}")]
+    Snapshot {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A segment or the events are damaged.
     #[error("store")]
     Segment(#[source] RecordError),
@@ -116,6 +131,8 @@ impl StoreError {
             Self::Read { .. } | Self::Write { .. } => "check the folder's owner and the space on the disk",
             Self::Newer { .. } => "use the newer fortnight that wrote it, or another store folder",
             Self::Foreign { .. } => "move the file out of the store",
+            Self::SetAside { .. } => "collect its day again with `--again`, then move the file out of the store",
+            Self::Snapshot { .. } => "export it again and carry the whole file over; nothing was changed here",
             Self::Segment(_) => "move the file out of the store, then collect its day again",
         };
         Some(text.to_owned())
@@ -144,20 +161,63 @@ impl Store {
     /// Adds the series of a source: one segment for each UTC day that has something new.
     ///
     /// `series`: sorted by key, times strictly increasing. Where a point is there already, the new one
-    /// replaces it, also by a missing value.
+    /// replaces it, also by a missing value. `sealed`: days that these series hold whole; they stay sealed, and the seal
+    /// comes with the points in one rename.
     ///
     /// # Errors
     /// [`StoreError::Locked`] after ten seconds; what cannot be written; a segment by a newer program.
-    pub fn append(&self, source: &str, series: &[Series]) -> Result<Appended, StoreError> {
+    pub fn append(&self, source: &str, series: &[Series], sealed: &[NaiveDate]) -> Result<Appended, StoreError> {
+        self.append_to(&segment::folder_name(source), series, sealed)
+    }
+
+    /// As [`Self::append`], to a source by the name of its folder.
+    fn append_to(&self, name: &str, series: &[Series], sealed: &[NaiveDate]) -> Result<Appended, StoreError> {
         let _lock = self.lock()?;
-        let folder = self.folder.join("series").join(segment::folder_name(source));
+        let folder = self.folder.join("series").join(name);
         let segments = self.segments(&folder)?.0;
         let mut appended = Appended::default();
-        for day in days(series) {
+        for day in days(series).into_iter().chain(sealed.iter().copied()).collect::<BTreeSet<_>>() {
             let older: Vec<&Segment> = segments.iter().filter(|segment| segment.day == day).collect();
-            self.append_day(&folder, day, &older, of_day(series, day), &mut appended)?;
+            let newer = Newer { series: of_day(series, day), is_sealed: sealed.contains(&day) };
+            self.append_day(&folder, day, &older, newer, &mut appended)?;
         }
         Ok(appended)
+    }
+
+    /// Returns the days that a source has, and of each whether it is sealed. Damaged days are not there.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed.
+    pub fn days(&self, source: &str) -> Result<BTreeMap<NaiveDate, bool>, StoreError> {
+        let _lock = self.lock_shared()?;
+        let folder = self.folder.join("series").join(segment::folder_name(source));
+        let opened = |segment: Segment| {
+            let file = segment::open(&segment.path, "").ok()?;
+            Some((segment.day, segment::is_sealed(&file)))
+        };
+        Ok(self.segments(&folder)?.0.into_iter().filter_map(opened).collect())
+    }
+
+    /// Removes what is older than a day: segments, and events that were over before it. Returns how many segments went.
+    ///
+    /// # Errors
+    /// As [`Self::append`]; what cannot be removed.
+    pub fn prune(&self, before: NaiveDate) -> Result<usize, StoreError> {
+        let _lock = self.lock()?;
+        let mut removed = 0;
+        for source in self.entries(&self.folder.join("series"))?.iter().filter(|source| source.is_dir()) {
+            for segment in self.segments(source)?.0.into_iter().filter(|segment| segment.day < before) {
+                let failed = |source| StoreError::Write { file: self.shown(&segment.path), source };
+                fs::remove_file(&segment.path).map_err(failed)?;
+                removed += 1;
+            }
+        }
+        let kept: Vec<Event> = self.read_events()?;
+        let left: Vec<Event> = kept.iter().filter(|event| event.window().end >= whole(before).start).cloned().collect();
+        if left.len() < kept.len() {
+            self.write_events(left)?;
+        }
+        Ok(removed)
     }
 
     fn append_day(
@@ -165,27 +225,34 @@ impl Store {
         folder: &Path,
         day: NaiveDate,
         older: &[&Segment],
-        newer: Vec<Series>,
+        newer: Newer,
         appended: &mut Appended,
     ) -> Result<(), StoreError> {
         let mut known = History::default();
-        self.read_segments(older.iter().copied(), whole(day), Part::WHOLE, &mut known)?;
-        let readable = known.refused.is_empty();
-        let merged = merge(newer, known.series.clone());
-        if readable && older.len() == 1 && same(&merged, &known.series) {
+        let damaged = self.read_segments(older.iter().copied(), whole(day), Part::WHOLE, &mut known)?;
+        let was_sealed =
+            older.iter().any(|segment| segment::open(&segment.path, "").is_ok_and(|file| segment::is_sealed(&file)));
+        let is_sealed = newer.is_sealed || was_sealed;
+        let merged = merge(newer.series, known.series.clone());
+        let name = segment::name(day);
+        let is_there = older.iter().map(|segment| &segment.path).eq([&folder.join(&name)]);
+        if damaged.is_empty() && is_there && is_sealed == was_sealed && same(&merged, &known.series) {
             return Ok(());
         }
-        let generation = older.iter().map(|segment| segment.generation).max().map_or(1, |last| last.saturating_add(1));
-        segment::write(folder, &segment::name(day, generation), &merged)?;
+        // What could not be read stays for its owner to look at.
+        for path in &damaged {
+            let failed = |source| StoreError::Write { file: self.shown(path), source };
+            fs::rename(path, segment::damaged_name(folder, day)).map_err(failed)?;
+        }
+        segment::write(folder, &name, &merged, is_sealed)?;
         appended.segments += 1;
         appended.points += merged.iter().map(|series| series.times.len() as u64).sum::<u64>();
         appended.refused.append(&mut known.refused);
-        // The new generation holds all of the older ones. What could not be read stays for its owner to look at.
-        if readable {
-            for segment in older {
-                let failed = |source| StoreError::Write { file: self.shown(&segment.path), source };
-                fs::remove_file(&segment.path).map_err(failed)?;
-            }
+        // The new file holds all of those with numbers.
+        let numbered = older.iter().filter(|segment| segment.path.file_name() != Some(name.as_ref()));
+        for segment in numbered.filter(|segment| !damaged.contains(&segment.path)) {
+            let failed = |source| StoreError::Write { file: self.shown(&segment.path), source };
+            fs::remove_file(&segment.path).map_err(failed)?;
         }
         Ok(())
     }
@@ -211,7 +278,14 @@ impl Store {
             }
             let (found, foreign) = self.segments(source)?;
             segments.extend(found.into_iter().filter(|segment| whole(segment.day).overlaps(window)));
-            history.refused.extend(foreign.iter().map(|path| StoreError::Foreign { file: self.shown(path) }));
+            history.refused.extend(foreign.iter().map(|path| {
+                let file = self.shown(path);
+                if segment::is_damaged_name(path) {
+                    StoreError::SetAside { file }
+                } else {
+                    StoreError::Foreign { file }
+                }
+            }));
         }
         self.read_segments(segments.iter(), window, part, &mut history)?;
         Ok(history)
@@ -250,13 +324,16 @@ impl Store {
             }
         }
         if changed > 0 {
-            let mut all: Vec<Event> = known.into_values().collect();
-            recorded::events::sort(&mut all);
-            let text: String = all.iter().map(|event| recorded::events::to_line(event) + "\n").collect();
-            segment::write_whole(&self.folder, EVENTS, |file| file.write_all(text.as_bytes()))
-                .map_err(|source| StoreError::Write { file: self.shown(&self.folder.join(EVENTS)), source })?;
+            self.write_events(known.into_values().collect())?;
         }
         Ok(changed)
+    }
+
+    fn write_events(&self, mut all: Vec<Event>) -> Result<(), StoreError> {
+        recorded::events::sort(&mut all);
+        let text: String = all.iter().map(|event| recorded::events::to_line(event) + "\n").collect();
+        segment::write_whole(&self.folder, EVENTS, |file| file.write_all(text.as_bytes()))
+            .map_err(|source| StoreError::Write { file: self.shown(&self.folder.join(EVENTS)), source })
     }
 
     /// Reads all events, sorted by time, then id.
@@ -277,20 +354,23 @@ impl Store {
         Ok(recorded::events::read(&[(path, name)]).map_err(StoreError::Segment)?.events)
     }
 
-    /// Reads segments in order, later ones winning; those that cannot be read are put aside.
+    /// Reads segments in order, later ones winning; those that cannot be read are left out and returned.
     fn read_segments<'a>(
         &self,
         segments: impl Iterator<Item = &'a Segment>,
         window: Window,
         part: Part,
         history: &mut History,
-    ) -> Result<(), StoreError> {
-        let mut files: Vec<RecordedFile> = Vec::new();
+    ) -> Result<Vec<PathBuf>, StoreError> {
+        let (mut files, mut damaged): (Vec<RecordedFile>, Vec<PathBuf>) = Default::default();
         for segment in segments {
             match segment::open(&segment.path, &self.shown(&segment.path)) {
                 Ok(file) => files.push(file),
                 Err(error @ StoreError::Newer { .. }) => return Err(error),
-                Err(error) => history.refused.push(error),
+                Err(error) => {
+                    history.refused.push(error);
+                    damaged.push(segment.path.clone());
+                }
             }
         }
         loop {
@@ -298,13 +378,14 @@ impl Store {
                 Ok(read) => {
                     history.series = read.series;
                     history.left_out = read.left_out;
-                    return Ok(());
+                    return Ok(damaged);
                 }
                 Err(error) => error,
             };
-            // A footer may be whole while the pages are not. Such a file is put aside and the rest read again.
+            // A footer may be whole while the pages are not. Such a file is left out and the rest read again.
             let before = files.len();
             files.retain(|file| Some(file.name.as_str()) != error.file());
+            damaged.extend(error.file().map(PathBuf::from));
             if files.len() == before {
                 return Err(StoreError::Segment(error));
             }
@@ -387,6 +468,12 @@ impl Store {
     fn shown(&self, path: &Path) -> String {
         path.display().to_string()
     }
+}
+
+/// What comes to one day of one source.
+struct Newer {
+    series: Vec<Series>,
+    is_sealed: bool,
 }
 
 /// Returns the window of a UTC day.

@@ -1,16 +1,21 @@
 //! The file format of the store: one Parquet file holds what one source gave for one UTC day.
 //!
 //! ```text
-//! series/<source>/2026-11-09.000002.parquet
-//!        │        │          └─ generation: the highest holds all that the lower ones do
+//! series/<source>/2026-11-09.parquet
 //!        │        └─ UTC day of every point in the file
 //!        └─ the source's id; signs other than letters, digits, `-` and `_` as %XX
 //! ```
 //!
+//! A day is written anew as a whole and takes the place of what was there in one rename, so the same points give the
+//! same bytes however often they came. Earlier programs wrote `2026-11-09.000002.parquet`, of which the highest number
+//! holds all that the lower ones do; those are read, and go when their day is written again. A file that cannot be read
+//! becomes `2026-11-09.damaged.parquet` before its day is written: it is never overwritten.
+//!
 //! The columns are the contract's long form, so that any reader of Parquet can use a segment: `unit` is
 //! the base unit of the dimension and `value` is in it, exactly as it was in memory. The column
 //! `written_unit` keeps the unit that people know. Rows are sorted by series, then time; missing values
-//! are NaN. The footer's key [`VERSION_KEY`] holds the format version.
+//! are NaN. The footer's key [`VERSION_KEY`] holds the format version,
+//! [`SEALED_KEY`] that the day was collected whole after it was over.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
@@ -36,6 +41,10 @@ use super::StoreError;
 
 /// Key of the footer under which the format version stands.
 pub(crate) const VERSION_KEY: &str = "fortnight.store";
+/// Key of the footer that a sealed day has.
+const SEALED_KEY: &str = "fortnight.sealed";
+/// Generation of a file without a number: it holds all that the numbered ones do.
+const WHOLE: u32 = u32::MAX;
 /// The format that this program writes, and the newest that it reads.
 pub(crate) const VERSION: u32 = 1;
 /// What files are called while they are written.
@@ -68,14 +77,38 @@ pub(crate) fn list(folder: &Path) -> io::Result<(Vec<Segment>, Vec<PathBuf>)> {
     Ok((segments, foreign))
 }
 
-fn parse_name(name: &str) -> Option<(NaiveDate, u32)> {
-    let (day, generation) = name.strip_suffix(".parquet")?.split_once('.')?;
-    Some((day.parse().ok()?, generation.parse().ok()?))
+pub(crate) fn parse_name(name: &str) -> Option<(NaiveDate, u32)> {
+    let stem = name.strip_suffix(".parquet")?;
+    let (day, generation) = match stem.split_once('.') {
+        Some((day, number)) if number.len() == 6 => (day, number.parse().ok()?),
+        Some(_) => return None,
+        None => (stem, WHOLE),
+    };
+    Some((day.parse().ok()?, generation))
 }
 
 /// Returns a segment's name.
-pub(crate) fn name(day: NaiveDate, generation: u32) -> String {
-    format!("{day}.{generation:06}.parquet")
+pub(crate) fn name(day: NaiveDate) -> String {
+    format!("{day}.parquet")
+}
+
+/// Returns the first free name for a damaged segment of a day.
+pub(crate) fn damaged_name(folder: &Path, day: NaiveDate) -> PathBuf {
+    let names = (0..)
+        .map(|k: u32| if k == 0 { format!("{day}.damaged.parquet") } else { format!("{day}.damaged-{k}.parquet") });
+    names.map(|name| folder.join(name)).find(|path| !path.exists()).unwrap_or_else(|| folder.join("damaged"))
+}
+
+/// Tells whether a file is a damaged segment that was set aside.
+pub(crate) fn is_damaged_name(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let middle = name.strip_suffix(".parquet").and_then(|stem| stem.split_once('.')).map(|(_, middle)| middle);
+    middle.is_some_and(|middle| middle == "damaged" || middle.starts_with("damaged-"))
+}
+
+/// Tells whether a day was collected whole after it was over.
+pub(crate) fn is_sealed(file: &RecordedFile) -> bool {
+    file.footer_text(SEALED_KEY).is_some()
 }
 
 /// Turns a source's id into the name of a folder, and different ids into different names.
@@ -105,10 +138,10 @@ pub(crate) fn open(path: &Path, name: &str) -> Result<RecordedFile, StoreError> 
 }
 
 /// Writes a segment whole under another name, then gives it its own.
-pub(crate) fn write(folder: &Path, name: &str, series: &[Series]) -> Result<(), StoreError> {
+pub(crate) fn write(folder: &Path, name: &str, series: &[Series], is_sealed: bool) -> Result<(), StoreError> {
     let path = folder.join(name);
     let failed = |source| StoreError::Write { file: path.display().to_string(), source };
-    write_whole(folder, name, |file| encode(file, series, VERSION).map_err(io::Error::other)).map_err(failed)
+    write_whole(folder, name, |file| encode(file, series, VERSION, is_sealed).map_err(io::Error::other)).map_err(failed)
 }
 
 /// Writes a file of the store: beside its place, synced, then renamed. Only its owner may read it.
@@ -135,11 +168,13 @@ pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-fn encode(file: &mut fs::File, series: &[Series], version: u32) -> Result<(), ParquetError> {
+fn encode(file: &mut fs::File, series: &[Series], version: u32, is_sealed: bool) -> Result<(), ParquetError> {
     let batch = to_batch(series)?;
+    let mut keys = vec![KeyValue::new(VERSION_KEY.to_owned(), version.to_string())];
+    keys.extend(is_sealed.then(|| KeyValue::new(SEALED_KEY.to_owned(), "yes".to_owned())));
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_key_value_metadata(Some(vec![KeyValue::new(VERSION_KEY.to_owned(), version.to_string())]))
+        .set_key_value_metadata(Some(keys))
         .build();
     let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
     writer.write(&batch)?;
@@ -225,8 +260,9 @@ mod tests {
     #[test]
     fn names_can_be_read_back() {
         let day = NaiveDate::from_ymd_opt(2026, 11, 9).expect("valid");
-        assert_eq!(parse_name(&name(day, 12)), Some((day, 12)));
-        assert_eq!(parse_name("2026-11-09.parquet"), None);
+        assert_eq!(parse_name(&name(day)), Some((day, WHOLE)));
+        assert_eq!(parse_name("2026-11-09.000012.parquet"), Some((day, 12)), "as earlier programs wrote it");
+        assert_eq!(parse_name("2026-11-09.damaged.parquet"), None);
         assert_eq!(parse_name("notes.txt"), None);
     }
 
@@ -242,7 +278,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let path = folder.path().join("x.parquet");
         let mut file = fs::File::create(&path).expect("created");
-        encode(&mut file, &[], VERSION + 1).expect("written");
+        encode(&mut file, &[], VERSION + 1, false).expect("written");
         let error = open(&path, "x.parquet").expect_err("newer");
         assert!(matches!(error, StoreError::Newer { version, .. } if version == VERSION + 1));
         assert!(error.help().is_some_and(|help| help.contains("newer fortnight")));
