@@ -180,7 +180,6 @@ fn doctor_works_at_once_and_names_the_missing_variables() {
         for check in checkup["checks"].as_array().expect("checks") {
             assert!(check["health"] == "ok" || check["help"][0].is_string(), "says what to do: {check}");
         }
-        // One source alone, and none by mistake.
         assert_eq!(failed(&doctor(&folder, &["--offline"]).1, "variable"), expected, "{template}");
     }
 }
@@ -207,6 +206,12 @@ fn the_value_of_a_variable_is_printed_nowhere() {
     let output = command.output().expect("runs");
     let all = format!("{}{}", stdout(&output), stderr(&output));
     assert!(all.contains("NEW_RELIC_API_KEY is set") && !all.contains("CANARY"), "{all}");
+    // Nothing is collected yet, which is no failure: a new team goes on with `collect`.
+    assert_eq!(code(&output), 0, "{all}");
+    assert!(all.contains("run `fortnight collect`"), "{all}");
+    let report = run(&folder, &["report"]);
+    assert_eq!(code(&report), 1);
+    assert!(stderr(&report).contains("nothing is collected yet: run `fortnight collect`"), "{}", stderr(&report));
 }
 
 // Markers.

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::changes::LEAST_BLAME;
 use super::{Comparison, Context, Estimate, Judgement, SeriesSummary, Verdict, verdict};
-use crate::deploy::{Event, EventKind};
+use crate::deploy::Event;
 use crate::metric::{Class, Direction, Series, SeriesKey};
 use crate::time::{DAY, HOUR, MINUTE, Window};
 
@@ -141,16 +141,8 @@ pub fn draw(extent: &Extent, room: &[Window], prefix: &str, round: usize) -> Vec
         spans = without(&spans, Window::new(at - APART, at + APART));
     }
     moments.sort_unstable();
-    let event = |(index, at): (usize, i64)| Event {
-        id: format!("{prefix}-{}-{round}-{index}", extent.service),
-        service: extent.service.to_string(),
-        at,
-        until: None,
-        revision: String::new(),
-        title: String::new(),
-        url: String::new(),
-        author: String::new(),
-        kind: EventKind::Deploy,
+    let event = |(index, at): (usize, i64)| {
+        Event::new(format!("{prefix}-{}-{round}-{index}", extent.service), &*extent.service, at)
     };
     moments.into_iter().enumerate().map(event).collect()
 }

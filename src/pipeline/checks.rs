@@ -176,7 +176,13 @@ fn in_period(findings: &Findings<'_>) -> Check {
     }
     let covered = series.iter().filter_map(|series| series.data);
     let covered = covered.reduce(|a, b| Window::new(a.start.min(b.start), a.end.max(b.end)));
+    let is_collected = config.sources.iter().any(|source| !source.kind.is_files());
     let help = match covered {
+        // The way of every new team: what is wrong with the sources themselves has lines of its own.
+        None if is_collected => {
+            let help = "run `fortnight collect`, then look again";
+            return Check::warn("period", "", format!("{span}: nothing is collected yet"), help);
+        }
         None => vec!["check `series` in the config: no source has a point".to_owned()],
         Some(covered) => {
             let next = period::suggested(config, covered);

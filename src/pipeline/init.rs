@@ -104,7 +104,7 @@ fn refused(error: PublishError, folder: &Path) -> Failure {
         }
         _ => Vec::new(),
     };
-    let error = anyhow!(error).context(format!("set {} up", folder.display()));
+    let error = anyhow!(error).context(format!("write the template into {}", folder.display()));
     Failure { exit: Exit::Failed, error, help }
 }
 

@@ -202,6 +202,9 @@ pub(super) fn no_data(config: &Config, period: Window, covered: Option<Window>) 
         typed(period.end)
     ));
     let help = match covered {
+        None if config.sources.iter().any(|source| !source.kind.is_files()) => {
+            vec!["nothing is collected yet: run `fortnight collect`; `fortnight doctor` says what it needs".to_owned()]
+        }
         None => vec!["the sources are empty: check `series` in the config".to_owned()],
         Some(covered) => {
             let next = period::suggested(config, covered);
