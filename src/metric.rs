@@ -205,6 +205,17 @@ const SIGNALS: &[(&str, Class, Direction)] = &[
     ("connections", Class::Other, Direction::Lower),
     ("queue_length", Class::Other, Direction::Lower),
     ("cache_hit_ratio", Class::Other, Direction::Higher),
+    // What is left of a thing that runs out: how much of it there was says nothing, so no share of a limit.
+    ("burst_balance", Class::Other, Direction::Higher),
+    ("cpu_credits", Class::Other, Direction::Higher),
+    ("free_memory", Class::Other, Direction::Higher),
+    ("free_storage", Class::Other, Direction::Higher),
+    ("free_local_storage", Class::Other, Direction::Higher),
+    // Rates that are no traffic: fewer are better.
+    ("evictions", Class::Other, Direction::Lower),
+    ("deadlocks", Class::Other, Direction::Lower),
+    ("throttle_rate", Class::Errors, Direction::Lower),
+    ("cold_start_share", Class::Other, Direction::Lower),
 ];
 
 /// Tells whether a signal's name says how it is judged; others are judged by their unit.

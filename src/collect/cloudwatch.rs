@@ -1,5 +1,7 @@
 //! The source kind `cloudwatch`.
 
+mod lists;
+
 use crate::config::{CloudWatch, Config, Source as SourceConfig};
 
 use super::SourceError;
@@ -7,9 +9,10 @@ use super::source::Source;
 
 /// Opens an account.
 pub(super) fn open(
-    _config: &Config,
+    config: &Config,
     source: &SourceConfig,
-    _settings: &CloudWatch,
+    settings: &CloudWatch,
 ) -> Result<Box<dyn Source>, SourceError> {
+    let _ = lists::load(config, settings.queries.as_deref());
     Err(SourceError::NotBuiltIn { id: source.id.clone(), feature: "cloudwatch" })
 }
