@@ -9,7 +9,7 @@
 //! ```
 //!
 //! [`recorded`] is the long form on disk, which `collect` and `store` share. [`metric`], [`time`],
-//! [`deploy`] and [`stats`] are the vocabulary and call nobody. [`pipeline`] is the story: one function a
+//! [`deploy`], [`secret`] and [`stats`] are the vocabulary and call nobody. [`pipeline`] is the story: one function a
 //! command, the only place that knows all the rooms.
 pub mod cli;
 pub mod collect;
@@ -22,6 +22,7 @@ pub mod publish;
 pub mod recorded;
 pub mod report;
 pub mod sample;
+pub mod secret;
 pub mod stats;
 pub mod store;
 pub mod time;

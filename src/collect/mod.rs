@@ -7,6 +7,7 @@
 #[cfg(feature = "aws")]
 pub mod cloudwatch;
 pub mod files;
+pub mod http;
 pub mod newrelic;
 pub mod service_map;
 pub mod source;
