@@ -47,6 +47,14 @@ Examples:
   fortnight explain 1 --lang ja                     the first one, in Japanese
   fortnight explain F-3a --from-report old/report.json --json";
 
+const COLLECT_EXAMPLES: &str = "\
+Examples:
+  fortnight collect                                 every day, by a schedule: what the store lacks
+  fortnight collect --dry-run                       what that would ask, with requests and price
+  fortnight collect --since 2026-11-01 --source apm
+  fortnight collect --account card-data --export cards.tar
+  fortnight collect --import cards.tar              elsewhere, without a key of that account";
+
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
   fortnight doctor                                  config, keys, permissions, series, deploys: what is wrong
@@ -131,8 +139,8 @@ pub enum Command {
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
     /// Keep what the sources have now in the store, so that history outlives their retention; prints
-    /// source, segments, points and new events, one source a line.
-    #[command(after_help = "Example:\n  fortnight collect --from 2026-11-09")]
+    /// source, days, points and new events, one source a line.
+    #[command(after_help = COLLECT_EXAMPLES)]
     Collect(CollectArgs),
     /// Record deploys and other events in the store, or list them.
     #[command(subcommand)]
@@ -185,6 +193,9 @@ pub struct ReportArgs {
     /// Forms to write, of html, json and md, instead of the config's.
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = format)]
     pub format: Vec<Format>,
+    /// Ask no source over the network; judge what the store holds.
+    #[arg(long)]
+    pub offline: bool,
     /// End with an exit code other than 0 when the report finds this or something graver.
     #[arg(long, value_name = "LEVEL", value_delimiter = ',', value_enum)]
     pub fail_on: Vec<FailOn>,
@@ -241,12 +252,37 @@ pub struct DoctorArgs {
 /// Flags of `collect`.
 #[derive(Debug, Args)]
 pub struct CollectArgs {
-    /// Start, RFC 3339 or a date in the report's zone; without it, from the first point that a source has.
+    /// Start, RFC 3339 or a date in the report's zone; without it, what a report of the last period needs.
     #[arg(long, value_name = "T")]
-    pub from: Option<String>,
-    /// End, not included; without it, to the last point that a source has.
+    pub since: Option<String>,
+    /// End, not included; without it, the last whole hour.
     #[arg(long, value_name = "T")]
-    pub to: Option<String>,
+    pub until: Option<String>,
+    /// Only the source with this id; may be given several times.
+    #[arg(long, value_name = "ID")]
+    pub source: Vec<String>,
+    /// Only the sources of this account; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub account: Vec<String>,
+    /// Ask for days again that are sealed.
+    #[arg(long)]
+    pub again: bool,
+    /// Print what would be asked, with requests and price, and collect nothing.
+    #[arg(long, conflicts_with_all = ["export", "prune"])]
+    pub dry_run: bool,
+    /// Leave a source alone that needs more requests than this.
+    #[arg(long, value_name = "N")]
+    pub max_requests: Option<u64>,
+    /// Then write the whole store into one file, to be carried elsewhere.
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
+    /// Take over exported stores, and collect nothing.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(conflicts_with_all = ["since", "until", "source", "account", "again", "dry_run", "export", "prune"])]
+    pub import: Vec<PathBuf>,
+    /// Then remove what is older than this many days from the store.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub prune: Option<u32>,
 }
 
 /// A span of time; without both ends it is the last whole period.

@@ -9,6 +9,7 @@ mod init;
 mod marker;
 mod outcome;
 mod period;
+mod pull;
 mod services;
 
 use std::collections::BTreeSet;
@@ -21,7 +22,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 pub use outcome::{Exit, Failure, Talk};
 
-use crate::cli::{Cli, CollectArgs, Command, DemoArgs, Global, ReportArgs, SchemaArgs, SchemaOf};
+use crate::cli::{Cli, Command, DemoArgs, Global, ReportArgs, SchemaArgs, SchemaOf};
 use crate::collect::service_map::ServiceMap;
 use crate::config::{self, Config, Format};
 use crate::deploy::{Event, unite};
@@ -46,7 +47,7 @@ pub fn run(cli: &Cli, talk: &Talk) -> Result<Exit, Failure> {
         Command::Report(args) => report(args, &cli.global, talk),
         Command::Explain(args) => explain::explain(args, &cli.global, talk),
         Command::Doctor(args) => doctor::doctor(args, &cli.global, talk),
-        Command::Collect(args) => collect(args, &cli.global, talk),
+        Command::Collect(args) => pull::collect(args, &cli.global, talk),
         Command::Marker(command) => marker::marker(command, &cli.global),
         Command::Init(args) => init::init(args, &cli.global, talk),
         Command::Schema(args) => schema(args),
@@ -77,43 +78,12 @@ fn report(args: &ReportArgs, global: &Global, talk: &Talk) -> Result<Exit, Failu
         config.output.formats.clone_from(&args.format);
     }
     let window = period::asked(&config, &args.span, outcome::now()?)?;
-    let review = judge(&config, window, talk)?;
+    let history = Window::new(window.start - i64::from(config.judge.baseline_days) * DAY, window.end);
+    let asked = if args.offline { Vec::new() } else { pull::refresh(&config, history, talk)? };
+    let mut review = judge(&config, window, talk)?;
+    collect::add_states(&mut review.sources, asked);
     write_report(&config, &review, talk, &explain::options(global, args.out.as_ref()))?;
     Ok(outcome::exit_code(&review.judgement, &review.sources, &config, &args.fail_on, args.strict))
-}
-
-/// Keeps what the sources have in the store; prints `source segments points events`, one source a line.
-fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
-    let config = load(&global.config, global.tz.as_deref())?;
-    let window = period::collected(&config, args)?;
-    let store = Store::open(&config.store.folder)?;
-    let mut lines = String::new();
-    // Source by source, because the store keeps them apart.
-    for source in &config.sources {
-        let alone = Config { sources: vec![source.clone()], ..config.clone() };
-        let CollectedEvents { events, mut states } = collect::events(&alone);
-        let (mut segments, mut points) = (0, 0);
-        read_parts(&alone, window, collect::rows_estimate(&alone), talk, |collected, _| {
-            collect::add_states(&mut states, collected.states);
-            let appended = store.append(&source.id, &collected.series, &[])?;
-            warn_of(&appended.refused);
-            segments += appended.segments;
-            points += appended.points;
-            Ok(())
-        })?;
-        match outcome::refuse_failed(&alone, &states) {
-            Err(failure) if !source.optional || config.sources.len() == 1 => return Err(failure),
-            Err(failure) => {
-                tracing::warn!(error = %format!("{:#}", failure.error), "left out");
-                continue;
-            }
-            Ok(()) => {}
-        }
-        let changed = store.append_events(&events)?;
-        lines.push_str(&format!("{}\t{segments}\t{points}\t{changed}\n", plain(&source.id)));
-    }
-    data(lines.as_bytes())?;
-    Ok(Exit::Done)
 }
 
 /// Returns how the store fared, for the report's data section; `None` when all of it could be read, or it is empty.
@@ -252,6 +222,8 @@ impl<'a> History<'a> {
         let store = Store::open(&config.store.folder)?;
         let CollectedEvents { events, states: sources } = collect::events(config);
         outcome::refuse_failed(config, &sources)?;
+        let mut sources = sources;
+        sources.extend(pull::kept_states(config, &store, period)?);
         let rows = collect::rows_estimate(config).saturating_add(store.rows_estimate(history)?);
         let recorded = events.len();
         let events = with_kept(events, store.events()?);

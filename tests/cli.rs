@@ -196,7 +196,7 @@ fn collect_prints_one_line_a_source() {
     let listed = stdout(&output);
     let fields: Vec<&str> = listed.trim_end().split('\t').collect();
     assert_eq!((listed.lines().count(), fields.len(), fields.first()), (1, 4, Some(&"files")), "{listed}");
-    assert_eq!(code(&run(&folder, &["collect", "--from", "2026-02-01", "--to", "2026-01-01"])), 2);
+    assert_eq!(code(&run(&folder, &["collect", "--since", "2026-02-01", "--until", "2026-01-01"])), 2);
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub struct Note {
 /// Every reason that a [`Note`] may carry: those of [`recorded`](crate::recorded), and those of joining sources.
 ///
 /// `other_dimension` comes from the store alone.
-pub const REASONS: [&str; 11] = [
+pub const REASONS: [&str; 12] = [
     "duplicate_same_value",
     "duplicate_missing_value",
     "negative_latency",
@@ -67,6 +67,7 @@ pub const REASONS: [&str; 11] = [
     "duplicate_event",
     "series_in_two_sources",
     "event_in_two_sources",
+    "days_missing",
 ];
 
 /// How a source fared.
@@ -282,7 +283,7 @@ pub fn add_states(states: &mut Vec<SourceState>, more: Vec<SourceState>) {
 }
 
 impl SourceState {
-    fn of(source: &Source) -> Self {
+    pub(crate) fn of(source: &Source) -> Self {
         Self {
             id: source.id.clone(),
             kind: source.kind.name(),

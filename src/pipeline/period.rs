@@ -36,9 +36,13 @@ pub(super) fn asked(config: &Config, span: &Span, now: i64) -> Result<Window, Fa
 /// # Errors
 /// As [`asked`].
 pub(super) fn collected(config: &Config, args: &CollectArgs) -> Result<Window, Failure> {
-    let from = instant(config, "--from", &args.from)?.unwrap_or(EVER.start);
-    let to = instant(config, "--to", &args.to)?.unwrap_or(EVER.end);
-    if from < to { Ok(Window::new(from, to)) } else { Err(backwards()) }
+    let since = instant(config, "--since", &args.since)?.unwrap_or(EVER.start);
+    let until = instant(config, "--until", &args.until)?.unwrap_or(EVER.end);
+    if since < until {
+        Ok(Window::new(since, until))
+    } else {
+        Err(Failure::usage("read the span: `--since` is not before `--until`", ""))
+    }
 }
 
 /// Reads an instant that was typed, if one was.

@@ -198,6 +198,23 @@ impl Store {
         Ok(self.segments(&folder)?.0.into_iter().filter_map(opened).collect())
     }
 
+    /// Returns how many points a source has on the days that touch a window, and how many series on the last of them.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed.
+    pub fn held(&self, source: &str, window: Window) -> Result<(u64, usize), StoreError> {
+        let _lock = self.lock_shared()?;
+        let folder = self.folder.join("series").join(segment::folder_name(source));
+        let segments = self.segments(&folder)?.0;
+        let touching: Vec<Segment> =
+            segments.into_iter().filter(|segment| whole(segment.day).overlaps(window)).collect();
+        let rows = |segment: &Segment| segment::open(&segment.path, "").map_or(0, |file| file.rows_estimate());
+        let last = touching.iter().rev().find(|segment| rows(segment) > 0);
+        let mut history = History::default();
+        self.read_segments(last.into_iter(), Window::new(i64::MIN, i64::MAX), Part::WHOLE, &mut history)?;
+        Ok((touching.iter().map(rows).sum(), history.series.len()))
+    }
+
     /// Removes what is older than a day: segments, and events that were over before it. Returns how many segments went.
     ///
     /// # Errors
