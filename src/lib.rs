@@ -19,6 +19,7 @@ pub mod detect;
 pub mod metric;
 pub mod pipeline;
 pub mod publish;
+pub mod query;
 pub mod recorded;
 pub mod report;
 pub mod sample;

@@ -197,6 +197,7 @@ const SIGNALS: &[(&str, Class, Direction)] = &[
     ("external_time", Class::Latency, Direction::Lower),
     ("throughput", Class::Traffic, Direction::Neutral),
     ("db_calls", Class::Traffic, Direction::Neutral),
+    ("external_calls", Class::Traffic, Direction::Neutral),
     ("task_count", Class::Other, Direction::Neutral),
     ("error_rate", Class::Errors, Direction::Lower),
     ("cpu_utilization", Class::Saturation, Direction::Lower),
