@@ -1,18 +1,187 @@
-//! The source kind `cloudwatch`.
+//! The source kind `cloudwatch`: one account of Amazon CloudWatch, in one or several regions.
+//!
+//! # API
+//! `ListMetrics` says what there is, `GetMetricData` the points, CloudTrail's `LookupEvents` what was deployed; by the
+//! official SDK, which speaks CBOR (`smithy-rpc-v2-cbor`). What is asked are [`lists`] of metrics, which are data.
+//! Math and `SEARCH` are not used: a cut answer of theirs has no next page. Shares and rates are computed here, per bucket.
+//!
+//! # Credentials
+//! The standard chain of the SDK (environment, shared files and `profile`, web identity, container, machine), then
+//! `role_arn` with the external id from the variable that the config names. The SDK keeps all of it; here is none.
+//! A denied region, or one that fails, is an error of the whole source that names the region: half an account would
+//! be kept as all of it. Sources do not disturb each other.
+//!
+//! # Limits
+//! 500 queries and 100,800 requested points a request, 50 requests and 396,000 points a second ([`period`]); throttled
+//! requests are tried again by the SDK. Bucket widths follow from the age of the UTC day, because CloudWatch answers
+//! nothing, without an error, to who asks finer than it keeps.
+//!
+//! # Quirks
+//! - The same query comes back on every page ([`ask`]); an answer can be whole by HTTP and partial by its status.
+//! - Counters of errors have no points where nothing failed; latencies have none where nothing was asked. A list says
+//!   which of the two silence means.
+//! - `ListMetrics` knows what had a point within two weeks. What was switched off before is not found any more.
+//! - A metric appears up to 15 minutes late, and points may come late: the last hours are asked again by whoever keeps them.
+//! - A resource is known by its name. Its hash is left out, so a load balancer that was made anew goes on.
 
-mod lists;
+mod answer;
+mod ask;
+mod client;
+pub mod error;
+pub mod lists;
+mod period;
+mod resources;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use glob::Pattern;
+use tokio::sync::OnceCell;
 
 use crate::config::{CloudWatch, Config, Source as SourceConfig};
+use crate::metric::Series;
+use crate::time::Window;
 
-use super::SourceError;
-use super::source::Source;
+use super::source::{Estimate, Source, SourceCheck};
+use super::{Events, Intake, Note, SourceError, note};
+use answer::Grid;
+use client::RegionClient;
+use error::CloudWatchError;
+use lists::List;
+use resources::{Listed, Plan, Resource};
+
+/// One account, opened.
+struct Account {
+    id: String,
+    settings: CloudWatch,
+    lists: Vec<List>,
+    patterns: Vec<Pattern>,
+    /// Made at the first question, because credentials are looked for then.
+    regions: OnceCell<(aws_config::SdkConfig, Vec<RegionClient>)>,
+}
 
 /// Opens an account.
+///
+/// # Errors
+/// A list of metrics that cannot be used, an external id that is not in the environment.
 pub(super) fn open(
     config: &Config,
     source: &SourceConfig,
     settings: &CloudWatch,
 ) -> Result<Box<dyn Source>, SourceError> {
-    let _ = lists::load(config, settings.queries.as_deref());
-    Err(SourceError::NotBuiltIn { id: source.id.clone(), feature: "cloudwatch" })
+    let opened = || -> Result<Account, CloudWatchError> {
+        let lists = lists::load(config, settings.queries.as_deref())?;
+        if !settings.external_id_env.is_empty() {
+            client::external_id(&settings.external_id_env)?;
+        }
+        let patterns = settings.resources.iter().map(|pattern| {
+            Pattern::new(pattern).map_err(|source| CloudWatchError::Pattern { pattern: pattern.clone(), source })
+        });
+        let patterns = patterns.collect::<Result<_, _>>()?;
+        let (id, settings) = (source.id.clone(), settings.clone());
+        Ok(Account { id, settings, lists, patterns, regions: OnceCell::new() })
+    };
+    let account = opened().map_err(|error| told(&source.id, error))?;
+    Ok(Box::new(account))
+}
+
+fn told(id: &str, error: CloudWatchError) -> SourceError {
+    SourceError::CloudWatch { id: id.to_owned(), source: Box::new(error) }
+}
+
+/// Returns UTC milliseconds: how wide the buckets of a day may be follows from its age.
+fn now() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
+#[async_trait]
+impl Source for Account {
+    async fn series(&self, window: Window) -> Result<Intake, SourceError> {
+        self.ask_series(window).await.map_err(|error| told(&self.id, error))
+    }
+
+    async fn events(&self, _window: Window) -> Result<Events, SourceError> {
+        Ok(Events::default())
+    }
+
+    async fn estimate(&self, _window: Window) -> Result<Estimate, SourceError> {
+        Ok(Estimate::default())
+    }
+
+    async fn checks(&self, _now: i64) -> Vec<SourceCheck> {
+        Vec::new()
+    }
+
+    fn reach_ms(&self) -> i64 {
+        period::REACH
+    }
+}
+
+impl Account {
+    async fn regions(&self) -> Result<&[RegionClient], CloudWatchError> {
+        let opened = self.regions.get_or_try_init(|| client::open(&self.id, &self.settings)).await?;
+        Ok(&opened.1)
+    }
+
+    async fn ask_series(&self, window: Window) -> Result<Intake, CloudWatchError> {
+        let regions = self.regions().await?;
+        let answers =
+            futures_util::future::try_join_all(regions.iter().map(|region| self.of_region(region, window))).await?;
+        let mut intake = Intake::default();
+        for (series, notes) in answers {
+            intake.series.extend(series);
+            intake.notes.extend(notes);
+        }
+        // Keys of two regions differ: all but the first have a suffix of their own.
+        intake.series.sort_by(|a, b| a.key.cmp(&b.key));
+        intake.series.dedup_by(|later, earlier| later.key == earlier.key);
+        intake.rows = intake.series.iter().map(|series| series.times.len() as u64).sum();
+        Ok(intake)
+    }
+
+    async fn of_region(
+        &self,
+        region: &RegionClient,
+        window: Window,
+    ) -> Result<(Vec<Series>, Vec<Note>), CloudWatchError> {
+        let now = now();
+        let grid = self.grid(region, window, now)?;
+        let listed = self.listed(region).await?;
+        let found = self.resources(region, &listed);
+        let plan: Plan = resources::plan(&found);
+        let (gathered, messages) = ask::data(region, &plan.queries, grid, now).await?;
+        let made = answer::series(&plan, &gathered, grid);
+        let mut notes: Vec<Note> = messages
+            .into_iter()
+            .map(|(text, count)| note(&self.id, "message_of_source", count, format!("{}: {text}", region.region)))
+            .collect();
+        let shared = made.shared.map(|(count, first)| note(&self.id, "resources_of_one_name", count, first));
+        notes.extend(shared);
+        Ok((made.series, notes))
+    }
+
+    fn grid(&self, region: &RegionClient, window: Window, now: i64) -> Result<Grid, CloudWatchError> {
+        let width = period::width(window, self.settings.step_ms, now).ok_or_else(|| {
+            let day = crate::time::local(window.start, chrono_tz::UTC).date_naive().to_string();
+            CloudWatchError::Forgotten { place: region.place.clone(), day }
+        })?;
+        Ok(Grid { window, width })
+    }
+
+    /// Returns what a region has in the namespaces of the lists.
+    async fn listed(&self, region: &RegionClient) -> Result<Arc<Vec<Listed>>, CloudWatchError> {
+        let ask = || async {
+            let mut namespaces: Vec<&str> = self.lists.iter().map(|list| list.namespace.as_str()).collect();
+            namespaces.sort_unstable();
+            namespaces.dedup();
+            let asked = namespaces.into_iter().map(|namespace| ask::list(region, Some(namespace), None));
+            let answers = futures_util::future::try_join_all(asked).await?;
+            Ok(Arc::new(answers.into_iter().flat_map(|(listed, _)| listed).collect()))
+        };
+        region.listed.get_or_try_init(ask).await.cloned()
+    }
+
+    fn resources<'a>(&'a self, region: &RegionClient, listed: &'a [Listed]) -> Vec<Resource<'a>> {
+        resources::resources(&self.lists, listed, &self.patterns, &region.suffix)
+    }
 }

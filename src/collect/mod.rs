@@ -55,7 +55,7 @@ pub struct Note {
 /// Every reason that a [`Note`] may carry: those of [`recorded`](crate::recorded), and those of joining sources.
 ///
 /// `other_dimension` comes from the store alone.
-pub const REASONS: [&str; 12] = [
+pub const REASONS: &[&str] = &[
     "duplicate_same_value",
     "duplicate_missing_value",
     "negative_latency",
@@ -68,6 +68,11 @@ pub const REASONS: [&str; 12] = [
     "series_in_two_sources",
     "event_in_two_sources",
     "days_missing",
+    "message_of_source",
+    "resources_of_one_name",
+    "events_not_allowed",
+    "events_forgotten",
+    "change_pending",
 ];
 
 /// How a source fared.
@@ -157,6 +162,16 @@ pub enum SourceError {
         /// The cargo feature that brings it.
         feature: &'static str,
     },
+    /// Amazon CloudWatch cannot be asked, or did not answer as it should.
+    #[cfg(feature = "aws")]
+    #[error("source `{id}`")]
+    CloudWatch {
+        /// The source.
+        id: String,
+        /// What is wrong.
+        #[source]
+        source: Box<cloudwatch::error::CloudWatchError>,
+    },
     /// A file is broken.
     #[error("source `{id}`")]
     Record {
@@ -180,6 +195,8 @@ impl SourceError {
             Self::NotBuiltIn { feature, .. } => {
                 Some(format!("install it with `cargo install --path . --features {feature}`"))
             }
+            #[cfg(feature = "aws")]
+            Self::CloudWatch { source, .. } => source.help(),
             Self::Record { source, .. } => source.help(),
         }
     }

@@ -35,7 +35,7 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
         ("found.by_itself", of(&["no", "cannot_tell"])),
         ("found.low_traffic", of(&["no", "cannot_tell", "not_checked"])),
         ("method", ["p1", "p2", "p3", "p4", "p5", "p6", "verdicts", "glossary"].map(str::to_owned).to_vec()),
-        ("note", of(&crate::collect::REASONS)),
+        ("note", of(crate::collect::REASONS)),
         ("term", numbers(9)),
         ("term_meaning", numbers(9)),
     ]
