@@ -26,11 +26,14 @@
 
 mod answer;
 mod ask;
+mod checks;
 mod client;
 pub mod error;
+mod events;
 pub mod lists;
 mod period;
 mod resources;
+mod versions;
 
 use std::sync::Arc;
 
@@ -39,16 +42,24 @@ use glob::Pattern;
 use tokio::sync::OnceCell;
 
 use crate::config::{CloudWatch, Config, Source as SourceConfig};
+use crate::deploy::Event;
 use crate::metric::Series;
 use crate::time::Window;
 
-use super::source::{Estimate, Source, SourceCheck};
+use super::source::{Estimate, Source, SourceCheck, SourceHealth};
 use super::{Events, Intake, Note, SourceError, note};
 use answer::Grid;
 use client::RegionClient;
 use error::CloudWatchError;
 use lists::List;
 use resources::{Listed, Plan, Resource};
+
+/// Price of one metric of GetMetricData and of one call of ListMetrics, US dollars: 0.01 for a thousand in most regions by
+/// Amazon's list of 2025. LookupEvents costs nothing.
+const USD_PER_METRIC: f64 = 0.01 / 1000.0;
+
+/// Metrics on a page of ListMetrics.
+const METRICS_A_PAGE: usize = 500;
 
 /// One account, opened.
 struct Account {
@@ -100,16 +111,38 @@ impl Source for Account {
         self.ask_series(window).await.map_err(|error| told(&self.id, error))
     }
 
-    async fn events(&self, _window: Window) -> Result<Events, SourceError> {
-        Ok(Events::default())
+    async fn events(&self, window: Window) -> Result<Events, SourceError> {
+        self.ask_events(window).await.map_err(|error| told(&self.id, error))
     }
 
-    async fn estimate(&self, _window: Window) -> Result<Estimate, SourceError> {
-        Ok(Estimate::default())
+    async fn estimate(&self, window: Window) -> Result<Estimate, SourceError> {
+        self.ask_estimate(window).await.map_err(|error| told(&self.id, error))
     }
 
-    async fn checks(&self, _now: i64) -> Vec<SourceCheck> {
-        Vec::new()
+    async fn checks(&self, now: i64) -> Vec<SourceCheck> {
+        let regions = match self.regions().await {
+            Ok(regions) => regions,
+            Err(error) => return vec![checks::not_opened(&error)],
+        };
+        let mut found = Vec::new();
+        if let Some((config, _)) = self.regions.get() {
+            found.push(checks::credentials(config).await);
+        }
+        if found.iter().any(|check| check.health == SourceHealth::Fail) {
+            // Every call would fail at the same thing.
+            return found;
+        }
+        for region in regions {
+            let (listed, error) = match self.listed(region).await {
+                Ok(listed) => (listed, None),
+                Err(error) => (Arc::default(), Some(error)),
+            };
+            let resources = self.resources(region, &listed);
+            let plan = resources::plan(&resources);
+            let outcome = error.map_or(Ok((resources.as_slice(), plan.queries.as_slice())), Err);
+            found.extend(checks::region(region, &self.lists, outcome, now).await);
+        }
+        found
     }
 
     fn reach_ms(&self) -> i64 {
@@ -160,6 +193,78 @@ impl Account {
         Ok((made.series, notes))
     }
 
+    /// Asks CloudTrail, and the numbers of functions; the first only warns where it may not be asked.
+    async fn ask_events(&self, window: Window) -> Result<Events, CloudWatchError> {
+        let mut events = Events::default();
+        for region in self.regions().await? {
+            let now = now();
+            if window.end <= now - events::REACH {
+                events.notes.push(note(&self.id, "events_forgotten", 1, region.region.clone()));
+            } else {
+                match events::look_up(region, window).await {
+                    Ok(found) => {
+                        events.events.extend(found.events.into_iter().filter(|event| self.is_wanted(event)));
+                        let pending = found.pending;
+                        events.notes.extend(pending.map(|(n, what)| note(&self.id, "change_pending", n, what)));
+                    }
+                    Err(error) if error.is_denied() => {
+                        events.notes.push(note(&self.id, "events_not_allowed", 1, error.to_string()));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            events.events.extend(self.new_versions(region, window, now).await?);
+        }
+        events.events.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        Ok(events)
+    }
+
+    async fn new_versions(
+        &self,
+        region: &RegionClient,
+        window: Window,
+        now: i64,
+    ) -> Result<Vec<Event>, CloudWatchError> {
+        let around = versions::around(window);
+        // The day before may be too old for the buckets of this one.
+        let Some(width) = period::width(around, self.settings.step_ms, now) else { return Ok(Vec::new()) };
+        let grid = Grid { window: around, width };
+        let queries = versions::queries(&*self.listed(region).await?);
+        let (gathered, _) = ask::data(region, &queries, grid, now).await?;
+        let found = versions::events(&region.region, &queries, &gathered, window, grid);
+        Ok(found.into_iter().filter(|event| self.is_wanted(event)).collect())
+    }
+
+    /// Tells whether an event is of a resource that a pattern fits.
+    fn is_wanted(&self, event: &Event) -> bool {
+        self.patterns.iter().any(|pattern| pattern.matches_with(&event.service, resources::MATCHING))
+    }
+
+    /// Counts requests and what they cost; asks for the lists of metrics, which costs one request a page.
+    async fn ask_estimate(&self, window: Window) -> Result<Estimate, CloudWatchError> {
+        let mut estimate = Estimate::default();
+        let mut billed = 0;
+        for region in self.regions().await? {
+            let grid = self.grid(region, window, now())?;
+            let listed = self.listed(region).await?;
+            let found = self.resources(region, &listed);
+            let plan = resources::plan(&found);
+            let versions = versions::queries(&listed);
+            let pages = listed.len().div_ceil(METRICS_A_PAGE).max(self.namespaces().len());
+            let batches =
+                plan.queries.len().div_ceil(ask::batch_size(grid)) + versions.len().div_ceil(ask::batch_size(grid));
+            estimate.requests += (pages + batches + events::CALLS.len()) as u64;
+            let keys: std::collections::BTreeSet<_> = plan.series.iter().map(|series| &series.key).collect();
+            estimate.series += keys.len() as u64;
+            billed += plan.queries.len() + versions.len() + pages;
+            let seconds = grid.width / 1000;
+            let asks = plan.queries.iter().chain(&versions);
+            estimate.asks.extend(asks.map(|query| format!("{}: {} every {seconds} s", region.region, query.shown())));
+        }
+        estimate.cost_usd = Some(billed as f64 * USD_PER_METRIC);
+        Ok(estimate)
+    }
+
     fn grid(&self, region: &RegionClient, window: Window, now: i64) -> Result<Grid, CloudWatchError> {
         let width = period::width(window, self.settings.step_ms, now).ok_or_else(|| {
             let day = crate::time::local(window.start, chrono_tz::UTC).date_naive().to_string();
@@ -171,14 +276,16 @@ impl Account {
     /// Returns what a region has in the namespaces of the lists.
     async fn listed(&self, region: &RegionClient) -> Result<Arc<Vec<Listed>>, CloudWatchError> {
         let ask = || async {
-            let mut namespaces: Vec<&str> = self.lists.iter().map(|list| list.namespace.as_str()).collect();
-            namespaces.sort_unstable();
-            namespaces.dedup();
-            let asked = namespaces.into_iter().map(|namespace| ask::list(region, Some(namespace), None));
+            let asked = self.namespaces().into_iter().map(|namespace| ask::list(region, Some(namespace), None));
             let answers = futures_util::future::try_join_all(asked).await?;
             Ok(Arc::new(answers.into_iter().flat_map(|(listed, _)| listed).collect()))
         };
         region.listed.get_or_try_init(ask).await.cloned()
+    }
+
+    /// Returns the namespaces of the lists, each once.
+    fn namespaces(&self) -> std::collections::BTreeSet<&str> {
+        self.lists.iter().map(|list| list.namespace.as_str()).collect()
     }
 
     fn resources<'a>(&'a self, region: &RegionClient, listed: &'a [Listed]) -> Vec<Resource<'a>> {

@@ -64,13 +64,14 @@ impl Names {
         }
     }
 
-    /// Adds the service of an event; one that was inferred is no word of a person.
+    /// Adds the service of an event; one that was inferred is no word of a person, and neither is one that CloudTrail
+    /// recorded: it calls a service by the name of a resource.
     pub fn happened(&mut self, event: &Event) {
         if event.service == "*" {
             return;
         }
         self.all.insert(event.service.clone());
-        if event.kind.is_judged() && !event.is_inferred() {
+        if event.kind.is_judged() && !event.is_inferred() && !event.id.starts_with("cloudwatch:") {
             self.services.insert(event.service.clone());
         }
     }

@@ -159,6 +159,12 @@ impl CloudWatchError {
         matches!(self, Self::Call { fault: Fault::Denied, .. })
     }
 
+    /// Makes an error of credentials that cannot be had.
+    pub fn of_credentials(place: &str, action: &'static str, error: CredentialsError) -> Self {
+        let (fault, said) = of_credentials(&chain(&error));
+        Self::Call { place: place.to_owned(), action, fault, said }
+    }
+
     /// Makes an error of what the SDK says about a call.
     pub fn of_call<E>(place: &str, action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where

@@ -17,6 +17,9 @@ pub const REACH: i64 = 455 * DAY;
 /// 63 and 455 days before the very moment of asking; a day of this age is over them by no hour of it.
 const KEPT: [(i64, i64); 3] = [(13, MINUTE), (61, 5 * MINUTE), (453, HOUR)];
 
+/// Width of the finest buckets that are asked for, milliseconds.
+pub const FINEST: i64 = MINUTE;
+
 /// Returns the width of the buckets of a window, milliseconds; `None` if the source has forgotten it.
 ///
 /// `window`: inside one UTC day. `step_ms`: the width that is wanted, a divisor of an hour.

@@ -9,7 +9,7 @@ use super::lists::{Ask, List, Metric};
 use crate::metric::{SeriesKey, Unit};
 
 /// Patterns do not care about case, and a `*` goes across `/`, because load balancers are `app/name/id`.
-const MATCHING: MatchOptions =
+pub const MATCHING: MatchOptions =
     MatchOptions { case_sensitive: false, require_literal_separator: false, require_literal_leading_dot: false };
 
 /// One metric that CloudWatch has.
