@@ -119,10 +119,12 @@ fn a_mistyped_key_is_wrong_use_with_a_suggestion() {
 
 #[test]
 fn a_missing_config_says_where_to_get_one() {
-    let output = run(folder(), &["report"]);
+    let folder = folder();
+    let output = run(&folder, &["report"]);
     assert_eq!(code(&output), 2);
     let talk = stderr(&output);
     assert!(talk.contains("fortnight.toml: ") && talk.contains("help: name a config with `--config FILE`"), "{talk}");
+    assert!(talk.contains("`fortnight init`"), "{talk}");
 }
 
 #[test]
@@ -214,8 +216,9 @@ fn schemas_and_the_default_config_parse() {
 
 #[test]
 fn completions_are_there_for_the_usual_shells() {
+    let folder = folder();
     for shell in ["bash", "zsh", "fish"] {
-        let output = run(folder(), &["completions", shell]);
+        let output = run(&folder, &["completions", shell]);
         assert_eq!(code(&output), 0);
         assert!(stdout(&output).contains("fail-on"), "{shell}");
     }

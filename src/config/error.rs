@@ -52,8 +52,8 @@ impl ConfigError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(
-                "name a config with `--config FILE`; the least one that works is printed by \
-                 `fortnight schema config --toml`, and `fortnight demo` needs none"
+                "name a config with `--config FILE`; one to start from is written by \
+                 `fortnight init`, and `fortnight demo` needs none"
                     .to_owned(),
             ),
             Self::Read { .. } | Self::Syntax { .. } => None,
