@@ -3,6 +3,7 @@
 
 mod asked;
 mod checks;
+mod collected;
 mod doctor;
 mod explain;
 mod init;

@@ -6,6 +6,7 @@ use anyhow::{Context as _, anyhow};
 
 use super::asked::{self, Question};
 use super::checks::{self, Findings, Seen};
+use super::collected;
 use super::{
     Exit, Failure, History, Talk, collect, data, load, outcome, period, progress, read_parts, services, with_causes,
     with_kept,
@@ -22,7 +23,7 @@ use crate::report::doctor::{Check, Checkup, Health};
 use crate::report::placebo::{LeftOut, Ran, outcome as count};
 use crate::report::services::coverage;
 use crate::store::{self, Store, StoreError};
-use crate::time::{DAY, Window};
+use crate::time::{DAY, Window, local};
 
 /// Rounds that are run at the most to reach the wanted number of comparisons: more of them see hardly anything new.
 const MOST_ROUNDS: usize = 200;
@@ -158,6 +159,7 @@ fn examine(config: &Config, global: &Global, period: Window, now: i64, talk: &Ta
     checks.extend(checks::united(told, events.len()));
     checks.extend(checks::unused(config, &raw));
     checks.push(checks::store(&kept.outcome(), &config.store.folder));
+    checks.extend(kept.days(config, now));
     let keys = series.iter().map(|series| (&series.key, series.class));
     let services = coverage(keys, &events, config, period);
     checks.extend(checks::loose(&services));
@@ -207,6 +209,21 @@ impl Kept {
         };
         self.trouble.replace(Some(told));
         files
+    }
+
+    /// Looks at the days of each source that is collected.
+    fn days(&self, config: &Config, now: i64) -> Vec<Check> {
+        let Some(store) = &self.store else { return Vec::new() };
+        let today = local(now, chrono_tz::UTC).date_naive();
+        let sources = config.sources.iter().filter(|source| !source.kind.is_files());
+        let check = |source: &Source| match store.days(&source.id) {
+            Ok(days) => collected::check(&source.id, &days, today),
+            Err(error) => {
+                let help = error.help().into_iter().collect();
+                Check::fail("collected", &source.id, with_causes(&error), help)
+            }
+        };
+        sources.map(check).collect()
     }
 
     /// Returns how many series and events it holds, or why it cannot be read whole.
