@@ -163,6 +163,19 @@ impl SeriesKey {
     }
 }
 
+/// Where requests are counted before they come to the application, by the beginning of the target: the innermost first.
+const FRONTS: [&str; 4] = ["lambda:", "tg:", "api:", "alb:"];
+
+impl SeriesKey {
+    /// Returns how far outside of the application an operation is measured; 0 is the application itself.
+    ///
+    /// A request that a load balancer, its target group and the application count is one request: what is added up over
+    /// a service must come from one of them.
+    pub fn front(&self) -> usize {
+        FRONTS.iter().position(|start| self.target.starts_with(start)).map_or(0, |index| index + 1)
+    }
+}
+
 impl fmt::Display for SeriesKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} · {} · {}", self.service, self.target, self.signal)
@@ -252,6 +265,15 @@ mod tests {
         assert!(Unit::parse("msec").is_none());
         let per_minute = Unit::parse("requests/min").expect("known");
         assert!((per_minute.factor * 120.0 - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_application_is_inside_of_its_load_balancer() {
+        let front = |target: &str| {
+            SeriesKey { service: "a".into(), kind: Kind::Operation, target: target.into(), signal: "x".into() }.front()
+        };
+        assert_eq!(front("GET /alb:"), 0);
+        assert!(front("lambda:a") < front("tg:a alb:a") && front("tg:a alb:a") < front("alb:a"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Server side and databases: how things stand in the period and against the period before.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::answer;
 use super::context::{Context, hours, period_change, requests};
@@ -61,8 +62,23 @@ fn targets<'a>(context: &Context<'a>, kind: Kind) -> Vec<Target<'a>> {
     found
 }
 
+/// Leaves of each service what is measured nearest to the application, so that no request counts twice: neither at the
+/// load balancer nor at the gateway before it. What speaks for the service as a whole stays.
+fn counted_once<T>(mut all: Vec<T>, key: impl Fn(&T) -> &SeriesKey) -> Vec<T> {
+    let mut innermost: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+    for key in all.iter().map(&key).filter(|key| !key.is_whole_service()) {
+        let least = innermost.entry(key.service.clone()).or_insert(usize::MAX);
+        *least = (*least).min(key.front());
+    }
+    all.retain(|one| {
+        let key = key(one);
+        key.is_whole_service() || innermost.get(&key.service).is_none_or(|least| key.front() == *least)
+    });
+    all
+}
+
 pub(super) fn section(context: &Context<'_>) -> Option<Section> {
-    let endpoints = targets(context, Kind::Operation);
+    let endpoints = counted_once(targets(context, Kind::Operation), |target| &target.latency.key);
     let rows: Vec<Vec<Cell>> =
         answer::services(context).into_iter().filter_map(|service| golden(context, service, &endpoints)).collect();
     if rows.is_empty() {
@@ -139,7 +155,7 @@ fn golden(context: &Context<'_>, service: &str, endpoints: &[Target<'_>]) -> Opt
     let of_class = |class: Class| {
         let all: Vec<&SeriesSummary> = own.iter().copied().filter(|series| series.class == class).collect();
         let whole: Vec<&SeriesSummary> = all.iter().copied().filter(|series| series.key.is_whole_service()).collect();
-        if whole.is_empty() { all } else { whole }
+        if whole.is_empty() { counted_once(all, |series| &series.key) } else { whole }
     };
     let (traffic, errors) = (of_class(Class::Traffic), of_class(Class::Errors));
     if busiest.is_none() && traffic.is_empty() && errors.is_empty() {
@@ -279,4 +295,30 @@ pub(super) fn by_account<'a>(
         accounts.entry((account.is_empty(), account)).or_default().push(series);
     }
     accounts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_counts_where_it_is_nearest_to_the_application() {
+        let key = |service: &str, target: &str| SeriesKey {
+            service: service.into(),
+            kind: Kind::Operation,
+            target: target.into(),
+            signal: "throughput".into(),
+        };
+        let all = vec![
+            key("api", "GET /cards"),
+            key("api", "alb:api"),
+            key("api", "tg:api-blue alb:api"),
+            key("api", "*"),
+            key("web", "alb:web"),
+            key("web", "tg:web alb:web"),
+            key("old", "alb:old"),
+        ];
+        let left: Vec<String> = counted_once(all, |key| key).iter().map(|key| key.target.to_string()).collect();
+        assert_eq!(left, ["GET /cards", "*", "tg:web alb:web", "alb:old"]);
+    }
 }
