@@ -21,6 +21,16 @@ pub enum SecretError {
     NotAKey(String),
 }
 
+impl SecretError {
+    /// Returns what to do next.
+    pub fn help(&self) -> String {
+        match self {
+            Self::Missing(variable) => format!("set `{variable}` in the environment of whoever runs this"),
+            Self::NotAKey(variable) => format!("look for blanks, quotes and line ends in `{variable}`"),
+        }
+    }
+}
+
 impl Secret {
     /// Reads an environment variable; blanks and line ends around the value are cut off.
     ///

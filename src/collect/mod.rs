@@ -18,7 +18,9 @@ use std::path::Path;
 use crate::config::{Config, Source};
 use crate::deploy::Event;
 use crate::metric::Series;
+use crate::query::QueryError;
 use crate::recorded::{self, RecordError};
+use crate::secret::SecretError;
 use crate::time::Window;
 
 use files::FilesSource;
@@ -73,6 +75,7 @@ pub const REASONS: &[&str] = &[
     "events_not_allowed",
     "events_forgotten",
     "change_pending",
+    "event_of_other_category",
 ];
 
 /// How a source fared.
@@ -172,6 +175,35 @@ pub enum SourceError {
         #[source]
         source: Box<cloudwatch::error::CloudWatchError>,
     },
+    /// The key is not in the environment.
+    #[error("source `{id}`")]
+    Secret {
+        /// The source.
+        id: String,
+        /// Which variable.
+        #[source]
+        source: SecretError,
+    },
+    /// The queries have no meaning.
+    #[error("source `{id}`")]
+    Query {
+        /// The source.
+        id: String,
+        /// File and line.
+        #[source]
+        source: QueryError,
+    },
+    /// New Relic does not give what it has.
+    #[error("source `{id}`, account {account}")]
+    NewRelic {
+        /// The source.
+        id: String,
+        /// The account's number.
+        account: String,
+        /// Why.
+        #[source]
+        source: newrelic::NewRelicError,
+    },
     /// A file is broken.
     #[error("source `{id}`")]
     Record {
@@ -197,6 +229,9 @@ impl SourceError {
             }
             #[cfg(feature = "aws")]
             Self::CloudWatch { source, .. } => source.help(),
+            Self::Secret { source, .. } => Some(source.help()),
+            Self::Query { source, .. } => source.help(),
+            Self::NewRelic { source, .. } => source.help(),
             Self::Record { source, .. } => source.help(),
         }
     }
