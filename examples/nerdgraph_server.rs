@@ -23,6 +23,7 @@ async fn main() {
         applications: numbers.next().unwrap_or(3),
         transactions: numbers.next().unwrap_or(4),
         now: SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64,
+        stands_still: false,
         ..World::default()
     };
     let listener = TcpListener::bind(("127.0.0.1", port as u16)).expect("the port is free");

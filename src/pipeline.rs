@@ -33,7 +33,7 @@ use crate::report::json::Input;
 use crate::report::text::plain;
 use crate::time::{DAY, Window};
 use crate::{collect, detect, report, store};
-use crate::{publish, sample};
+use crate::{publish, query, sample};
 use collect::{Collected, CollectedEvents, Part, SourceState};
 use detect::Judgement;
 use store::{Store, StoreError};
@@ -174,6 +174,7 @@ fn load(path: &Path, zone: Option<&str>) -> Result<Config, Failure> {
     if let Some(name) = zone {
         config.zone = self::zone(name)?;
     }
+    query::teach(&mut config)?;
     Ok(config)
 }
 

@@ -87,7 +87,7 @@ pub(super) fn open(
 }
 
 /// One account.
-pub(crate) struct Account {
+pub struct Account {
     id: String,
     graph: Graph,
     queries: Vec<Query>,
@@ -97,13 +97,13 @@ pub(crate) struct Account {
 }
 
 /// Returns the service that an application stands for: its name. The one place that says so.
-pub(crate) fn service_of(application: &str) -> Arc<str> {
+pub fn service_of(application: &str) -> Arc<str> {
     application.into()
 }
 
 impl Account {
     /// Opens an account with a key that was read already; tests bring their own limits and time.
-    pub(crate) fn open(
+    pub fn open(
         id: &str,
         settings: &NewRelic,
         key: Secret,

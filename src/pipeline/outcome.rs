@@ -11,6 +11,7 @@ use crate::config::{Config, ConfigError};
 use crate::deploy::Event;
 use crate::detect::{Judgement, Verdict};
 use crate::publish::PublishError;
+use crate::query::QueryError;
 use crate::report::json::source_state;
 use crate::report::text::{self, Style};
 use crate::store::StoreError;
@@ -63,6 +64,13 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let help = error.help().into_iter().collect();
         Self { exit: Exit::Usage, error: anyhow!(error).context("read the config"), help }
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        let help = error.help().into_iter().collect();
+        Self { exit: Exit::Usage, error: anyhow!(error).context("read the queries that the config names"), help }
     }
 }
 

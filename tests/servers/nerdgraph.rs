@@ -93,9 +93,10 @@ impl Respond for Answering {
                 "extensions": {"errorClass": "UNAUTHORIZED", "error_code": "BAD_API_KEY"}}]});
             return ResponseTemplate::new(401).set_body_json(refused);
         }
-        match self.answer(request) {
-            Ok(template) => template,
-            Err(message) => refusal(&message, "BAD_REQUEST"),
+        let template = self.answer(request).unwrap_or_else(|message| refusal(&message, "BAD_REQUEST"));
+        match self.world.date() {
+            Some(date) => template.insert_header("date", date.as_str()),
+            None => template,
         }
     }
 }

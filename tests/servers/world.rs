@@ -26,6 +26,8 @@ pub struct World {
     pub routes: usize,
     /// Nothing before: buckets narrower than an hour that end before `now - 8 days` are empty.
     pub now: i64,
+    /// The server's clock stands still at `now`; otherwise it is the machine's.
+    pub stands_still: bool,
     /// The account in which all this is.
     pub account: i64,
 }
@@ -33,7 +35,15 @@ pub struct World {
 impl Default for World {
     fn default() -> Self {
         // 2026-11-23T00:00:00Z
-        Self { applications: 3, transactions: 4, otel: 1, routes: 3, now: 1_795_392_000_000, account: 1 }
+        Self {
+            applications: 3,
+            transactions: 4,
+            otel: 1,
+            routes: 3,
+            now: 1_795_392_000_000,
+            stands_still: true,
+            account: 1,
+        }
     }
 }
 
@@ -59,6 +69,12 @@ pub struct Deploy {
 }
 
 impl World {
+    /// The header that tells the server's time, if it is not the machine's.
+    pub fn date(&self) -> Option<String> {
+        let now = chrono::DateTime::from_timestamp_millis(self.now).filter(|_| self.stands_still)?;
+        Some(now.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
+    }
+
     /// Names of all services with their entity's GUID, domain and type.
     pub fn entities(&self) -> Vec<(String, String, &'static str, &'static str)> {
         let apm = (0..self.applications).map(|k| (format!("app-{k}"), format!("GUID-APM-{k}"), "APM", "APPLICATION"));
