@@ -60,9 +60,6 @@ impl EventKind {
     }
 }
 
-/// What the ids of deploys begin with that nobody marked: a version appeared.
-pub const INFERRED: &str = "inferred:";
-
 /// One deploy or other event. Every text comes from outside: escape it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -112,11 +109,6 @@ impl Event {
     /// Returns its span; an instant gives an empty window.
     pub fn window(&self) -> Window {
         Window::new(self.at, self.until.unwrap_or(self.at))
-    }
-
-    /// Tells whether nobody marked it: it was seen by a version that appeared.
-    pub fn is_inferred(&self) -> bool {
-        self.id.starts_with(INFERRED)
     }
 
     /// Tells whether it belongs to a service.
