@@ -30,7 +30,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, SignalRule, SourceKind};
+use crate::config::{Config, SourceKind};
 use crate::metric::{Class, Direction, Kind, Unit, is_known_signal};
 
 use header::Header;
@@ -207,7 +207,7 @@ pub fn teach(config: &mut Config) -> Result<(), QueryError> {
         }
     }
     for signal in natures.iter().filter(|signal| !is_known_signal(&signal.name)) {
-        let rule = config.signals.entry(signal.name.clone()).or_insert_with(SignalRule::default);
+        let rule = config.signals.entry(signal.name.clone()).or_default();
         rule.class.get_or_insert(signal.class);
         rule.better.get_or_insert(signal.better);
     }

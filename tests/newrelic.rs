@@ -209,7 +209,8 @@ fn cutting(world: World, most: usize, fault: fn(&nrql::Nrql, Vec<Value>) -> Resp
 #[tokio::test]
 async fn a_cut_answer_is_asked_again_in_smaller_pieces() {
     let whole = points(&[Bench::plain().await.series(hours(3)).await]);
-    let faults: [(&str, fn(&nrql::Nrql, Vec<Value>) -> ResponseTemplate); 4] = [
+    type Fault = fn(&nrql::Nrql, Vec<Value>) -> ResponseTemplate;
+    let faults: [(&str, Fault); 4] = [
         ("a message", |query, rows| answered(json!(rows), query, &["Results were LIMITED to 40 rows"])),
         ("a time-out", |_, _| refusal("NRDB query timed out", "TIMEOUT")),
         ("another window", |query, rows| {

@@ -229,7 +229,7 @@ impl Account {
         // The day before may be too old for the buckets of this one.
         let Some(width) = period::width(around, self.settings.step_ms, now) else { return Ok(Vec::new()) };
         let grid = Grid { window: around, width };
-        let queries = versions::queries(&*self.listed(region).await?);
+        let queries = versions::queries(&self.listed(region).await?);
         let (gathered, _) = ask::data(region, &queries, grid, now).await?;
         let found = versions::events(&region.region, &queries, &gathered, window, grid);
         Ok(found.into_iter().filter(|event| self.is_wanted(event)).collect())

@@ -202,7 +202,7 @@ pub enum SourceError {
         account: String,
         /// Why.
         #[source]
-        source: newrelic::NewRelicError,
+        source: Box<newrelic::NewRelicError>,
     },
     /// A file is broken.
     #[error("source `{id}`")]

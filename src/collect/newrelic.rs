@@ -110,7 +110,11 @@ impl Account {
         limits: Limits,
         pause: Arc<dyn Pause>,
     ) -> Result<Self, SourceError> {
-        let failed = |source| SourceError::NewRelic { id: id.to_owned(), account: settings.account.clone(), source };
+        let failed = |source: NewRelicError| SourceError::NewRelic {
+            id: id.to_owned(),
+            account: settings.account.clone(),
+            source: Box::new(source),
+        };
         let no_query = |source| SourceError::Query { id: id.to_owned(), source };
         let http = Http::new(limits, pause).map_err(|error| failed(NewRelicError::Http(error)))?;
         let reason = "is larger than any account's number".to_owned();
@@ -135,7 +139,7 @@ impl Account {
     }
 
     fn failed(&self, source: NewRelicError) -> SourceError {
-        SourceError::NewRelic { id: self.id.clone(), account: self.graph.account.to_string(), source }
+        SourceError::NewRelic { id: self.id.clone(), account: self.graph.account.to_string(), source: Box::new(source) }
     }
 
     /// Finds the applications, once.

@@ -74,7 +74,7 @@ pub fn find(
         .filter_map(|(k, day)| Some((k as f64, describe::median(day)?)))
         .collect();
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return None };
-    let Some(slope) = slope::theil_sen(&days).filter(|_| last.0 - first.0 >= LEAST_DRIFT_DAYS) else { return None };
+    let slope = slope::theil_sen(&days).filter(|_| last.0 - first.0 >= LEAST_DRIFT_DAYS)?;
     let total = slope * (last.0 - first.0);
     let beside: Vec<f64> = days.iter().map(|(day, level)| level - slope * day).collect();
     let scatter = describe::robust_sd(&beside).unwrap_or(f64::INFINITY);
@@ -85,17 +85,17 @@ pub fn find(
     let climb = drift.of(residual.len());
     let straight: Vec<f64> = residual.iter().zip(&climb).map(|(value, climb)| value - climb).collect();
     // Each model with its own noise: a climb that is not taken out passes for noise that lasts for days.
-    let Some(calmer) = noise::beside(&straight, &[], behind) else { return None };
+    let calmer = noise::beside(&straight, &[], behind)?;
     let search = Search { residual: &straight, moments, jumps };
     let (other, _) = search.find(space, &calmer, clarity);
-    let Some(calmer) = noise::beside(&straight, &changes::steps_of(&other), behind) else { return None };
+    let calmer = noise::beside(&straight, &changes::steps_of(&other), behind)?;
     let present = straight.iter().filter(|value| value.is_finite()).count();
     drift.error = (12.0 * calmer.variance / calmer.independent(present)).sqrt();
     if total.abs() < LEAST_DRIFT_Z * drift.error {
         return None;
     }
     let steps = changes::steps_of(known);
-    let Some(noise) = noise::beside(residual, &steps, behind) else { return None };
+    let noise = noise::beside(residual, &steps, behind)?;
     let penalty = 0.5 * (residual.len() as f64).ln();
     let fit_of = |space: &mut Workspace, noise: &Noise, values: &[f64], changes: &[Change]| {
         Scan::run(space, values, &noise.white, noise.memory, &changes::steps_of(changes)).fit()

@@ -386,10 +386,13 @@ fn total_load(service: &str, requests: &RequestsByTarget, calendar: &Calendar) -
     Load::of(&total)
 }
 
+/// The requests of one target in each bucket, and the load that they make.
+type Own = (Arc<Vec<f64>>, Arc<Load>);
+
 /// The requests to a service.
 struct Traffic {
-    /// Of each target: requests in each bucket, and the load that they make.
-    of_target: BTreeMap<(Kind, Arc<str>), (Arc<Vec<f64>>, Arc<Load>)>,
+    /// Of each target.
+    of_target: BTreeMap<(Kind, Arc<str>), Own>,
     /// Of all its operations together.
     total: Arc<Load>,
 }

@@ -60,11 +60,14 @@ pub struct Plan<'a> {
     pub series: Vec<Wanted<'a>>,
 }
 
+/// Number of a list, and the dimensions of a resource.
+type Place<'a> = (usize, &'a [(String, String)]);
+
 /// Finds the resources that a list and a pattern fit, in the order of lists and dimensions.
 ///
 /// `suffix`: what their targets carry at the end.
 pub fn resources<'a>(lists: &'a [List], listed: &'a [Listed], patterns: &[Pattern], suffix: &str) -> Vec<Resource<'a>> {
-    let mut found: BTreeMap<(usize, &[(String, String)]), Resource<'a>> = BTreeMap::new();
+    let mut found: BTreeMap<Place<'_>, Resource<'a>> = BTreeMap::new();
     for metric in listed {
         for (number, list) in lists.iter().enumerate().filter(|(_, list)| fits(list, metric)) {
             let resource = found.entry((number, &metric.dimensions)).or_insert_with(|| make(list, metric, suffix));

@@ -255,10 +255,8 @@ fn merge(known: &mut Marker, marker: Marker) {
     for (mine, theirs) in
         [(&mut event.title, other.title), (&mut event.url, other.url), (&mut event.author, other.author)]
     {
-        if mine.is_empty() || *mine == event.revision {
-            if !theirs.is_empty() {
-                *mine = theirs;
-            }
+        if (mine.is_empty() || *mine == event.revision) && !theirs.is_empty() {
+            *mine = theirs;
         }
     }
 }
