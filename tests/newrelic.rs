@@ -170,12 +170,12 @@ async fn a_day_comes_whole_in_base_units() {
         ("app-0", operation, "latency_mean", 0.05, 0.2),
         ("app-0", operation, "error_rate", 0.0, 0.01),
         ("app-1", "Postgres select table_2", "db_time", 0.01, 0.1),
-        ("app-1", "Postgres select table_2", "db_calls", 0.1, 20.0),
+        ("app-1", "Postgres select table_2", "db_calls", 0.0, 20.0),
         ("app-2", "external:pay.example", "external_time", 0.05, 0.2),
         ("app-2", "host:host-2", "cpu_utilization", 0.2, 0.8),
         ("app-2", "SELECT * FROM table_2 WHERE id = ?", "latency_p95", 0.001, 0.1),
         ("otel-0", "*", "latency_p99", 0.01, 0.4),
-        ("otel-0", "GET /otel/0/1/{id}", "throughput", 0.1, 20.0),
+        ("otel-0", "GET /otel/0/1/{id}", "throughput", 0.0, 20.0),
         ("otel-0", "postgresql SELECT t1", "db_time", 0.001, 0.1),
     ] {
         let values = &find(service, target, signal).values;

@@ -82,7 +82,9 @@ pub(super) fn open(
 ) -> Result<Box<dyn Source>, SourceError> {
     let id = || source.id.clone();
     let key = Secret::from_env(&settings.key_env).map_err(|source| SourceError::Secret { id: id(), source })?;
-    let opened = Account::open(&source.id, settings, key, Limits::default(), Arc::new(RealTime))?;
+    // Accounts collected at the same moment do not wait in step.
+    let limits = Limits { seed: settings.account.parse().unwrap_or_default(), ..Limits::default() };
+    let opened = Account::open(&source.id, settings, key, limits, Arc::new(RealTime))?;
     Ok(Box::new(opened))
 }
 
