@@ -6,7 +6,7 @@
 //! ```
 
 #[path = "../tests/servers/mod.rs"]
-#[allow(dead_code, missing_docs, reason = "tests use the rest")]
+#[allow(missing_docs, reason = "tests need none")]
 mod servers;
 
 use std::net::TcpListener;

@@ -1,7 +1,6 @@
 //! A collector that is killed at any moment loses nothing, and the next one completes what it began.
 
 mod common;
-#[allow(dead_code, reason = "other tests use the rest")]
 mod servers;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,5 @@
 //! The source `newrelic` against a server that speaks NerdGraph: what is good, what is cut, what is broken.
 
-#[allow(dead_code, reason = "other tests use the rest")]
 mod servers;
 
 use std::collections::BTreeMap;
