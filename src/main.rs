@@ -9,6 +9,8 @@ use fortnight::cli::{Cli, Color, Global, LogFormat};
 use fortnight::pipeline::{self, Failure, Talk};
 use fortnight::report::text::{Style, plain};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -59,10 +61,12 @@ fn logs(global: &Global, colour: bool) {
         (_, 2) => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
+    // Other crates log whole requests at their loudest, with the keys in them; nobody hears those.
+    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
     let logs = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level).with_target(false);
     match global.log_format {
-        LogFormat::Text => logs.with_ansi(colour).without_time().init(),
-        LogFormat::Json => logs.json().flatten_event(true).init(),
+        LogFormat::Text => logs.with_ansi(colour).without_time().finish().with(own).init(),
+        LogFormat::Json => logs.json().flatten_event(true).finish().with(own).init(),
     }
 }
 

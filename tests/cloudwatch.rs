@@ -14,6 +14,7 @@ use fortnight::metric::Series;
 use fortnight::time::{DAY, MINUTE, Window};
 use proptest::prelude::*;
 use servers::cloudwatch::{CloudWatch, DataRequest, Part, Query, complete, fault, metric, page, page_with, value};
+use servers::process;
 use servers::raw::Raw;
 
 /// Secrets that may be seen nowhere.
@@ -32,32 +33,20 @@ fn with_keys(name: &str, body: impl AsyncFnOnce()) {
 }
 
 fn in_process(name: &str, has_keys: bool, body: impl AsyncFnOnce()) {
-    const INSIDE: &str = "FORTNIGHT_TEST_INSIDE";
-    if std::env::var(INSIDE).is_ok_and(|inside| inside == name) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-        return runtime.block_on(body());
+    let keys = variables();
+    let variables = if has_keys { &keys[..] } else { &keys[3..] };
+    if let Some(said) = process::run(name, variables, body) {
+        no_canary(&said);
     }
-    let mut child = Command::new(std::env::current_exe().expect("this program"));
-    child.args([name, "--exact", "--nocapture"]).env(INSIDE, name);
-    environment(&mut child, has_keys);
-    let output = child.output().expect("runs");
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-    no_canary(&said);
 }
 
-fn environment(child: &mut Command, has_keys: bool) {
-    let names = std::env::vars().map(|(name, _)| name);
-    for name in names.filter(|name| name.starts_with("AWS_") || name.to_lowercase().ends_with("_proxy")) {
-        child.env_remove(name);
-    }
-    child.env("AWS_EC2_METADATA_DISABLED", "true");
-    child.env("AWS_CONFIG_FILE", "/nonexistent/config").env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials");
-    child.env("FORTNIGHT_TEST_EXTERNAL_ID", CANARIES[3]);
-    if has_keys {
-        child.env("AWS_ACCESS_KEY_ID", CANARIES[0]).env("AWS_SECRET_ACCESS_KEY", CANARIES[1]);
-        child.env("AWS_SESSION_TOKEN", CANARIES[2]);
-    }
+fn variables() -> [(&'static str, &'static str); 4] {
+    [
+        ("AWS_ACCESS_KEY_ID", CANARIES[0]),
+        ("AWS_SECRET_ACCESS_KEY", CANARIES[1]),
+        ("AWS_SESSION_TOKEN", CANARIES[2]),
+        ("FORTNIGHT_TEST_EXTERNAL_ID", CANARIES[3]),
+    ]
 }
 
 fn no_canary(text: &str) {
@@ -651,5 +640,33 @@ fn checks_name_each_permission() {
         );
         assert!(bad.iter().any(|line| line.starts_with("Warn cloudtrail:LookupEvents")), "{bad:?}");
         assert!(bad.iter().any(|line| line.starts_with("Warn resources eu-west-1: none fits")), "{bad:?}");
+    });
+}
+
+#[test]
+fn no_secret_is_seen_at_the_loudest_level() {
+    with_keys("no_secret_is_seen_at_the_loudest_level", async || {
+        let server = server(&[ecs(), vec![alb("RequestCount")]].concat()).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = format!(
+            "[[source]]\nid = \"aws\"\nkind = \"cloudwatch\"\nregions = [\"eu-west-1\"]\nendpoint = \"{}\"\n\
+             role_arn = \"arn:aws:iam::222222222222:role/fortnight-read\"\nexternal_id_env = \"FORTNIGHT_TEST_EXTERNAL_ID\"\n",
+            server.server.uri()
+        );
+        std::fs::write(folder.path().join("fortnight.toml"), text).expect("written");
+        let loud = |more: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_fortnight"));
+            command.current_dir(folder.path()).args(["-vvvv", "doctor"]).args(more);
+            process::environment(&mut command, &variables());
+            let output = command.output().expect("runs");
+            let said =
+                format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            no_canary(&said);
+            said
+        };
+        assert!(loud(&[]).contains("cloudwatch:GetMetricData"), "it was asked");
+        assert!(!server.script.lock().expect("not poisoned").roles.is_empty(), "the role was assumed");
+        server.set(|script| script.role_fails = Some((403, "AccessDenied")));
+        assert!(loud(&["--log-format", "json"]).contains("the role cannot be assumed"));
     });
 }

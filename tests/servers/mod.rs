@@ -2,7 +2,9 @@
 #![allow(dead_code, reason = "each test file is a program of its own and uses a part of this")]
 
 pub mod cloudwatch;
+pub mod ministack;
 pub mod nerdgraph;
 pub mod nrql;
+pub mod process;
 pub mod raw;
 pub mod world;

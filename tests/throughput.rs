@@ -1,0 +1,122 @@
+//! Collecting 500 metrics of CloudWatch over 14 days against curl sending the same requests: the server sets the pace, and
+//! memory does not grow with the number of days.
+//!
+//! The server makes each answer once, before anything is measured, so that what is compared is the reading of it.
+
+mod servers;
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use fortnight::collect::source;
+use fortnight::config::Config;
+use fortnight::time::{DAY, Window};
+use servers::cloudwatch::{CloudWatch, complete, page};
+use servers::process;
+
+const METRICS: usize = 500;
+const DAYS: i64 = 14;
+/// How much longer than curl, which looks at nothing that it gets, collecting may take. Decoding, checking and sorting two
+/// million points takes its time; waiting for what could be asked at once, or copying it over and over, takes more.
+const MOST: f64 = 4.0;
+/// How much more memory 14 days may take than 2, kB.
+const MORE_KB: u64 = 20_000;
+
+/// Collects days one after another; returns seconds, points and the most memory taken so far, kB.
+async fn collect(url: &str, days: i64) -> (f64, usize, u64) {
+    let text = format!("[[source]]\nkind = \"cloudwatch\"\nregions = [\"eu-west-1\"]\nendpoint = \"{url}\"\n");
+    let config = Config::parse(&text, Path::new("fortnight.toml")).expect("valid");
+    let source = source::open(&config, &config.sources[0]).expect("opens").expect("no files");
+    let today = chrono::Utc::now().timestamp_millis().div_euclid(DAY) * DAY;
+    let start = Instant::now();
+    let mut points = 0;
+    for ago in (1..=days).rev() {
+        let window = Window::new(today - ago * DAY, today - (ago - 1) * DAY);
+        let intake = source.series(window).await.expect("answers");
+        points += intake.rows as usize;
+    }
+    (start.elapsed().as_secs_f64(), points, memory_kb())
+}
+
+fn memory_kb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0)
+}
+
+/// Sends recorded requests with curl, one after another on one connection; returns seconds.
+fn bare(folder: &Path, url: &str, bodies: &[Vec<u8>]) -> f64 {
+    let mut config = String::new();
+    for (number, body) in bodies.iter().enumerate() {
+        let file = folder.join(format!("{number}.cbor"));
+        std::fs::write(&file, body).expect("written");
+        let next = if number > 0 { "next\n" } else { "" };
+        config.push_str(&format!(
+            "{next}url = \"{url}/service/GraniteServiceVersion20100801/operation/GetMetricData\"\ndata-binary = \"@{}\"\n\
+             header = \"content-type: application/cbor\"\noutput = \"{}\"\nsilent\n",
+            file.display(),
+            folder.join(format!("{number}.answer")).display()
+        ));
+    }
+    let path = folder.join("curl.config");
+    std::fs::write(&path, config).expect("written");
+    let start = Instant::now();
+    let status = Command::new("curl").arg("--config").arg(&path).status().expect("curl is installed by tests/run");
+    assert!(status.success());
+    start.elapsed().as_secs_f64()
+}
+
+#[test]
+fn collecting_is_bound_by_the_server_and_flat_in_memory() {
+    let name = "collecting_is_bound_by_the_server_and_flat_in_memory";
+    const URL: &str = "FORTNIGHT_TEST_URL";
+    if let Ok(url) = std::env::var(URL) {
+        process::run(name, &[], async || {
+            let (_, _, two) = collect(&url, 2).await;
+            let (seconds, points, fourteen) = collect(&url, DAYS).await;
+            println!("measured {seconds} {points} {two} {fourteen}");
+        });
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let server = runtime.block_on(async {
+        let many: Vec<String> =
+            (0..METRICS).map(|k| format!("AWS/ECS CPUUtilization ClusterName=main,ServiceName=svc-{k:03}")).collect();
+        CloudWatch::start(&many.iter().map(String::as_str).collect::<Vec<_>>()).await
+    });
+    let made = Mutex::new(std::collections::BTreeMap::new());
+    server.answer(move |request, _| {
+        let key = (request.start_s, request.queries.len());
+        let mut made = made.lock().expect("not poisoned");
+        made.entry(key).or_insert_with(|| page(request, &complete(request), None)).clone()
+    });
+    let url = server.server.uri();
+    let keys = [("AWS_ACCESS_KEY_ID", "AKIATEST"), ("AWS_SECRET_ACCESS_KEY", "secret"), (URL, url.as_str())];
+    let measured = || {
+        let said = process::run(name, &keys, async || {}).expect("outside");
+        let line = said.lines().find_map(|line| line.split_once("measured ")).expect("a measurement").1.to_owned();
+        line.split(' ').map(|word| word.parse::<f64>().expect("a number")).collect::<Vec<f64>>()
+    };
+    // Once to make the answers and to learn the requests.
+    measured();
+    let requests = runtime.block_on(server.server.received_requests()).expect("recorded");
+    let data = requests.iter().filter(|request| request.url.path().ends_with("/GetMetricData"));
+    let mut bodies: Vec<Vec<u8>> = data.map(|request| request.body.clone()).collect();
+    let first = bodies.len() - 2 * DAYS as usize;
+    let bodies = bodies.split_off(first);
+    let folder = tempfile::tempdir().expect("a folder");
+    let curl = bare(folder.path(), &url, &bodies).min(bare(folder.path(), &url, &bodies));
+    let [seconds, points, two, fourteen] = measured()[..] else { panic!("four numbers") };
+    let ratio = seconds / curl;
+    eprintln!(
+        "{METRICS} metrics, {DAYS} days, {points} points: {seconds:.2} s; curl with the same {} requests: {curl:.2} s; \
+         ratio {ratio:.2}; memory after 2 days {:.0} MB, after {DAYS} {:.0} MB",
+        bodies.len(),
+        two / 1024.0,
+        fourteen / 1024.0
+    );
+    assert!(ratio < MOST, "{ratio:.2} times as long as curl");
+    assert!(fourteen < two + MORE_KB as f64, "{two} kB after 2 days, {fourteen} kB after {DAYS}");
+}
