@@ -292,6 +292,7 @@ fn what_stays_partial_is_an_error_and_what_becomes_whole_is_none() {
     });
 }
 
+#[expect(clippy::ptr_arg, reason = "one of a table of such functions")]
 fn give_one_point_two_values(parts: &mut Vec<Part>) {
     let (at, _) = parts[0].points[0];
     parts[0].points.push((at, -1.0));
