@@ -3,8 +3,8 @@
 
 usage: put.py URL FIRST_DAY FILE [all]
 FIRST_DAY: seconds since 1970 of a UTC midnight. FILE gets a line a metric: account, namespace, name, dimensions, points
-`time:value`, between tabs. One metric in fifteen has a point in every minute of the two weeks, the others in two hours of
-each day, so that it takes a minute and not ten; with `all`, every metric has every minute.
+`time:value`, between tabs. One metric in fifteen has a point in every minute of the two weeks, the others in ninety
+minutes of each day, so that it takes a minute and not ten; with `all`, every metric has every minute.
 Speaks rpc-v2-cbor by hand: what is put must not depend on the client that is tested."""
 import http.client
 import random
@@ -47,7 +47,7 @@ def points(number, name, first, everything, rng):
     level = LEVELS[name]
     for day in range(DAYS):
         start = first + day * 86400
-        hours = range(MINUTES) if everything or number % 15 == 0 else range(600, 720)
+        hours = range(MINUTES) if everything or number % 15 == 0 else range(600, 690)
         for minute in hours:
             if level == 0.0:
                 if rng.random() < 0.05:

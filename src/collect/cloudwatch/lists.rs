@@ -300,7 +300,9 @@ fn metrics_of(config: &Config, raw: RawMetric) -> Result<Vec<Metric>, String> {
     if !over.is_empty() && (unit.dimension != Dimension::Share || raw.per_second) {
         return Err("what is divided by `over` is a share: unit = \"ratio\" or \"percent\", no per_second".to_owned());
     }
-    if raw.per_second && !matches!(unit.dimension, Dimension::Rate | Dimension::ByteRate) {
+    if raw.per_second
+        && !(matches!(unit.dimension, Dimension::Rate | Dimension::ByteRate) && unit.symbol.ends_with("/s"))
+    {
         return Err("per_second needs a unit per second".to_owned());
     }
     let stats = raw.stats.unwrap_or_else(|| vec![String::new()]);
@@ -406,5 +408,87 @@ impl Metric {
     /// Returns everything that has to be asked for this series.
     pub fn asks(&self) -> impl Iterator<Item = &Ask> {
         self.of.iter().chain(&self.over).chain(&self.beside)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: &str = "id = \"shop\"\nnamespace = \"Shop\"\ndimensions = [\"Shop\", \"Country\"]\nkind = \"operation\"\n\
+        service = \"{Shop/1}\"\ntarget = \"orders {Country}\"\n\n[[metric]]\nsignal = \"throughput\"\nunit = \"requests/s\"\n\
+        of = [\"Orders Placed Sum\"]\nper_second = true\nabsent = \"unknown\"\nclass = \"traffic\"\nbetter = \"neutral\"\n";
+
+    fn config() -> Config {
+        let text = "[[source]]\nkind = \"files\"\nseries = [\"a.csv\"]\n";
+        Config::parse(text, Path::new("fortnight.toml")).expect("valid")
+    }
+
+    #[test]
+    fn every_built_in_list_is_valid_and_has_an_id_of_its_own() {
+        let lists = load(&config(), None).expect("valid");
+        assert_eq!(lists.len(), BUILT_IN.len());
+        assert!(lists.windows(2).all(|pair| pair[0].id < pair[1].id));
+        for (file, text) in BUILT_IN {
+            let list = parse(&config(), file, text).expect("valid");
+            assert_eq!(format!("{}.toml", list.id), file);
+        }
+    }
+
+    #[test]
+    fn a_folder_adds_lists_and_replaces_those_of_the_same_id() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        write("shop.toml", OWN);
+        write("README.md", "no list");
+        write("queues.toml", &OWN.replace("\"shop\"", "\"sqs\""));
+        let lists = load(&config(), Some(folder.path())).expect("valid");
+        assert_eq!(lists.len(), BUILT_IN.len() + 1);
+        let sqs = lists.iter().find(|list| list.id == "sqs").expect("there");
+        assert_eq!((sqs.namespace.as_str(), sqs.metrics[0].of[0].metric.as_str()), ("Shop", "Orders Placed"));
+        assert_eq!(sqs.dimensions, ["Country", "Shop"], "sorted, as they are compared");
+        write("again.toml", OWN);
+        let error = load(&config(), Some(folder.path())).expect_err("twice");
+        assert!(error.to_string().contains("the id `shop` is that of"), "{error}");
+        assert!(matches!(load(&config(), Some(Path::new("/nonexistent"))), Err(ListError::Read { .. })));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_list_is_named_by_file_and_place() {
+        let cases = [
+            ("requests/s", "furlongs", "x.toml: metric throughput: unknown unit `furlongs`"),
+            ("requests/s", "s", "per_second needs a unit per second"),
+            (
+                "neutral",
+                "lower",
+                "the list says class = traffic, better = lower; say it in the config too: [signal.throughput]",
+            ),
+            ("absent = \"unknown\"", "absent = \"zero\"", "silence alone is no zero"),
+            ("Orders Placed Sum", "Orders Placed", "is not a metric and a statistic"),
+            ("Orders Placed Sum", "Orders p101", "is not a metric and a statistic"),
+            ("{Shop/1}", "{Store}", "service: \"Store\" is not among the dimensions"),
+            ("{Shop/1}", "all", "all resources would have one name"),
+            ("{Shop/1}", "{Shop", "has a brace that does not end"),
+            ("{Shop/1}", "{Shop/x}", "\"x\" is no number of a part"),
+            ("[\"Shop\", \"Country\"]", "[\"Shop\", \"Shop\"]", "each once"),
+            ("per_second = true", "per_secnd = true", "x.toml: line 12: unknown field `per_secnd`"),
+            ("id = \"shop\"", "id = \"../shop\"", "is not made of letters"),
+            ("per_second = true", "per_second = true\nscale = 0", "scale 0 is no positive number"),
+            ("per_second = true", "over = [\"All Sum\"]", "is a share"),
+            ("per_second = true", "per_second = true\nstats = [\"p50\", \"p95\"]", "several `stats` need {stat}"),
+        ];
+        for (from, to, words) in cases {
+            let error = parse(&config(), "x.toml", &OWN.replacen(from, to, 1)).expect_err(to);
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_are_made_of_parts_and_a_value_without_such_a_part_goes_in_whole() {
+        let dimensions = ["LoadBalancer".to_owned()];
+        let template = Template::parse("alb:{LoadBalancer/1}", &dimensions).expect("valid");
+        for (value, name) in [("app/web/50dc", "alb:web"), ("web", "alb:web"), ("app//x", "alb:app//x")] {
+            assert_eq!(template.fill(|_| value), name);
+        }
     }
 }
