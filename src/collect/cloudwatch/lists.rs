@@ -244,8 +244,9 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, ListError> {
 /// What is wrong with it, with its file and place.
 pub fn parse(config: &Config, file: &str, text: &str) -> Result<List, ListError> {
     let raw: RawList = toml::from_str(text).map_err(|error| {
-        let line = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.lines().count());
-        let reason = format!("line {}: {}", line.max(1), error.message().trim().replace('\n', ", "));
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let reason = format!("line {line}: {}", error.message().trim().replace('\n', ", "));
         ListError::Syntax { file: file.to_owned(), reason }
     })?;
     let wrong =
