@@ -167,7 +167,8 @@ fn value(of: &[f64], over: &[f64], beside: &[f64], zero_beside: bool) -> f64 {
     let is_there = |value: &f64| !value.is_nan();
     let sum = |values: &[f64]| match zero_beside {
         // What is silent beside what is there is zero.
-        true => values.iter().copied().filter(is_there).sum::<f64>(),
+        // `sum` of nothing is -0.
+        true => values.iter().copied().filter(is_there).fold(0.0, std::ops::Add::add),
         false => values.iter().sum::<f64>(),
     };
     if zero_beside && !of.iter().chain(over).chain(beside).any(is_there) {
