@@ -2,6 +2,7 @@
 //! number of days, and the ratio of both times is printed (`--nocapture`); a busy machine must not fail a test.
 //!
 //! The server makes each answer once, before anything is measured, so that what is compared is the reading of it.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what was measured is for whoever looks")]
 
 mod servers;
 

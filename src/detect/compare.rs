@@ -1,6 +1,7 @@
 //! One series against one deploy group: levels, estimate, interval, limit and what the rule says of them.
 
 use super::changes::{Change, Moment};
+use super::grid;
 use super::noise::PER_HOUR;
 use super::shares::ShareTrack;
 use super::track::{Input, Track};
@@ -65,7 +66,9 @@ pub struct Subject<'a> {
 impl Subject<'_> {
     /// Returns how many of these buckets have data, those counted that a long step covers.
     fn covered(&self, values: &[f64]) -> usize {
-        (values.iter().filter(|value| value.is_finite()).count() * self.reach).min(values.len())
+        let there = values.iter().enumerate().filter(|(_, value)| value.is_finite()).map(|(bucket, _)| bucket as i64);
+        let covered = grid::covered(there, self.reach as i64, PER_HOUR as i64);
+        usize::try_from(covered).unwrap_or(0).min(values.len())
     }
 }
 

@@ -49,6 +49,25 @@ pub fn buckets_of_a_point(series: &Series) -> f64 {
     typical_step(&series.times) as f64 / BUCKET as f64
 }
 
+/// Returns how much of an axis some points speak for, each at most `most`: its distance to both neighbours where those
+/// are the same, else `usual`.
+///
+/// A source that keeps single minutes for some days only gives hours before them, and both stand in one series.
+pub fn covered(points: impl Iterator<Item = i64>, usual: i64, most: i64) -> i64 {
+    let (mut last, mut before_last, mut sum): (Option<i64>, Option<i64>, i64) = (None, None, 0);
+    for point in points {
+        sum += usual;
+        if let (Some(last), Some(before_last)) = (last, before_last)
+            && point - last == last - before_last
+            && point - last <= most
+        {
+            sum += (point - last - usual).max(0);
+        }
+        (before_last, last) = (last, Some(point));
+    }
+    sum
+}
+
 /// Returns the stride that leaves about 500 of `count` values, odd so that it does not fall in step with days.
 fn sparse(count: usize) -> usize {
     (count / 512).max(1) | 1
@@ -177,5 +196,21 @@ impl Bucket {
             }
         }
         if weight_sum > 0.0 { sum / weight_sum } else { middle }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_before_and_minutes_after_cover_nearly_all_of_it() {
+        // Ten hours of hourly points, then ten of points an hour's twelfth apart.
+        let mixed = (0..10).map(|hour| hour * 12).chain(120..240);
+        let sum = covered(mixed, 1, 12);
+        assert!((214..=240).contains(&sum), "{sum}");
+        assert_eq!(covered([0, 1, 2, 30, 31].into_iter(), 1, 12), 5, "a hole stays one");
+        assert_eq!(covered([0, 40, 80].into_iter(), 4, 12), 12, "too far apart to be a step");
+        assert_eq!(covered([7].into_iter(), 1, 12), 1);
     }
 }

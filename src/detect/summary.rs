@@ -107,9 +107,10 @@ fn level(series: &Series, window: Window) -> f64 {
 
 fn coverage(series: &Series, window: Window, step_ms: i64) -> f64 {
     let (begin, end) = inside(series, window);
-    let there = series.values.get(begin..end).unwrap_or(&[]).iter().filter(|value| value.is_finite()).count();
-    let expected = (window.length() / step_ms.max(1)).max(1);
-    (there as f64 / expected as f64).min(1.0)
+    let values = series.values.get(begin..end).unwrap_or(&[]);
+    let there = series.times.get(begin..end).unwrap_or(&[]).iter().zip(values).filter(|(_, value)| value.is_finite());
+    let covered = super::grid::covered(there.map(|(at, _)| *at), step_ms.max(1), HOUR);
+    (covered as f64 / window.length().max(1) as f64).min(1.0)
 }
 
 fn peak(series: &Series, window: Window) -> Option<(f64, i64)> {
