@@ -1,3 +1,5 @@
+//! Laws of collecting: broken off, late, twice at once, day by day – in the end the store is the same.
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
