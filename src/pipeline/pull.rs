@@ -276,53 +276,45 @@ async fn pull(
     tick: impl Fn(),
 ) -> Pulled {
     let mut pulled = Pulled::default();
-    if let Err(error) = pull_into(&mut pulled, id, asked, pieces, store, most_requests, tick).await {
+    // What was kept before a failure counts, so the failure is put beside it.
+    let asking = async {
+        let Some(span) = hull(pieces) else { return Ok(()) };
+        let stored = |error: crate::store::StoreError| {
+            let help = error.help().map_or(String::new(), |help| format!("\nhelp: {help}"));
+            format!("source `{id}`: {}{help}", super::with_causes(&error))
+        };
+        if let Some(most) = most_requests {
+            let requests = asked.estimate(span).await.map_err(|error| collect::told(&error))?.requests;
+            if requests > most {
+                let help = "collect fewer days with `--since`, or raise `--max-requests`";
+                return Err(format!("source `{id}`: needs about {requests} requests, more than {most}\nhelp: {help}"));
+            }
+        }
+        let events = asked.events(span).await.map_err(|error| collect::told(&error))?;
+        pulled.events = store.append_events(&events.events).map_err(stored)?;
+        pulled.notes.extend(events.notes);
+        for piece in pieces {
+            let intake = asked.series(piece.window).await.map_err(|error| collect::told(&error))?;
+            let sealed: Vec<NaiveDate> = piece.is_last.then_some(piece.day).into_iter().collect();
+            let appended = store.append(id, &intake.series, &sealed).map_err(stored)?;
+            warn_of(&appended.refused);
+            tracing::debug!(source = id, day = %piece.day, rows = intake.rows, sealed = piece.is_last, "kept");
+            pulled.days += 1;
+            pulled.points += intake.rows;
+            for note in intake.notes {
+                match pulled.notes.iter_mut().find(|known| known.reason == note.reason) {
+                    Some(known) => known.count += note.count,
+                    None => pulled.notes.push(note),
+                }
+            }
+            tick();
+        }
+        Ok::<(), String>(())
+    };
+    if let Err(error) = asking.await {
         pulled.error = error;
     }
     pulled
-}
-
-async fn pull_into(
-    pulled: &mut Pulled,
-    id: &str,
-    asked: &dyn Asked,
-    pieces: &[Piece],
-    store: &Store,
-    most_requests: Option<u64>,
-    tick: impl Fn(),
-) -> Result<(), String> {
-    let Some(span) = hull(pieces) else { return Ok(()) };
-    let stored = |error: crate::store::StoreError| {
-        let help = error.help().map_or(String::new(), |help| format!("\nhelp: {help}"));
-        format!("source `{id}`: {}{help}", super::with_causes(&error))
-    };
-    if let Some(most) = most_requests {
-        let requests = asked.estimate(span).await.map_err(|error| collect::told(&error))?.requests;
-        if requests > most {
-            let help = "collect fewer days with `--since`, or raise `--max-requests`";
-            return Err(format!("source `{id}`: needs about {requests} requests, more than {most}\nhelp: {help}"));
-        }
-    }
-    let events = asked.events(span).await.map_err(|error| collect::told(&error))?;
-    pulled.events = store.append_events(&events.events).map_err(stored)?;
-    pulled.notes.extend(events.notes);
-    for piece in pieces {
-        let intake = asked.series(piece.window).await.map_err(|error| collect::told(&error))?;
-        let sealed: Vec<NaiveDate> = piece.is_last.then_some(piece.day).into_iter().collect();
-        let appended = store.append(id, &intake.series, &sealed).map_err(stored)?;
-        warn_of(&appended.refused);
-        tracing::debug!(source = id, day = %piece.day, rows = intake.rows, sealed = piece.is_last, "kept");
-        pulled.days += 1;
-        pulled.points += intake.rows;
-        for note in intake.notes {
-            match pulled.notes.iter_mut().find(|known| known.reason == note.reason) {
-                Some(known) => known.count += note.count,
-                None => pulled.notes.push(note),
-            }
-        }
-        tick();
-    }
-    Ok(())
 }
 
 /// Cuts what the source has forgotten off a span.
