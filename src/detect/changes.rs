@@ -4,6 +4,7 @@
 //! on until no step stands out. A step's blame is then shared between the deploys and the moments around it in
 //! proportion to how well each explains the data.
 
+use super::blame::{FORTNIGHT, Near};
 use super::noise::{Noise, PER_HOUR};
 use crate::stats::structural::{Scan, Step, Workspace};
 
@@ -40,26 +41,11 @@ impl Clarity {
     }
 }
 
-/// Share of the deploys that change a series, before looking at the data.
-const CAUSED: f64 = 0.02;
-
 /// Steps that a series makes in a fortnight by itself, before looking at the data.
 const BY_ITSELF: f64 = 0.27;
 
-/// Buckets in a fortnight.
-const FORTNIGHT: f64 = 14.0 * 24.0 * PER_HOUR as f64;
-
-/// A step is told at a deploy if all deploys near it together bear this share of the blame.
-const LEAST_BLAME_OF_DEPLOYS: f64 = 0.6;
-
-/// A step is told at a deploy from this share of the blame on: about as likely there as everywhere else together.
-pub const LEAST_BLAME: f64 = 0.45;
-
 /// Likelihoods are flattened by this, because the noise is never quite what the model says.
 const TEMPER: f64 = 2.0;
-
-/// Blame is shared with moments up to this far from the clearest one, in buckets.
-const REACH: usize = 48 * PER_HOUR;
 
 /// No more steps than this are accepted in one series.
 const MOST: usize = 16;
@@ -193,81 +179,23 @@ impl Search<'_> {
 
     /// Places the step that was seen around `at`: at the deploy with most of the blame, or at `at` if none has it.
     pub fn placed(&self, profile: &[Step], known: &[Change], at: usize) -> Option<Change> {
-        let own = known.iter().filter(|change| change.group.is_none()).map(|change| change.step.size.abs());
-        let own: Vec<f64> = own.collect();
-        let (onset, blame) = self.share_blame(profile, &steps_of(known), &own, at)?;
-        let at_deploys: f64 = blame.iter().map(|(_, share)| share).sum();
-        let chosen =
-            blame.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1)).filter(|_| at_deploys >= LEAST_BLAME_OF_DEPLOYS);
-        let (at, group) = match chosen {
-            Some((group, _)) => (self.moments.get(group)?.to, Some(group)),
-            None => (at, None),
-        };
-        Some(Change { at, group, onset, blame, step: step_at(profile, at) })
-    }
-
-    /// Shares the blame for the step around `at` between deploys and all other moments near it.
-    fn share_blame(&self, profile: &[Step], known: &[usize], own: &[f64], at: usize) -> Option<Shares> {
         let Self { residual, moments, jumps } = *self;
-        // Up to the neighbouring steps: beyond them the data speak of another change.
-        let first = known.iter().copied().filter(|known| *known < at).max().map_or(0, |known| known + 1);
-        let last = known.iter().copied().filter(|known| *known > at).min().unwrap_or(residual.len());
-        let (first, last) = (first.max(at.saturating_sub(REACH)).max(1), last.min(at + REACH + 1).min(residual.len()));
-        let sign = step_at(profile, at).size.signum();
-        let gain = |at: usize| {
+        let size = step_at(profile, at).size;
+        let alike = |other: &f64| (size.abs() / 2.0..size.abs() * 2.0).contains(other);
+        let own = known.iter().filter(|change| change.group.is_none()).map(|change| change.step.size.abs());
+        let seen = own.filter(alike).count().max(jumps.iter().filter(|jump| alike(jump)).count());
+        let by_itself = BY_ITSELF * residual.len() as f64 / FORTNIGHT + seen as f64;
+        let steps = steps_of(known);
+        let near = Near { moments, len: residual.len(), at, known: &steps, by_itself };
+        let likelihood = |at: usize| {
             let step = step_at(profile, at);
             let z = step.z();
-            if step.size * sign > 0.0 && z.is_finite() { z * z / (2.0 * TEMPER) } else { 0.0 }
+            if step.size * size.signum() > 0.0 && z.is_finite() { z * z / (2.0 * TEMPER) } else { 0.0 }
         };
-        let mut weights: Vec<(usize, Option<usize>, f64)> = Vec::new();
-        // A series that keeps changing as much by itself makes a deploy a less likely cause.
-        let size = step_at(profile, at).size.abs();
-        let alike = |sizes: &[f64]| sizes.iter().filter(|other| (size / 2.0..size * 2.0).contains(other)).count();
-        let by_itself = alike(own).max(alike(jumps));
-        let histories = residual.len() as f64 / FORTNIGHT;
-        let odds = CAUSED * residual.len() as f64 / (BY_ITSELF * histories + by_itself as f64);
-        let within = |moment: &Moment| moment.to > first && moment.from < last && moment.to < residual.len();
-        for (group, moment) in moments.iter().enumerate().filter(|(_, moment)| within(moment)) {
-            weights.push((moment.to, Some(group), gain(moment.to) + odds.ln()));
-            // It may have changed by itself just then.
-            weights.push((moment.to, None, gain(moment.to) + ((moment.to - moment.from + 1) as f64).ln()));
-        }
-        for bucket in (first..last).filter(|bucket| !residual[*bucket].is_nan()) {
-            if !moments.iter().any(|moment| moment.from <= bucket && bucket <= moment.to) {
-                weights.push((bucket, None, gain(bucket)));
-            }
-        }
-        let best = weights.iter().map(|(_, _, gain)| *gain).fold(f64::NEG_INFINITY, f64::max);
-        if !best.is_finite() {
-            return None;
-        }
-        let total: f64 = weights.iter().map(|(_, _, gain)| (gain - best).exp()).sum();
-        weights.sort_by_key(|(bucket, ..)| *bucket);
-        let mut onset = (at, at);
-        let mut sum = 0.0;
-        let mut blame = Vec::new();
-        for (bucket, group, gain) in weights {
-            let share = (gain - best).exp() / total;
-            if sum < 0.025 {
-                onset.0 = bucket;
-            }
-            if sum < 0.975 {
-                onset.1 = bucket;
-            }
-            sum += share;
-            if let Some(group) = group
-                && share >= 0.01
-            {
-                blame.push((group, share));
-            }
-        }
-        // A deploy's own onset begins with its first minute, not with the end of settling.
-        for moment in moments {
-            if moment.to == onset.0 {
-                onset.0 = moment.from;
-            }
-        }
-        Some((onset, blame))
+        let blame = near.share(likelihood, |bucket| !residual[bucket].is_nan())?;
+        let group = blame.told_at();
+        let at = group.and_then(|group| moments.get(group)).map_or(at, |moment| moment.to);
+        Some(Change { at, group, onset: blame.onset, blame: blame.groups, step: step_at(profile, at) })
     }
 }
 
@@ -285,9 +213,6 @@ pub fn step_at(profile: &[Step], at: usize) -> Step {
 pub fn steps_of(changes: &[Change]) -> Vec<usize> {
     changes.iter().map(|change| change.at).collect()
 }
-
-/// The interval in which a step began, and the deploy groups that share its blame.
-type Shares = ((usize, usize), Vec<(usize, f64)>);
 
 /// Placebo moments are this far apart, in buckets.
 const PLACEBO_EVERY: usize = PER_HOUR;

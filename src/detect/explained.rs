@@ -1,7 +1,7 @@
 //! What every explanation of a change besides the deploy has in common: which changes ask for one, and how what explains
 //! a change is taken out of it.
 
-use super::changes::LEAST_BLAME;
+use super::blame::LEAST_BLAME;
 use super::{Comparison, Estimate, Rival, Verdict};
 
 /// A change from this share of what matters on asks for an explanation.

@@ -5,6 +5,7 @@
 //! are judged as differences. Effects point **in the bad direction**: positive is worse.
 
 mod baseline;
+mod blame;
 mod burst;
 mod calendar;
 mod changes;
@@ -29,6 +30,7 @@ mod service;
 mod shared;
 mod shares;
 mod summary;
+mod together;
 mod track;
 pub mod verdict;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::changes::LEAST_BLAME;
+use super::blame::LEAST_BLAME;
 use super::{Comparison, Context, Estimate, Judgement, SeriesSummary, Verdict, verdict};
 use crate::deploy::Event;
 use crate::metric::{Class, Direction, Series, SeriesKey};

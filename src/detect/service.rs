@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::calendar::Calendar;
-use super::changes::{self, Moment};
+use super::changes::Moment;
 use super::compare::{self, Place, Points, Subject};
 use super::elsewhere;
 use super::event;
@@ -17,6 +17,7 @@ use super::rivals;
 use super::shared::{self, Member};
 use super::shares::ShareTrack;
 use super::summary;
+use super::together;
 use super::track::{Input, Surroundings, Track};
 use super::verdict;
 use super::{Comparison, Context, Elsewhere, Pattern, SeriesSummary, Verdict};
@@ -108,7 +109,7 @@ pub fn judge(
         }
     }
 
-    agree_on_places(series, &natures, &mut judged, &mut space);
+    agree_on_places(series, &natures, &inputs, &mut judged, &moments, &mut space);
 
     let variances: Vec<f64> = judged.iter().map(variance).collect();
     let mut poll = Poll::new(asked, &moments, series, &variances, calendar);
@@ -292,7 +293,14 @@ fn take_out_shared(
 }
 
 /// Lets the latencies of each operation agree on when their steps began.
-fn agree_on_places(series: &[Series], natures: &[(Class, Direction)], judged: &mut [Judged], space: &mut Workspace) {
+fn agree_on_places(
+    series: &[Series],
+    natures: &[(Class, Direction)],
+    inputs: &[Input],
+    judged: &mut [Judged],
+    moments: &[Moment],
+    space: &mut Workspace,
+) {
     let mut operations: BTreeMap<(Kind, &str), Vec<usize>> = BTreeMap::new();
     for (index, series) in series.iter().enumerate() {
         if natures[index].0 == Class::Latency && matches!(judged[index], Judged::Level(_)) {
@@ -300,12 +308,11 @@ fn agree_on_places(series: &[Series], natures: &[(Class, Direction)], judged: &m
         }
     }
     for members in operations.into_values().filter(|members| members.len() > 1) {
-        let changes_of = |judged: &Judged| match judged {
-            Judged::Level(track) => track.changes.clone(),
-            _ => Vec::new(),
-        };
-        let mut signals: Vec<_> = members.iter().map(|index| changes_of(&judged[*index])).collect();
-        changes::agree(&mut signals);
+        let tracks = members.iter().filter_map(|index| match &judged[*index] {
+            Judged::Level(track) => Some((&inputs[*index], &**track)),
+            _ => None,
+        });
+        let signals = together::agree(&tracks.collect::<Vec<_>>(), moments, space);
         for (index, changes) in members.into_iter().zip(signals) {
             if let Judged::Level(track) = &mut judged[index]
                 && track.changes != changes

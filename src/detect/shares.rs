@@ -4,6 +4,7 @@
 //! and compared by exact methods; how much more they scatter than counts should is measured on blocks of six hours
 //! and of a day of the series' own history and widens everything.
 
+use super::blame::{FORTNIGHT, Near};
 use super::changes::{self, Change, Moment};
 use super::noise::PER_HOUR;
 use crate::stats::counts::{self, Counts};
@@ -28,6 +29,10 @@ const DEPLOY_HEAD_START: f64 = 3.9;
 
 /// Score below which the exact likelihood ratio is not needed.
 const WORTH: f64 = 5.0;
+
+/// Steps that the failed share makes in a fortnight by itself, before looking: fewer than a latency does, because what
+/// fails by itself is an incident and ends.
+const BY_ITSELF: f64 = 0.1;
 
 /// No more steps than this.
 const MOST: usize = 12;
@@ -182,41 +187,32 @@ impl ShareTrack {
     fn clearest(&self, moments: &[Moment]) -> Option<Change> {
         let free = |at: usize| !self.changes.iter().any(|change| change.at.abs_diff(at) < PER_HOUR);
         let gain = |at: usize| self.gain(&self.counts(at));
-        let deploys = moments.iter().enumerate().filter(|(_, moment)| moment.to < self.len() && free(moment.to));
-        let deploys: Vec<(usize, usize, f64)> =
-            deploys.map(|(group, moment)| (group, moment.to, gain(moment.to))).collect();
+        let deploys = moments.iter().filter(|moment| moment.to < self.len() && free(moment.to));
+        let deploys: Vec<(usize, f64)> = deploys.map(|moment| (moment.to, gain(moment.to))).collect();
         let anywhere: Vec<(usize, f64)> = (1..self.len()).filter(|at| free(*at)).map(|at| (at, gain(at))).collect();
-        let best_deploy = deploys.iter().copied().max_by(|a, b| a.2.total_cmp(&b.2));
+        let best_deploy = deploys.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1));
         let best_any = anywhere.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1));
-        let at_deploy = best_deploy.filter(|(_, _, gain)| gain.sqrt() >= AT_DEPLOY);
+        let at_deploy = best_deploy.filter(|(_, gain)| gain.sqrt() >= AT_DEPLOY);
         let elsewhere = best_any.filter(|(_, gain)| gain.sqrt() >= ANYWHERE);
-        let (at, group, top) = match (at_deploy, elsewhere) {
-            (Some((group, at, gain)), Some((_, other))) if gain / 2.0 + DEPLOY_HEAD_START >= other / 2.0 => {
-                (at, Some(group), gain)
-            }
-            (Some((group, at, gain)), None) => (at, Some(group), gain),
-            (_, Some((at, gain))) => (at, None, gain),
+        let (at, _) = match (at_deploy, elsewhere) {
+            (Some((at, gain)), Some((_, other))) if gain / 2.0 + DEPLOY_HEAD_START >= other / 2.0 => (at, gain),
+            (Some(deploy), None) => deploy,
+            (_, Some(any)) => any,
             (None, None) => return None,
         };
-        // Moments whose likelihood is within a factor of seven (two log units) of the best may be the moment, too.
-        let near = anywhere.iter().filter(|(other, gain)| other.abs_diff(at) <= 24 * PER_HOUR && *gain >= top - 4.0);
-        let onset = near.fold((at, at), |(low, high), (other, _)| (low.min(*other), high.max(*other)));
-        let weights: Vec<(usize, f64)> = deploys
-            .iter()
-            .filter(|(_, other, _)| other.abs_diff(at) <= 24 * PER_HOUR)
-            .map(|(group, _, gain)| (*group, ((gain - top) / 2.0).exp()))
-            .collect();
-        let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
-        let blame = if group.is_some() && total > 0.0 {
-            weights
-                .into_iter()
-                .map(|(group, weight)| (group, weight / total))
-                .filter(|(_, share)| *share >= 0.01)
-                .collect()
-        } else {
-            Vec::new()
+        let rises = |at: usize| {
+            let [before, after] = self.counts(at).shares();
+            after > before
         };
-        Some(Change { at, group, onset, blame, step: Step::default() })
+        let is_rise = rises(at);
+        let known = changes::steps_of(&self.changes);
+        let by_itself = BY_ITSELF * self.len() as f64 / FORTNIGHT;
+        let near = Near { moments, len: self.len(), at, known: &known, by_itself };
+        let likelihood = |at: usize| if rises(at) == is_rise { gain(at) / 2.0 } else { 0.0 };
+        let blame = near.share(likelihood, |bucket| self.requests[bucket + 1] > self.requests[bucket])?;
+        let group = blame.told_at();
+        let at = group.and_then(|group| moments.get(group)).map_or(at, |moment| moment.to);
+        Some(Change { at, group, onset: blame.onset, blame: blame.groups, step: Step::default() })
     }
 }
 
