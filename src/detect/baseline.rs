@@ -79,7 +79,11 @@ pub fn fit(
     let plain = plain();
     let rest: Vec<f64> = value.iter().zip(&curve).map(|(value, curve)| value - curve).collect();
     let bent = Baseline { season: season(&rest, weight, steps, calendar), load: curve };
-    let spread = |baseline: &Baseline| describe::rough_sd(&baseline.residual(&target)).unwrap_or(f64::INFINITY);
+    let spread = |baseline: &Baseline| {
+        let load = |at: usize| baseline.load.get(at).copied().unwrap_or(0.0);
+        let rest = |at: usize| target[at] - baseline.season[at] - load(at);
+        describe::rough_sd_by(target.len(), rest).unwrap_or(f64::INFINITY)
+    };
     if spread(&bent) < USEFUL * spread(&plain) { bent } else { plain }
 }
 
@@ -96,16 +100,14 @@ fn season(target: &[f64], weight: &[f64], steps: &[usize], calendar: &Calendar) 
     let mut table = Table::new(steps.len());
     table.sum(target.iter().copied(), weight, steps, calendar);
     table.solve();
-    let (mut rest, mut fitted) = (Vec::with_capacity(target.len()), Vec::with_capacity(target.len()));
+    let mut fitted = Vec::with_capacity(target.len());
     for _ in 1..ROUNDS {
         table.whole(steps, calendar, &mut fitted);
-        rest.clear();
-        rest.extend(target.iter().zip(&fitted).map(|(target, fitted)| target - fitted));
-        let reach = CLIP * describe::rough_sd(&rest).unwrap_or(0.0);
+        let reach = CLIP * describe::rough_sd_by(target.len(), |at| target[at] - fitted[at]).unwrap_or(0.0);
         if reach <= 0.0 {
             break;
         }
-        let drawn = rest.iter().zip(&fitted).map(|(rest, fitted)| fitted + rest.clamp(-reach, reach));
+        let drawn = target.iter().zip(&fitted).map(|(target, fitted)| fitted + (target - fitted).clamp(-reach, reach));
         table.sum(drawn, weight, steps, calendar);
         table.solve();
     }
@@ -160,6 +162,29 @@ impl Table {
 
     /// Solves for levels and the weekend's distance, then for the courses.
     fn solve(&mut self) {
+        if self.stretches == 1 {
+            self.unknowns = vec![0.0, self.weekend()];
+        } else {
+            self.unknowns = self.levels_and_weekend();
+        }
+        self.courses();
+    }
+
+    /// Returns how far weekend days lie from workdays where there is but one level.
+    fn weekend(&self) -> f64 {
+        let (mut sum, mut total) = (0.0, 0.0);
+        for slot in self.cells.chunks_exact(2) {
+            let ((n, workday), (weekend_n, weekend)) = (slot[0], slot[1]);
+            if n > 0.0 && weekend_n > 0.0 {
+                let strength = 1.0 / (1.0 / n + 1.0 / weekend_n + 1.0 / COURSE_PRIOR);
+                sum += strength * (weekend / weekend_n - workday / n);
+                total += strength;
+            }
+        }
+        if total > 0.0 { sum / total } else { 0.0 }
+    }
+
+    fn levels_and_weekend(&self) -> Vec<f64> {
         let count = self.stretches + 1;
         let mut normal = vec![0.0; count * (count + 1)];
         let (mut mean, mut between) = ([vec![0.0; count], vec![0.0; count]], vec![0.0; count]);
@@ -206,11 +231,11 @@ impl Table {
                 row[count] += strength * a * difference;
             }
         }
-        self.unknowns = eliminate(normal, count);
-        self.courses();
+        eliminate(normal, count)
     }
 
     /// Returns weight and mean of a slot on one type of day, beside levels and the weekend's distance.
+    #[inline]
     fn mean(&self, slot: usize, day: usize) -> (f64, f64) {
         let cells = &self.cells[(slot * 2 + day) * self.stretches..][..self.stretches];
         let away = if day == 1 { self.unknowns[self.stretches] } else { 0.0 };

@@ -1,7 +1,7 @@
 //! One series against one deploy group: levels, estimate, interval, limit and what the rule says of them.
 
 use super::changes::{Change, Moment};
-use super::grid;
+use super::grid::Covered;
 use super::noise::PER_HOUR;
 use super::shares::ShareTrack;
 use super::track::{Input, Track};
@@ -63,17 +63,8 @@ pub struct Subject<'a> {
     pub raw: &'a [f64],
     /// Requests of each bucket, or empty.
     pub requests: &'a [f64],
-    /// Buckets that one point speaks for: more than 1 if points are further apart than buckets.
-    pub reach: usize,
-}
-
-impl Subject<'_> {
-    /// Returns how many of these buckets have data, those counted that a long step covers.
-    fn covered(&self, values: &[f64]) -> usize {
-        let there = values.iter().enumerate().filter(|(_, value)| value.is_finite()).map(|(bucket, _)| bucket as i64);
-        let covered = grid::covered(there, self.reach as i64, PER_HOUR as i64);
-        usize::try_from(covered).unwrap_or(0).min(values.len())
-    }
+    /// Which buckets have data.
+    pub covered: &'a Covered,
 }
 
 /// Where a comparison stands in time.
@@ -121,10 +112,10 @@ pub fn blank(subject: &Subject<'_>, place: &Place<'_>, at: impl Fn(usize) -> i64
     // A series is not missing before its first point.
     let first = subject.raw.iter().position(|value| value.is_finite()).unwrap_or(0);
     let (begin, end) = (place.begin().max(first.min(place.moment.from)), place.end());
-    let before = subject.raw.get(begin..place.moment.from.max(begin)).unwrap_or(&[]);
-    let after = subject.raw.get(place.moment.to.min(end)..end).unwrap_or(&[]);
-    let there = |values: &[f64]| subject.covered(values);
-    let hours = before.len() + after.len();
+    let (until, since) = (place.moment.from.max(begin), place.moment.to.min(end));
+    let before = subject.raw.get(begin..until).unwrap_or(&[]);
+    let there = subject.covered.between(begin, until) + subject.covered.between(since, end);
+    let buckets = (until - begin) + (end - since);
     Comparison {
         series: subject.series,
         group: place.group,
@@ -143,9 +134,9 @@ pub fn blank(subject: &Subject<'_>, place: &Place<'_>, at: impl Fn(usize) -> i64
         detectable: None,
         p_value: None,
         q_value: None,
-        coverage: if hours > 0 { (there(before) + there(after)) as f64 / hours as f64 } else { 0.0 },
-        before_window: Window::new(at(begin), at(place.moment.from.max(begin))),
-        after_window: Window::new(at(place.moment.to.min(end)), at(end)),
+        coverage: if buckets > 0 { there / buckets as f64 } else { 0.0 },
+        before_window: Window::new(at(begin), at(until)),
+        after_window: Window::new(at(since), at(end)),
         onset: None,
         blame: None,
         cost_s: None,
@@ -320,16 +311,13 @@ const DAY: usize = 24 * PER_HOUR;
 /// Tells whether both sides hold enough data: hours at all, and the configured share of the day or the week next to
 /// the deploy. A series may be younger than the history and may end before the period does.
 pub fn has_data(subject: &Subject<'_>, place: &Place<'_>, min_coverage: f64) -> bool {
-    let enough = |values: &[f64]| {
-        let there = subject.covered(values);
-        there >= LEAST_HOURS * PER_HOUR && there as f64 >= min_coverage * values.len() as f64
+    let enough = |begin: usize, end: usize| {
+        let there = subject.covered.between(begin, end);
+        there >= (LEAST_HOURS * PER_HOUR) as f64 && there >= min_coverage * end.saturating_sub(begin) as f64
     };
     let Moment { from, to } = place.moment;
-    let side = |span: usize| {
-        let before = subject.raw.get(from.saturating_sub(span)..from).unwrap_or(&[]);
-        let after = subject.raw.get(to.min(place.len)..(to + span).min(place.len)).unwrap_or(&[]);
-        (enough(before), enough(after))
-    };
+    let side =
+        |span: usize| (enough(from.saturating_sub(span), from), enough(to.min(place.len), (to + span).min(place.len)));
     let ((day_before, day_after), (week_before, week_after)) = (side(DAY), side(7 * DAY));
     (day_before || week_before) && (day_after || week_after)
 }

@@ -19,6 +19,9 @@ pub fn of_level(
     calendar: &Calendar,
     context: &Context<'_>,
 ) -> Vec<Elsewhere> {
+    if track.drift.is_none() && track.changes.iter().all(|change| change.group.is_some()) {
+        return Vec::new();
+    }
     let level = describe::median(subject.raw).unwrap_or(0.0);
     let limit = if input.is_log() { limit_log(subject, level) } else { limit_delta(subject, level) };
     let around = |value: f64, error: f64| Estimate {

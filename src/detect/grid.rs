@@ -68,6 +68,35 @@ pub fn covered(points: impl Iterator<Item = i64>, usual: i64, most: i64) -> i64 
     sum
 }
 
+/// How many buckets up to each have data, those counted that a long step covers.
+#[derive(Debug, Clone)]
+pub struct Covered(Vec<f64>);
+
+impl Covered {
+    /// Counts the buckets of a series; `reach`: how many of them one point speaks for, `most`: how many at the most.
+    pub fn of(values: &[f64], reach: usize, most: usize) -> Self {
+        let mut sums = Vec::with_capacity(values.len() + 1);
+        let (mut sum, mut since, mut before) = (0.0, usize::MAX, usize::MAX);
+        sums.push(sum);
+        for value in values {
+            since = since.saturating_add(1);
+            if value.is_finite() {
+                let is_even = since == before && since <= most;
+                sum += if is_even { since.max(reach) } else { reach } as f64;
+                (before, since) = (since, 0);
+            }
+            sums.push(sum);
+        }
+        Self(sums)
+    }
+
+    /// Returns how many buckets from `begin` up to `end` have data.
+    pub fn between(&self, begin: usize, end: usize) -> f64 {
+        let upto = |bucket: usize| self.0.get(bucket).or(self.0.last()).copied().unwrap_or(0.0);
+        (upto(end) - upto(begin)).clamp(0.0, end.saturating_sub(begin) as f64)
+    }
+}
+
 /// Returns the stride that leaves about 500 of `count` values, odd so that it does not fall in step with days.
 fn sparse(count: usize) -> usize {
     (count / 512).max(1) | 1
@@ -80,22 +109,23 @@ fn sparse(count: usize) -> usize {
 /// no ratio is taken. A point longer than a bucket fills the bucket it starts in alone: the others stay
 /// missing, so that nothing is counted twice.
 pub fn grid(series: &Series, requests: &[f64], is_share: bool, calendar: &Calendar) -> Gridded {
-    let zeros = series.values.iter().filter(|value| **value <= 0.0).count();
-    let finite = series.values.iter().filter(|value| value.is_finite()).count();
+    let (mut zeros, mut finite) = (0_u32, 0_u32);
+    for value in &series.values {
+        zeros += u32::from(*value <= 0.0);
+        finite += u32::from(value.is_finite());
+    }
     let typical = describe::rough_median(&series.values).unwrap_or(0.0);
-    let scale = if !is_share && typical > 0.0 && zeros as f64 <= LOG_ZEROS * finite as f64 {
+    let scale = if !is_share && typical > 0.0 && f64::from(zeros) <= LOG_ZEROS * f64::from(finite) {
         Scale::Log
     } else {
         Scale::Linear
     };
     let floor = typical * LOG_FLOOR;
-    let turn = |value: f64| match scale {
+    let values: Vec<f64> = match scale {
         // `max` would turn a missing value into the floor.
-        Scale::Log if value.is_nan() => value,
-        Scale::Log => value.max(floor).ln(),
-        Scale::Linear => value,
+        Scale::Log => series.values.iter().map(|value| if *value < floor { floor } else { *value }.ln()).collect(),
+        Scale::Linear => series.values.clone(),
     };
-    let values: Vec<f64> = series.values.iter().map(|value| turn(*value)).collect();
     let spread = if is_share { f64::INFINITY } else { point_spread(&values) };
     let mut gridded = Gridded { scale, value: vec![f64::NAN; calendar.len()] };
     let mut inside = Bucket::default();
@@ -107,11 +137,38 @@ pub fn grid(series: &Series, requests: &[f64], is_share: bool, calendar: &Calend
         }
         let until = calendar.at(bucket) + BUCKET;
         let end = begin + series.times[begin..].iter().take_while(|time| **time < until).count();
-        inside.fill(&values[begin..end], requests.get(begin..end).unwrap_or(&[]));
-        gridded.value[bucket] = inside.mean_without_spikes(spread);
+        let (values, requests) = (&values[begin..end], requests.get(begin..end).unwrap_or(&[]));
+        gridded.value[bucket] = match *values {
+            [a, b, c] if (a + b + c).is_finite() => {
+                let weights = if let [k, m, n] = *requests { [k, m, n].map(weight) } else { [1.0; 3] };
+                mean_of_three([a, b, c], weights, SPIKE * spread)
+            }
+            _ => {
+                inside.fill(values, requests);
+                inside.mean_without_spikes(spread)
+            }
+        };
         begin = end;
     }
     gridded
+}
+
+/// How much a point counts of which the requests are known; one of unknown requests counts as one.
+fn weight(requests: f64) -> f64 {
+    if requests > 0.0 { requests } else { 1.0 }
+}
+
+/// Returns the mean of a bucket with three points, those left out that are further than `reach` from the middle one.
+fn mean_of_three(values: [f64; 3], weights: [f64; 3], reach: f64) -> f64 {
+    let [a, b, c] = values;
+    let middle = a.min(b).max(a.max(b).min(c));
+    let (mut sum, mut total) = (0.0, 0.0);
+    for (value, weight) in values.into_iter().zip(weights) {
+        let weight = if (value - middle).abs() <= reach { weight } else { 0.0 };
+        sum += weight * value;
+        total += weight;
+    }
+    sum / total
 }
 
 /// Returns the requests behind each point of a series, from the traffic of the same target; 0 where unknown.
@@ -174,7 +231,7 @@ impl Bucket {
         for (index, value) in values.iter().enumerate() {
             if value.is_finite() {
                 self.values.push(*value);
-                self.weights.push(requests.get(index).copied().filter(|n| *n > 0.0).unwrap_or(1.0));
+                self.weights.push(requests.get(index).copied().map_or(1.0, weight));
             }
         }
     }
@@ -184,7 +241,6 @@ impl Bucket {
             [] => return f64::NAN,
             [one] => one,
             [a, b] => 0.5 * (a + b),
-            [a, b, c] => a.min(b).max(a.max(b).min(c)),
             _ => describe::median_of_few(&self.values),
         };
         let reach = if self.values.len() > 2 { SPIKE * spread } else { f64::INFINITY };

@@ -8,6 +8,9 @@ const BENDS: [f64; 4] = [0.3, 0.6, 0.85, 0.97];
 /// Straight lines with bends: constant, slope, and one more for each bend.
 const TERMS: usize = BENDS.len() + 2;
 
+/// Pieces between the bends.
+const PIECES: usize = BENDS.len() + 1;
+
 /// Residuals beyond this many robust standard deviations are drawn in: a few bad hours are not the usual.
 const CLIP: f64 = 3.0;
 
@@ -67,11 +70,15 @@ impl Behind {
     }
 }
 
-/// Where the curve begins and bends.
-#[derive(Debug, Clone, Copy)]
+/// Where the curve begins and bends, and which buckets lie between two bends.
+#[derive(Debug, Clone)]
 struct Knots {
     low: f64,
     bends: [f64; BENDS.len()],
+    /// The buckets of known load, those between the same bends together.
+    order: Vec<u32>,
+    /// For each piece between bends, where its buckets end in `order`.
+    ends: [usize; PIECES],
 }
 
 impl Load {
@@ -86,7 +93,7 @@ impl Load {
         shares[2..].copy_from_slice(&BENDS);
         let Some([low, high, bends @ ..]) = describe::quantiles(&log, shares) else { return Self::default() };
         let count = log.iter().filter(|load| load.is_finite()).count();
-        let knots = (count >= LEAST_BUCKETS && high - low >= LEAST_SPAN).then_some(Knots { low, bends });
+        let knots = (count >= LEAST_BUCKETS && high - low >= LEAST_SPAN).then(|| Knots::new(low, bends, &log));
         Self { behind: Behind::of(requests), log, weight, high, knots }
     }
 
@@ -106,21 +113,19 @@ impl Load {
     /// # Source
     /// Least squares on a linear spline, reweighted twice with clipped residuals (P. J. Huber, Robust Statistics, 1981).
     pub fn curve(&self, target: &[f64], weight: &[f64]) -> Option<Vec<f64>> {
-        let knots = self.knots?;
+        let knots = self.knots.as_ref()?;
         let centre = describe::rough_median(target)?;
-        let mut curve = vec![centre; target.len()];
-        let mut rest = Vec::with_capacity(target.len());
-        for round in 0..ROUNDS {
-            rest.clear();
-            rest.extend(target.iter().zip(&curve).map(|(target, curve)| target - curve));
-            let reach = if round == 0 { 0.0 } else { CLIP * describe::rough_sd(&rest).unwrap_or(0.0) };
-            let reach = if reach <= 0.0 { f64::INFINITY } else { reach };
-            let factors = self.factors(knots, &rest, &curve, weight, reach)?;
+        let mut sums = knots.sums(&self.log, target, weight);
+        let mut curve = knots.curve(&self.log, &sums.lines(knots)?, centre);
+        for round in 1..ROUNDS {
+            let rest = |bucket: usize| target[bucket] - curve[bucket];
+            let reach = CLIP * describe::rough_sd_by(target.len(), rest).unwrap_or(0.0);
+            if reach > 0.0 {
+                knots.sum_clipped(&mut sums, &self.log, target, weight, &curve, reach);
+            }
             // Buckets of unknown load must not become missing before the last round.
             let unknown = if round + 1 < ROUNDS { centre } else { f64::NAN };
-            for (curve, load) in curve.iter_mut().zip(&self.log) {
-                *curve = if load.is_finite() { knots.value(*load, &factors) } else { unknown };
-            }
+            curve = knots.curve(&self.log, &sums.lines(knots)?, unknown);
         }
         // The level belongs to the season and to the steps.
         let middle = describe::rough_median(&curve)?;
@@ -129,21 +134,107 @@ impl Load {
         }
         Some(curve)
     }
+}
 
-    fn factors(&self, knots: Knots, rest: &[f64], curve: &[f64], weight: &[f64], reach: f64) -> Option<[f64; TERMS]> {
-        let mut normal = [[0.0; TERMS + 1]; TERMS];
-        for (((rest, curve), weight), load) in rest.iter().zip(curve).zip(weight).zip(&self.log) {
-            if rest.is_nan() || !load.is_finite() {
-                continue;
+/// Rounds of fitting a curve; from the second on residuals are clipped.
+const ROUNDS: usize = 3;
+
+/// Weighted sums over the buckets of a piece, with `x` the load beyond the lowest and `y` the value.
+#[derive(Debug, Clone, Copy, Default)]
+struct Piece {
+    one: f64,
+    x: f64,
+    xx: f64,
+    y: f64,
+    xy: f64,
+}
+
+/// The sums of all pieces: everything that the least squares need of the data.
+#[derive(Debug, Clone, Default)]
+struct Sums([Piece; PIECES]);
+
+impl Knots {
+    fn new(low: f64, bends: [f64; BENDS.len()], log: &[f64]) -> Self {
+        let mut knots = Self { low, bends, order: Vec::with_capacity(log.len()), ends: [0; PIECES] };
+        for piece in 0..PIECES {
+            let from = if piece == 0 { f64::NEG_INFINITY } else { bends[piece - 1] };
+            let to = bends.get(piece).copied().unwrap_or(f64::INFINITY);
+            let inside = log.iter().enumerate().filter(|(_, load)| **load >= from && **load < to);
+            knots.order.extend(inside.map(|(bucket, _)| bucket as u32));
+            knots.ends[piece] = knots.order.len();
+        }
+        knots
+    }
+
+    /// Returns the buckets of each piece.
+    fn pieces(&self) -> impl Iterator<Item = &[u32]> {
+        let begins = [0].into_iter().chain(self.ends);
+        begins.zip(self.ends).map(|(begin, end)| self.order.get(begin..end).unwrap_or(&[]))
+    }
+
+    fn sums(&self, log: &[f64], target: &[f64], weight: &[f64]) -> Sums {
+        let mut sums = Sums::default();
+        for (piece, buckets) in sums.0.iter_mut().zip(self.pieces()) {
+            for bucket in buckets.iter().map(|bucket| *bucket as usize) {
+                let (x, y) = (log[bucket] - self.low, target[bucket]);
+                // A missing value must not weigh; a branch here would be guessed wrong too often to be worth it.
+                let (weight, y) = if y.is_nan() { (0.0, 0.0) } else { (weight[bucket], y) };
+                piece.one += weight;
+                piece.x += weight * x;
+                piece.xx += weight * x * x;
+                piece.y += weight * y;
+                piece.xy += weight * x * y;
             }
-            let terms = knots.terms(*load);
-            let wanted = curve + rest.clamp(-reach, reach);
-            for (row, term) in normal.iter_mut().zip(terms) {
-                let weighted = weight * term;
-                for (cell, other) in row.iter_mut().zip(terms) {
-                    *cell += weighted * other;
+        }
+        sums
+    }
+
+    /// Sums the values anew, drawn to within `reach` of a curve.
+    fn sum_clipped(&self, sums: &mut Sums, log: &[f64], target: &[f64], weight: &[f64], curve: &[f64], reach: f64) {
+        for (piece, buckets) in sums.0.iter_mut().zip(self.pieces()) {
+            (piece.y, piece.xy) = (0.0, 0.0);
+            for bucket in buckets.iter().map(|bucket| *bucket as usize) {
+                let (fitted, y) = (curve[bucket], target[bucket]);
+                let (weight, y) = if y.is_nan() { (0.0, 0.0) } else { (weight[bucket], y) };
+                let drawn = weight * (fitted + (y - fitted).clamp(-reach, reach));
+                piece.y += drawn;
+                piece.xy += drawn * (log[bucket] - self.low);
+            }
+        }
+    }
+
+    /// Returns the curve at every bucket; `unknown` where the load is.
+    fn curve(&self, log: &[f64], lines: &[(f64, f64); PIECES], unknown: f64) -> Vec<f64> {
+        let mut curve = vec![unknown; log.len()];
+        for ((constant, slope), buckets) in lines.iter().zip(self.pieces()) {
+            for bucket in buckets.iter().map(|bucket| *bucket as usize) {
+                curve[bucket] = constant + slope * (log[bucket] - self.low);
+            }
+        }
+        curve
+    }
+}
+
+impl Sums {
+    /// Returns constant and slope of each piece of the curve; `None` if the equations are singular.
+    fn lines(&self, knots: &Knots) -> Option<[(f64, f64); PIECES]> {
+        // Terms: 1, x, and (x - bend) beyond each bend; each is a line in x on every piece.
+        let bend = |term: usize| if term < 2 { 0.0 } else { knots.bends[term - 2] - knots.low };
+        let line = |term: usize, piece: usize| match term {
+            0 => (1.0, 0.0),
+            1 => (0.0, 1.0),
+            term if piece + 2 > term => (-bend(term), 1.0),
+            _ => (0.0, 0.0),
+        };
+        let mut normal = [[0.0; TERMS + 1]; TERMS];
+        for (index, piece) in self.0.iter().enumerate() {
+            for (term, row) in normal.iter_mut().enumerate() {
+                let (a, b) = line(term, index);
+                for (other, cell) in row.iter_mut().take(TERMS).enumerate() {
+                    let (c, d) = line(other, index);
+                    *cell += a * c * piece.one + (a * d + b * c) * piece.x + b * d * piece.xx;
                 }
-                row[TERMS] += weighted * wanted;
+                row[TERMS] += a * piece.y + b * piece.xy;
             }
         }
         let total = normal[0][0];
@@ -151,27 +242,13 @@ impl Load {
             // A gentle pull of the bends towards 0 keeps the curve straight where little data bends it.
             row[k] += 1e-3 * total;
         }
-        solve(normal)
-    }
-}
-
-/// Rounds of fitting a curve; from the second on residuals are clipped.
-const ROUNDS: usize = 3;
-
-impl Knots {
-    #[inline]
-    fn terms(&self, load: f64) -> [f64; TERMS] {
-        let mut terms = [1.0; TERMS];
-        terms[1] = load - self.low;
-        for (term, bend) in terms[2..].iter_mut().zip(self.bends) {
-            *term = (load - bend).max(0.0);
-        }
-        terms
-    }
-
-    #[inline]
-    fn value(&self, load: f64, factors: &[f64; TERMS]) -> f64 {
-        self.terms(load).iter().zip(factors).map(|(a, b)| a * b).sum()
+        let factors = solve(normal)?;
+        Some(std::array::from_fn(|piece| {
+            factors.iter().enumerate().fold((0.0, 0.0), |(constant, slope), (term, factor)| {
+                let (a, b) = line(term, piece);
+                (constant + factor * a, slope + factor * b)
+            })
+        }))
     }
 }
 

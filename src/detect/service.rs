@@ -13,6 +13,7 @@ use super::fleet::{Poll, Votes};
 use super::grid;
 use super::load::Load;
 use super::mix;
+use super::noise::PER_HOUR;
 use super::rivals;
 use super::shared::{self, Member};
 use super::shares::ShareTrack;
@@ -128,8 +129,9 @@ pub fn judge(
             }
         }
         let own = requests.get(&(series.key.kind, series.key.target.clone())).map_or(&[][..], Vec::as_slice);
-        let reach = grid::buckets_a_point(series);
-        let subject = Subject { series: index, class, direction, relative, absolute, raw: &raw, requests: own, reach };
+        let covered = &grid::Covered::of(&raw, grid::buckets_a_point(series), PER_HOUR);
+        let subject =
+            Subject { series: index, class, direction, relative, absolute, raw: &raw, requests: own, covered };
         compare_all(
             &subject,
             &inputs[index],

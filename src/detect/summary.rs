@@ -116,7 +116,9 @@ fn coverage(series: &Series, window: Window, step_ms: i64) -> f64 {
 fn peak(series: &Series, window: Window) -> Option<(f64, i64)> {
     let (begin, end) = inside(series, window);
     let points = series.values.get(begin..end)?.iter().copied().zip(series.times.get(begin..end)?.iter().copied());
-    points.filter(|(value, _)| value.is_finite()).max_by(|a, b| a.0.total_cmp(&b.0))
+    let latest_largest = |peak: (f64, i64), point: (f64, i64)| if point.0 >= peak.0 { point } else { peak };
+    let peak = points.fold((f64::NEG_INFINITY, 0), latest_largest);
+    peak.0.is_finite().then_some(peak)
 }
 
 /// Waiting of all requests in the period: hourly typical time × requests.

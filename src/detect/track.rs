@@ -77,6 +77,8 @@ pub struct Track {
     pub drift: Option<Drift>,
     /// How much wider errors are than the model's: standard errors are multiplied by it.
     pub inflation: f64,
+    /// Steps at deploys, kept out of the noise, that were measured since the accepted ones changed.
+    alone: Vec<(usize, Option<Step>)>,
     /// Steps in standard errors at placebo moments, already divided by `inflation`.
     pub placebos: Vec<(usize, Step)>,
 }
@@ -261,7 +263,9 @@ impl Track {
                 if step.z().abs() < LATE_LOOK * self.inflation {
                     continue;
                 }
-                let step = self.step_alone(step, at, behind, space).unwrap_or(step);
+                let alone = self.step_alone(step, at, behind, space);
+                self.alone.push((at, alone));
+                let step = alone.unwrap_or(step);
                 let p = self.p_value(step, df);
                 if p <= LATE_P && best.is_none_or(|(least, _)| p < least) {
                     best = Some((p, at));
@@ -301,6 +305,7 @@ impl Track {
 
     /// Measures the step at every bucket, knowing the accepted ones.
     fn measure_steps(&mut self, space: &mut Workspace) {
+        self.alone.clear();
         let Some(noise) = &self.noise else { return };
         self.profile = changes::profile(space, &self.residual, noise, &changes::steps_of(&self.changes));
         for change in &mut self.changes {
@@ -349,6 +354,9 @@ impl Track {
     /// A step that hides in the noise makes the noise that it hides in. `None` where the step is accepted, or so small
     /// that it makes no difference.
     pub fn step_alone(&self, step: Step, at: usize, behind: Option<&Behind>, space: &mut Workspace) -> Option<Step> {
+        if let Some((_, known)) = self.alone.iter().find(|(known, _)| *known == at) {
+            return *known;
+        }
         let noise = self.noise.as_ref()?;
         let mut steps = changes::steps_of(&self.changes);
         let place = steps.binary_search(&at).err()?;

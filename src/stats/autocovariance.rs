@@ -77,17 +77,17 @@ pub fn fit_noise(residuals: &[f64], weights: &[f64], taken: &TakenOut) -> Option
     }
     // A slot of half an hour takes a share of each sample's own noise, and twice that of noise that both its samples see.
     let (white_left, fast_left) = (1.0 - taken.slots.min(0.5), 1.0 - (2.0 * taken.slots).min(0.5));
+    let fast_parts = FAST.map(|constant| Part::new(constant, taken, fast_left));
     let mut best: Option<(f64, NoiseFit)> = None;
     for slow_constant in SLOW {
-        let slow = Part { constant: slow_constant, taken: taken.share(slow_constant), left: 1.0 };
-        for fast_constant in FAST {
-            let fast = Part { constant: fast_constant, taken: taken.share(fast_constant), left: fast_left };
-            let (fast_variance, slow_variance, error) = two_parts(&observed, fast, slow);
+        let slow = Part::new(slow_constant, taken, 1.0);
+        for (fast_constant, fast) in FAST.iter().zip(&fast_parts) {
+            let (fast_variance, slow_variance, error) = two_parts(&observed, fast, &slow);
             if best.as_ref().is_none_or(|(least, _)| error < *least) {
-                let correlated = fast_variance * fast.at(0.0) + slow_variance * slow.at(0.0);
+                let correlated = fast_variance * fast.whole + slow_variance * slow.whole;
                 let shrink = if correlated > variance { variance / correlated } else { 1.0 };
                 let fit = NoiseFit {
-                    fast_phi: (-1.0 / fast_constant).exp(),
+                    fast_phi: (-1.0 / *fast_constant).exp(),
                     fast_variance: fast_variance * shrink,
                     slow_phi: (-1.0 / slow_constant).exp(),
                     slow_variance: slow_variance * shrink,
@@ -100,18 +100,20 @@ pub fn fit_noise(residuals: &[f64], weights: &[f64], taken: &TakenOut) -> Option
     best.map(|(_, fit)| fit)
 }
 
-/// How the autocovariance of one part looks once other things were taken out.
+/// The autocovariance of one part with variance 1, once other things were taken out.
 #[derive(Debug, Clone, Copy)]
 struct Part {
-    constant: f64,
-    taken: f64,
-    left: f64,
+    /// At lag 0.
+    whole: f64,
+    /// At each lag that is fitted.
+    at: [f64; LAGS.len()],
 }
 
 impl Part {
-    /// Returns the autocovariance at a lag of a part with variance 1.
-    fn at(self, lag: f64) -> f64 {
-        ((-lag / self.constant).exp() - self.taken) * self.left
+    fn new(constant: f64, out: &TakenOut, left: f64) -> Self {
+        let share = out.share(constant);
+        let at = |lag: f64| ((-lag / constant).exp() - share) * left;
+        Self { whole: at(0.0), at: LAGS.map(|lag| at(lag as f64)) }
     }
 }
 
@@ -157,13 +159,12 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// Solves for the variances of the fast and slow part; returns them with the sum of squared errors.
-fn two_parts(observed: &[(f64, f64); LAGS.len()], fast_part: Part, slow_part: Part) -> (f64, f64, f64) {
+fn two_parts(observed: &[(f64, f64); LAGS.len()], fast_part: &Part, slow_part: &Part) -> (f64, f64, f64) {
     let (mut ff, mut fs, mut ss, mut fy, mut sy, mut yy) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
-    for ((value, pairs), lag) in observed.iter().zip(LAGS) {
+    let parts = fast_part.at.iter().zip(&slow_part.at);
+    for (((value, pairs), lag), (fast, slow)) in observed.iter().zip(LAGS).zip(parts) {
         // Long lags are estimated as well as short ones but matter less for a step's error.
         let weight = pairs / (1.0 + lag as f64 / 8.0);
-        let fast = fast_part.at(lag as f64);
-        let slow = slow_part.at(lag as f64);
         ff += weight * fast * fast;
         fs += weight * fast * slow;
         ss += weight * slow * slow;

@@ -75,29 +75,46 @@ pub fn median_of(values: impl Iterator<Item = f64>) -> Option<f64> {
     select(&mut keys(values), 0.5)
 }
 
-/// Up to as many values are sorted by insertion, which beats everything cleverer for so few.
-const FEW: usize = 24;
+/// Up to as many values are sorted by a fixed network of comparisons: without a branch to guess wrong.
+const FEW: usize = 32;
 
 /// Returns the median of a handful of finite values; NaN if there are none.
 pub fn median_of_few(values: &[f64]) -> f64 {
     let count = values.len();
-    if count > FEW {
+    if count == 0 || count > FEW {
         return median(values).unwrap_or(f64::NAN);
     }
-    let mut sorted = [0.0; FEW];
-    for (end, value) in values.iter().enumerate() {
-        let mut at = end;
-        while at > 0 && sorted[at - 1] > *value {
-            sorted[at] = sorted[at - 1];
-            at -= 1;
+    match count {
+        ..=4 => median_by_network::<4>(values),
+        ..=16 => median_by_network::<16>(values),
+        _ => median_by_network::<FEW>(values),
+    }
+}
+
+/// # Source
+/// K. E. Batcher, Sorting networks and their applications, AFIPS 32 (1968), 307–314: odd-even merge sort.
+fn median_by_network<const MOST: usize>(values: &[f64]) -> f64 {
+    let count = values.len();
+    let mut sorted = [f64::INFINITY; MOST];
+    sorted[..count].copy_from_slice(values);
+    let mut part = 1;
+    while part < MOST {
+        let mut apart = part;
+        while apart >= 1 {
+            for from in (apart % part..MOST - apart).step_by(2 * apart) {
+                for low in from..(from + apart).min(MOST - apart) {
+                    if low / (2 * part) == (low + apart) / (2 * part) {
+                        let (a, b) = (sorted[low], sorted[low + apart]);
+                        (sorted[low], sorted[low + apart]) = if a < b { (a, b) } else { (b, a) };
+                    }
+                }
+            }
+            apart /= 2;
         }
-        sorted[at] = *value;
+        part *= 2;
     }
-    match (count, count / 2) {
-        (0, _) => f64::NAN,
-        (count, half) if count % 2 == 1 => sorted[half],
-        (_, half) => sorted[half - 1] + 0.5 * (sorted[half] - sorted[half - 1]),
-    }
+    let (low, high) = (sorted[(count - 1) / 2], sorted[count / 2]);
+    low + 0.5 * (high - low)
 }
 
 /// Returns the standard deviation that a normal with the same median absolute deviation has.
@@ -127,9 +144,12 @@ const SAMPLE_OF_SPREAD: usize = 320;
 
 /// Returns the keys of about `wanted` of the values that are not NaN, evenly spread.
 fn sample(values: &[f64], wanted: usize) -> Vec<i64> {
-    // An odd stride does not fall in step with hours or days.
-    let stride = (values.len() / wanted).max(1) | 1;
-    keys(values.chunks(stride).filter_map(|chunk| chunk.first().copied()))
+    keys(values.iter().copied().step_by(stride(values.len(), wanted)))
+}
+
+/// Returns the stride that leaves about as many values as wanted; an odd one does not fall in step with hours or days.
+fn stride(count: usize, wanted: usize) -> usize {
+    (count / wanted).max(1) | 1
 }
 
 /// Returns about [`median`], from an even sample of the values; for clipping bounds and starting points.
@@ -140,6 +160,11 @@ pub fn rough_median(values: &[f64]) -> Option<f64> {
 /// Returns about [`robust_sd`], from an even sample of the values; for clipping bounds and comparisons.
 pub fn rough_sd(values: &[f64]) -> Option<f64> {
     sd_of_keys(sample(values, SAMPLE_OF_SPREAD))
+}
+
+/// Returns about [`robust_sd`] of values that are computed one by one, from an even sample of them.
+pub fn rough_sd_by(count: usize, value: impl Fn(usize) -> f64) -> Option<f64> {
+    sd_of_keys(keys((0..count).step_by(stride(count, SAMPLE_OF_SPREAD)).map(value)))
 }
 
 #[cfg(test)]
