@@ -1,12 +1,15 @@
 //! Whole runs of `collect`: what comes from sources is kept, carried elsewhere and judged there.
 
 mod common;
+mod servers;
 
 use std::path::Path;
 
-use common::{code, run, stderr, told};
+use common::{code, command, run, stderr, told};
 use fortnight::sample;
 use serde_json::Value;
+use servers::nerdgraph::{KEY, NerdGraph};
+use servers::world::{DAY, HOUR, World};
 use tempfile::TempDir;
 
 /// The sample data in a folder of their own.
@@ -52,6 +55,57 @@ fn a_store_carried_elsewhere_gives_the_same_verdicts_without_the_sources() {
         let carried = report(there.path(), &["--offline"]);
         for part in ["comparisons", "elsewhere", "deploys", "audit"] {
             assert!(carried[part] == direct[part], "{part}");
+        }
+    }
+}
+
+/// The morning after the second fortnight, 2026-11-23T06:00:00Z.
+const MORNING: i64 = 1_795_392_000_000 + 6 * HOUR;
+/// Two fortnights: the one that is reported on, and the one that it is compared with.
+const DAYS: i64 = 28;
+
+/// Runs a command at an hour, against the local server.
+fn at(now: i64, folder: &Path, args: &[&str]) {
+    let mut command = command(folder);
+    command.args(args).env("NEW_RELIC_API_KEY", KEY).env("SOURCE_DATE_EPOCH", (now / 1000).to_string());
+    told(&command.env("NO_PROXY", "127.0.0.1").output().expect("runs"));
+}
+
+#[test]
+fn two_fortnights_day_by_day_give_the_verdicts_of_one_pull() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+    let world = World { applications: 2, transactions: 2, otel: 1, routes: 1, now: MORNING, ..World::default() };
+    let server = runtime.block_on(NerdGraph::start(world));
+    // By the hour, as New Relic gives the older days of one pull: by five minutes it would not be the same data.
+    let config = format!(
+        "[period]\nanchor = \"2026-11-09\"\n[judge]\nbaseline_days = 14\n\
+         [[source]]\nkind = \"newrelic\"\naccount = \"1\"\nendpoint = \"{}\"\nstep_minutes = 60\n",
+        server.endpoint()
+    );
+    let [daily, whole] = [0, 1].map(|_| tempfile::tempdir().expect("temporary folder"));
+    for folder in [&daily, &whole] {
+        common::write(folder, "fortnight.toml", &config);
+    }
+    // The first run fetches what its report would need; each later one the day that is over and the hours so far.
+    for day in (0..DAYS).rev() {
+        at(MORNING - day * DAY, daily.path(), &["collect", "-q"]);
+    }
+    at(MORNING, whole.path(), &["collect", "-q"]);
+    let [daily, whole] = [&daily, &whole].map(|folder| {
+        at(MORNING, folder.path(), &["report", "--offline", "-q", "--format", "json", "--out", "out"]);
+        let report: Value =
+            serde_json::from_slice(&std::fs::read(folder.path().join("out/report.json")).expect("written"))
+                .expect("JSON");
+        report
+    });
+    assert!(whole["findings"].as_array().is_some_and(|findings| !findings.is_empty()), "nothing to tell");
+    for part in ["period", "deploys", "comparisons", "findings", "elsewhere", "audit"] {
+        assert!(!daily[part].is_null(), "{part}");
+        let of = |report: &Value| report[part].as_array().cloned().unwrap_or_else(|| vec![report[part].clone()]);
+        let (daily, whole) = (of(&daily), of(&whole));
+        assert_eq!(daily.len(), whole.len(), "{part}");
+        for (daily, whole) in daily.iter().zip(&whole) {
+            assert_eq!(daily, whole, "{part}");
         }
     }
 }

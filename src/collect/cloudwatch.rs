@@ -33,6 +33,7 @@ mod events;
 pub mod lists;
 mod period;
 mod resources;
+mod rollouts;
 mod versions;
 
 use std::sync::Arc;
@@ -202,8 +203,10 @@ impl Account {
                 events.notes.push(note(&self.id, "events_forgotten", 1, region.region.clone()));
             } else {
                 match events::look_up(region, window).await {
-                    Ok(found) => {
-                        events.events.extend(found.events.into_iter().filter(|event| self.is_wanted(event)));
+                    Ok(mut found) => {
+                        found.events.retain(|event| self.is_wanted(event));
+                        self.write_ends(region, &mut found.events, window, now).await?;
+                        events.events.extend(found.events);
                         let pending = found.pending;
                         events.notes.extend(pending.map(|(n, what)| note(&self.id, "change_pending", n, what)));
                     }
@@ -217,6 +220,26 @@ impl Account {
         }
         events.events.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
         Ok(events)
+    }
+
+    /// Writes when the deploys of ECS services were over, where Container Insights counts them.
+    async fn write_ends(
+        &self,
+        region: &RegionClient,
+        events: &mut [Event],
+        window: Window,
+        now: i64,
+    ) -> Result<(), CloudWatchError> {
+        let around = rollouts::around(window, now);
+        let Some(width) = period::width(around, self.settings.step_ms, now) else { return Ok(()) };
+        let grid = Grid { window: around, width };
+        if events.is_empty() {
+            return Ok(());
+        }
+        let queries = rollouts::queries(&self.listed(region).await?);
+        let (gathered, _) = ask::data(region, &queries, grid, now).await?;
+        rollouts::write_ends(events, &queries, &gathered, grid);
+        Ok(())
     }
 
     async fn new_versions(
@@ -249,7 +272,8 @@ impl Account {
             let listed = self.listed(region).await?;
             let found = self.resources(region, &listed);
             let plan = resources::plan(&found);
-            let versions = versions::queries(&listed);
+            let mut versions = versions::queries(&listed);
+            versions.extend(rollouts::queries(&listed));
             let pages = listed.len().div_ceil(METRICS_A_PAGE).max(self.namespaces().len());
             let batches =
                 plan.queries.len().div_ceil(ask::batch_size(grid)) + versions.len().div_ceil(ask::batch_size(grid));

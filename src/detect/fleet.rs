@@ -13,11 +13,11 @@ use super::calendar::Calendar;
 use super::changes::{Change, Moment};
 use super::grid::Scale;
 use super::noise::PER_HOUR;
-use super::service::{self, LONGEST_GROUP};
+use super::service;
 use super::shares::ShareTrack;
 use super::track::{Input, Track};
 use super::{Comparison, Context, Rival, SeriesSummary};
-use crate::deploy::{self, Event};
+use crate::deploy::Event;
 use crate::metric::{Kind, Series};
 use crate::stats::describe;
 use crate::stats::structural::Step;
@@ -66,7 +66,7 @@ pub struct Votes(BTreeMap<Topic, BTreeMap<i64, Vote>>);
 pub fn moments(events: &[Event], calendar: &Calendar, context: &Context<'_>) -> Vec<usize> {
     let services: BTreeSet<&str> = events.iter().map(|event| event.service.as_str()).collect();
     let judge = context.config.judge;
-    let groups = services.into_iter().flat_map(|service| deploy::group(events, service, judge.group_ms, LONGEST_GROUP));
+    let groups = services.into_iter().flat_map(|service| service::groups(events, service, &judge, calendar));
     let moments: BTreeSet<usize> = groups
         .filter(|group| context.period.contains(group.window.start))
         .map(|group| service::moment(&group, judge.settle_ms, calendar).to)

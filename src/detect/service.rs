@@ -22,6 +22,7 @@ use super::together;
 use super::track::{Input, Surroundings, Track};
 use super::verdict;
 use super::{Comparison, Context, Elsewhere, Pattern, SeriesSummary, Verdict};
+use crate::config::Judge;
 use crate::deploy::{self, DeployGroup, Event};
 use crate::metric::{Class, Direction, Kind, Series};
 use crate::stats::describe;
@@ -30,7 +31,16 @@ use crate::stats::structural::Workspace;
 use crate::time::MINUTE;
 
 /// A chain of close deploys is cut into groups no longer than this.
-pub const LONGEST_GROUP: i64 = 120 * MINUTE;
+const LONGEST_GROUP: i64 = 120 * MINUTE;
+
+/// Returns the deploy groups of a service that touch the grid. Those of before it say nothing, and would stand in its
+/// first bucket.
+pub fn groups(events: &[Event], service: &str, judge: &Judge, calendar: &Calendar) -> Vec<DeployGroup> {
+    let mut groups = deploy::group(events, service, judge.group_ms, LONGEST_GROUP);
+    let (start, end) = (calendar.at(0), calendar.at(calendar.len()));
+    groups.retain(|group| group.window.end + judge.settle_ms > start && group.window.start < end);
+    groups
+}
 
 /// Returns the buckets of a group, from its first deploy to the end of settling.
 pub fn moment(group: &DeployGroup, settle_ms: i64, calendar: &Calendar) -> Moment {
@@ -78,7 +88,7 @@ pub fn judge(
     context: &Context<'_>,
 ) -> ServiceResult {
     let judge = context.config.judge;
-    let groups = deploy::group(events, service, judge.group_ms, LONGEST_GROUP);
+    let groups = groups(events, service, &judge, calendar);
     let moments: Vec<Moment> = groups.iter().map(|group| moment(group, judge.settle_ms, calendar)).collect();
     let spans = event::spans(service, events, calendar);
     let masked = mask(&spans, calendar);
