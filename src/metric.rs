@@ -166,13 +166,18 @@ impl SeriesKey {
 /// Where requests are counted before they come to the application, by the beginning of the target: the innermost first.
 const FRONTS: [&str; 4] = ["lambda:", "tg:", "api:", "alb:"];
 
+/// Returns how far outside of the application a target is measured: [`SeriesKey::front`].
+pub fn front_of(target: &str) -> usize {
+    FRONTS.iter().position(|start| target.starts_with(start)).map_or(0, |index| index + 1)
+}
+
 impl SeriesKey {
     /// Returns how far outside of the application an operation is measured; 0 is the application itself.
     ///
     /// A request that a load balancer, its target group and the application count is one request: what is added up over
     /// a service must come from one of them.
     pub fn front(&self) -> usize {
-        FRONTS.iter().position(|start| self.target.starts_with(start)).map_or(0, |index| index + 1)
+        front_of(&self.target)
     }
 }
 

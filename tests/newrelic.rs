@@ -617,6 +617,20 @@ async fn an_estimate_is_what_collecting_then_takes() {
     }
 }
 
+#[tokio::test]
+async fn an_estimate_of_twenty_days_holds_too() {
+    let bench = Bench::plain().await;
+    let window = Window::new(YESTERDAY - 19 * DAY, YESTERDAY + DAY);
+    let estimate = bench.account.estimate(window).await.expect("estimate");
+    let before = bench.server.asked().len();
+    for start in (window.start..window.end).step_by(DAY as usize) {
+        bench.series(Window::new(start, start + DAY)).await;
+    }
+    let _ = bench.account.events(window).await.expect("events");
+    let taken = (bench.server.asked().len() - before) as u64;
+    assert!(estimate.requests.abs_diff(taken) * 10 <= taken, "{} estimated, {taken} taken", estimate.requests);
+}
+
 /// Keeps all that is logged.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

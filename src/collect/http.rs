@@ -416,8 +416,8 @@ fn sent_on_to(headers: &HeaderMap) -> String {
 
 /// Returns the first words of an answer in one line, escaped, without the secrets that were sent.
 pub(crate) fn words(bytes: &[u8], secrets: &[(&'static str, &Secret)]) -> String {
-    // The secret is looked for before the text is cut, so that no half of it stays.
-    let mut text = String::from_utf8_lossy(bytes.get(..4096).unwrap_or(bytes)).into_owned();
+    // The secret is looked for before anything is cut, so that no half of it stays.
+    let mut text = String::from_utf8_lossy(bytes).into_owned();
     for (_, secret) in secrets {
         text = secret.blot(&text);
     }

@@ -151,9 +151,13 @@ impl Account {
 
     /// Returns the width of a bucket for the day in which a window lies.
     fn step_of(&self, query: &Query, window: Window, now_ms: Option<i64>) -> i64 {
-        let day = |at: i64| at.div_euclid(DAY);
-        let is_old = now_ms.is_some_and(|now| day(now) - day(window.start) > FINE_DAYS);
+        let is_old = window.start < self.fine_since(now_ms);
         if is_old || query.is_hourly { HOUR } else { self.step_ms }
+    }
+
+    /// Returns the first day that is asked by minutes, UTC milliseconds; all are if the server's clock is not known.
+    fn fine_since(&self, now_ms: Option<i64>) -> i64 {
+        now_ms.map_or(i64::MIN, |now| (now.div_euclid(DAY) - FINE_DAYS) * DAY)
     }
 
     /// Returns the names that a query's `{applications}` holds; `None` if it asks of none that are there.

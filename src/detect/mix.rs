@@ -10,7 +10,7 @@ use super::calendar::{Calendar, SLOTS};
 use super::grid::Scale;
 use super::track::Input;
 use super::{Comparison, Rival};
-use crate::metric::{Class, Direction, Kind, Series};
+use crate::metric::{Class, Direction, Kind, Series, SeriesKey};
 use crate::stats::describe;
 use crate::stats::distribution;
 use crate::time::Window;
@@ -126,10 +126,13 @@ fn parts<'a>(
     change: f64,
 ) -> Option<Vec<Part<'a>>> {
     let signal = &*service.series[whole.series].key.signal;
+    let is_part = |key: &SeriesKey| key.kind == Kind::Operation && !key.is_whole_service() && &*key.signal == signal;
+    // What a load balancer counts before the application is no further part.
+    let keys = service.series.iter().map(|series| &series.key);
+    let innermost = keys.filter(|key| is_part(key)).map(SeriesKey::front).min()?;
     let mut parts = Vec::new();
     for (index, series) in service.series.iter().enumerate() {
-        let is_part =
-            series.key.kind == Kind::Operation && !series.key.is_whole_service() && &*series.key.signal == signal;
+        let is_part = is_part(&series.key) && series.key.front() == innermost;
         let requests = service.inputs[index].requests.as_slice();
         if !is_part || requests.is_empty() {
             continue;

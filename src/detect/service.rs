@@ -24,7 +24,7 @@ use super::verdict;
 use super::{Comparison, Context, Elsewhere, Pattern, SeriesSummary, Verdict};
 use crate::config::Judge;
 use crate::deploy::{self, DeployGroup, Event};
-use crate::metric::{Class, Direction, Kind, Series};
+use crate::metric::{Class, Direction, Kind, Series, front_of};
 use crate::stats::describe;
 use crate::stats::distribution;
 use crate::stats::structural::Workspace;
@@ -386,15 +386,16 @@ fn is_traffic(series: &Series) -> bool {
     matches!(&*series.key.signal, "throughput" | "db_calls")
 }
 
-/// Returns the load of all requests to the service's operations.
-///
-/// `service`: its name; a target that stands for the whole of it would count its operations twice.
+/// Returns the load of all requests to the service's operations, each counted once: neither in what stands for the whole
+/// nor at a load balancer before the application.
 fn total_load(service: &str, requests: &RequestsByTarget, calendar: &Calendar) -> Load {
     let mut total = vec![f64::NAN; calendar.len()];
+    let of_operations = || requests.iter().filter(|((kind, _), _)| *kind == Kind::Operation);
     let is_part = |target: &str| target != "*" && target != service;
-    let has_parts = requests.keys().any(|(kind, target)| *kind == Kind::Operation && is_part(target));
-    for ((kind, target), requests) in requests {
-        if *kind == Kind::Operation && (is_part(target) || !has_parts) {
+    let innermost = of_operations().filter(|((_, target), _)| is_part(target)).map(|((_, target), _)| front_of(target));
+    let innermost = innermost.min();
+    for ((_, target), requests) in of_operations() {
+        if innermost.is_none_or(|front| is_part(target) && front_of(target) == front) {
             for (total, n) in total.iter_mut().zip(requests) {
                 if n.is_finite() {
                     *total = if total.is_nan() { *n } else { *total + n };

@@ -116,6 +116,16 @@ async fn other_refusals_are_not_tried_again() {
 }
 
 #[tokio::test]
+async fn no_half_of_a_key_stays_wherever_it_stands() {
+    for blanks in 4_080..4_100 {
+        let echo = format!("{}NRAK-canary no such key", " ".repeat(blanks));
+        let bench = Bench::answering(vec![ResponseTemplate::new(401).set_body_string(echo)]).await;
+        let text = bench.refused().await.to_string();
+        assert!(text.ends_with(": [secret] no such key"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_of_a_proxy_is_told_by_its_first_words() {
     let page = format!("<html>\n <title>Log in</title>{}</html>", "x".repeat(200));
     let bench = Bench::answering(vec![ResponseTemplate::new(200).set_body_string(page)]).await;

@@ -17,25 +17,32 @@ const CLOCK_OFF: i64 = 2 * MINUTE;
 const BASELINE_DAYS: i64 = 28;
 /// Days that are looked through for markers.
 const MARKER_DAYS: i64 = 14;
-/// Requests that a day takes besides those for series: changes, deployments, versions.
+/// Requests that a window takes besides those for series: changes, deployments, versions.
 const REQUESTS_FOR_EVENTS: u64 = 4;
 
-/// Counts the requests of a window. Facets are counted over its last day, which is harmless; other days may differ.
+/// Counts the requests of a window. Facets are counted over the last day that is asked finely and the last that is asked by
+/// the hour, which is harmless; other days may differ.
 pub(super) async fn estimate(account: &Account, window: Window) -> Result<Estimate, NewRelicError> {
     let found = account.found().await?;
-    let days = u64::try_from((window.length() + DAY - 1) / DAY).unwrap_or(0);
-    let last_day = Window::new(window.start.max(window.end - DAY), window.end);
-    let before = account.graph.http.sent();
-    let mut estimate = Estimate::default();
-    for query in account.asked(Purpose::Series) {
-        let planned = account.plan(found, query, last_day).await?;
-        estimate.requests += planned.len() as u64 * days;
-        if let Some((piece, step_ms)) = planned.first() {
-            estimate.asks.push(piece.text(query, Some(*step_ms)));
+    let border = account.fine_since(found.now_ms).clamp(window.start, window.end);
+    let mut estimate = Estimate { requests: REQUESTS_FOR_EVENTS, ..Estimate::default() };
+    for part in [Window::new(window.start, border), Window::new(border, window.end)] {
+        let days = u64::try_from((part.length() + DAY - 1) / DAY).unwrap_or(0);
+        if days == 0 {
+            continue;
         }
+        let last_day = Window::new(part.start.max((part.end - 1).div_euclid(DAY) * DAY), part.end);
+        let before = account.graph.http.sent();
+        let mut asks = Vec::new();
+        for query in account.asked(Purpose::Series) {
+            let planned = account.plan(found, query, last_day).await?;
+            estimate.requests += planned.len() as u64 * days;
+            asks.extend(planned.first().map(|(piece, step_ms)| piece.text(query, Some(*step_ms))));
+        }
+        // Planning is a part of asking, so its requests come again each day.
+        estimate.requests += (account.graph.http.sent() - before) * days;
+        estimate.asks = asks;
     }
-    // Planning is a part of asking, so its requests come again each day.
-    estimate.requests += (account.graph.http.sent() - before + REQUESTS_FOR_EVENTS) * days;
     estimate.series = series_of_an_hour(account, found, window).await?;
     Ok(estimate)
 }
