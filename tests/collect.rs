@@ -68,7 +68,29 @@ const DAYS: i64 = 28;
 fn at(now: i64, folder: &Path, args: &[&str]) {
     let mut command = command(folder);
     command.args(args).env("NEW_RELIC_API_KEY", KEY).env("SOURCE_DATE_EPOCH", (now / 1000).to_string());
-    told(&command.env("NO_PROXY", "127.0.0.1").output().expect("runs"));
+    let output = command.env("NO_PROXY", "127.0.0.1").output().expect("runs");
+    for said in [told(&output), stderr(&output)] {
+        assert!(!said.contains(KEY), "the key is said: {said}");
+    }
+}
+
+/// Searches every file below a folder for the key.
+fn no_key_in(folder: &Path) {
+    let mut folders = vec![folder.to_owned()];
+    let mut searched = 0;
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).expect("listed").flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            let bytes = std::fs::read(entry.path()).expect("read");
+            let is_there = bytes.windows(KEY.len()).any(|window| window == KEY.as_bytes());
+            assert!(!is_there, "the key is in {}", entry.path().display());
+            searched += 1;
+        }
+    }
+    assert!(searched > 20, "{searched} files");
 }
 
 #[test]
@@ -90,9 +112,10 @@ fn two_fortnights_day_by_day_give_the_verdicts_of_one_pull() {
     for day in (0..DAYS).rev() {
         at(MORNING - day * DAY, daily.path(), &["collect", "-q"]);
     }
-    at(MORNING, whole.path(), &["collect", "-q"]);
+    at(MORNING, whole.path(), &["collect", "-vv"]);
     let [daily, whole] = [&daily, &whole].map(|folder| {
-        at(MORNING, folder.path(), &["report", "--offline", "-q", "--format", "json", "--out", "out"]);
+        at(MORNING, folder.path(), &["report", "--offline", "--out", "out"]);
+        no_key_in(folder.path());
         let report: Value =
             serde_json::from_slice(&std::fs::read(folder.path().join("out/report.json")).expect("written"))
                 .expect("JSON");

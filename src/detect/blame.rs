@@ -111,3 +111,42 @@ impl Near<'_> {
         Some(blame)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEN: usize = 1344;
+    const MOMENTS: [Moment; 2] = [Moment { from: 500, to: 504 }, Moment { from: 700, to: 704 }];
+
+    fn blame(likelihood: impl Fn(usize) -> f64) -> Blame {
+        let near = Near { moments: &MOMENTS, len: LEN, at: 504, known: &[], by_itself: 0.5 };
+        let is_there = |bucket: usize| !MOMENTS.iter().any(|moment| (moment.from..moment.to).contains(&bucket));
+        near.share(likelihood, is_there).expect("something is likely")
+    }
+
+    #[test]
+    fn where_the_data_say_nothing_the_odds_of_before_stand() {
+        let told = blame(|_| 0.0);
+        // 2 * 192 + 1 moments within reach, of which a deploy takes 5 buckets; one more deploy lies beyond it.
+        let odds = CAUSED * LEN as f64 / 0.5;
+        let wanted = odds / (odds + 385.0);
+        assert_eq!(told.groups.len(), 1);
+        assert!((told.groups[0].1 - wanted).abs() < 0.01, "{:?} is not {wanted}", told.groups);
+        assert_eq!(told.told_at(), None);
+    }
+
+    #[test]
+    fn a_deploy_at_the_only_likely_moment_bears_nearly_all_of_it() {
+        let told = blame(|bucket| if bucket == 504 { 20.0 } else { 0.0 });
+        assert_eq!(told.told_at(), Some(0));
+        assert!(told.groups[0].1 > 0.9 && told.groups[0].1 < 1.0, "it may have changed by itself just then");
+        assert_eq!(told.onset, (500, 504), "from the first minute of the deploy");
+    }
+
+    #[test]
+    fn hours_from_a_deploy_it_bears_nothing() {
+        let told = blame(|bucket| if bucket == 520 { 20.0 } else { 0.0 });
+        assert_eq!((told.groups, told.onset), (Vec::new(), (520, 520)));
+    }
+}

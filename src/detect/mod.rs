@@ -32,6 +32,7 @@ mod shares;
 mod summary;
 mod together;
 mod track;
+mod traffic;
 pub mod verdict;
 
 pub use calendar::BUCKET;

@@ -1,7 +1,6 @@
 //! Judges all series of one service together.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::calendar::Calendar;
 use super::changes::Moment;
@@ -11,7 +10,6 @@ use super::event;
 use super::few;
 use super::fleet::{Poll, Votes};
 use super::grid;
-use super::load::Load;
 use super::mix;
 use super::noise::PER_HOUR;
 use super::rivals;
@@ -20,11 +18,12 @@ use super::shares::ShareTrack;
 use super::summary;
 use super::together;
 use super::track::{Input, Surroundings, Track};
+use super::traffic::Traffic;
 use super::verdict;
 use super::{Comparison, Context, Elsewhere, Pattern, SeriesSummary, Verdict};
 use crate::config::Judge;
 use crate::deploy::{self, DeployGroup, Event};
-use crate::metric::{Class, Direction, Kind, Series, front_of};
+use crate::metric::{Class, Direction, Kind, Series};
 use crate::stats::describe;
 use crate::stats::distribution;
 use crate::stats::structural::Workspace;
@@ -92,13 +91,12 @@ pub fn judge(
     let moments: Vec<Moment> = groups.iter().map(|group| moment(group, judge.settle_ms, calendar)).collect();
     let spans = event::spans(service, events, calendar);
     let masked = mask(&spans, calendar);
-    let requests = requests_by_target(series, calendar);
-    let traffic = Traffic::of(service, &requests, calendar);
+    let traffic = Traffic::of(service, series, calendar);
     let mut space = Workspace::default();
     let natures: Vec<(Class, Direction)> =
         series.iter().map(|series| context.config.nature(&series.key.signal, series.unit)).collect();
     let inputs: Vec<Input> =
-        series.iter().zip(&natures).map(|(one, nature)| input(one, series, nature.0, &traffic, calendar)).collect();
+        series.iter().zip(&natures).map(|(one, nature)| traffic.input(one, series, nature.0, calendar)).collect();
 
     let place = Surroundings { moments: &moments, masked: &masked, calendar };
     let mut judged: Vec<Judged> = inputs
@@ -138,7 +136,7 @@ pub fn judge(
                 *raw = f64::NAN;
             }
         }
-        let own = requests.get(&(series.key.kind, series.key.target.clone())).map_or(&[][..], Vec::as_slice);
+        let own = traffic.requests(&series.key);
         let covered = &grid::Covered::of(&raw, grid::buckets_a_point(series), PER_HOUR);
         let subject =
             Subject { series: index, class, direction, relative, absolute, raw: &raw, requests: own, covered };
@@ -156,8 +154,8 @@ pub fn judge(
         );
         result.series.push(summary::of(series, class, direction, own, calendar, context));
     }
-    widen_few(series, &natures, &requests, &mut result.comparisons);
-    explain_by_load(series, &natures, &judged, calendar, &mut result.comparisons);
+    widen_few(series, &natures, &traffic, &mut result.comparisons);
+    explain_by_load(series, &natures, &judged, &traffic, calendar, &mut result.comparisons);
     let whole = mix::Service { series, natures: &natures, inputs: &inputs, masked: &masked };
     let known = rivals::Known { service: whole, judged: &judged, moments: &moments, spans: &spans, calendar };
     rivals::ask(&known, &mut result.comparisons);
@@ -346,92 +344,12 @@ fn mask(spans: &[(usize, usize)], calendar: &Calendar) -> Vec<bool> {
     masked
 }
 
-type RequestsByTarget = BTreeMap<(Kind, Arc<str>), Vec<f64>>;
-
-/// Sums the requests of each target into buckets, from its traffic.
-fn requests_by_target(series: &[Series], calendar: &Calendar) -> RequestsByTarget {
-    let mut requests = RequestsByTarget::new();
-    for series in series {
-        if is_traffic(series) {
-            requests
-                .entry((series.key.kind, series.key.target.clone()))
-                .or_insert_with(|| grid::totals(series, calendar));
-        }
-    }
-    requests
-}
-
-/// Puts one series onto the grid with the requests and the load that belong to it.
-fn input(series: &Series, all: &[Series], class: Class, traffic: &Traffic, calendar: &Calendar) -> Input {
-    let own = traffic.of_target.get(&(series.key.kind, series.key.target.clone()));
-    let is_weighted = matches!(class, Class::Latency | Class::Errors);
-    let beside = all.iter().find(|other| {
-        is_weighted && is_traffic(other) && other.key.kind == series.key.kind && other.key.target == series.key.target
-    });
-    let points = beside.map(|beside| grid::requests_of(series, beside)).unwrap_or_default();
-    let grid = grid::grid(series, &points, class == Class::Errors, calendar);
-    let (requests, load) = match (class, own) {
-        (Class::Latency, Some(own)) => own.clone(),
-        (Class::Errors, Some((requests, _))) => (requests.clone(), Arc::default()),
-        (Class::Saturation | Class::Other, _) if series.key.kind == Kind::Resource => {
-            (Arc::default(), traffic.total.clone())
-        }
-        _ => Default::default(),
-    };
-    Input { grid, requests, load }
-}
-
-/// Tells whether a series counts the requests (or calls) of its target.
-fn is_traffic(series: &Series) -> bool {
-    matches!(&*series.key.signal, "throughput" | "db_calls")
-}
-
-/// Returns the load of all requests to the service's operations, each counted once: neither in what stands for the whole
-/// nor at a load balancer before the application.
-fn total_load(service: &str, requests: &RequestsByTarget, calendar: &Calendar) -> Load {
-    let mut total = vec![f64::NAN; calendar.len()];
-    let of_operations = || requests.iter().filter(|((kind, _), _)| *kind == Kind::Operation);
-    let is_part = |target: &str| target != "*" && target != service;
-    let innermost = of_operations().filter(|((_, target), _)| is_part(target)).map(|((_, target), _)| front_of(target));
-    let innermost = innermost.min();
-    for ((_, target), requests) in of_operations() {
-        if innermost.is_none_or(|front| is_part(target) && front_of(target) == front) {
-            for (total, n) in total.iter_mut().zip(requests) {
-                if n.is_finite() {
-                    *total = if total.is_nan() { *n } else { *total + n };
-                }
-            }
-        }
-    }
-    Load::of(&total)
-}
-
-/// The requests of one target in each bucket, and the load that they make.
-type Own = (Arc<Vec<f64>>, Arc<Load>);
-
-/// The requests to a service.
-struct Traffic {
-    /// Of each target.
-    of_target: BTreeMap<(Kind, Arc<str>), Own>,
-    /// Of all its operations together.
-    total: Arc<Load>,
-}
-
-impl Traffic {
-    fn of(service: &str, requests: &RequestsByTarget, calendar: &Calendar) -> Self {
-        let own = |(key, requests): (&(Kind, Arc<str>), &Vec<f64>)| {
-            (key.clone(), (Arc::new(requests.clone()), Arc::new(Load::of(requests))))
-        };
-        let total = Arc::new(total_load(service, requests, calendar));
-        Self { of_target: requests.iter().map(own).collect(), total }
-    }
-}
-
 /// Finds latencies that moved along their load curve because their traffic changed at the same deploy.
 fn explain_by_load(
     series: &[Series],
     natures: &[(Class, Direction)],
     judged: &[Judged],
+    traffic: &Traffic,
     calendar: &Calendar,
     comparisons: &mut [Comparison],
 ) {
@@ -443,11 +361,7 @@ fn explain_by_load(
         if track.baseline.load.is_empty() || comparison.log_ratio.is_none() {
             continue;
         }
-        let traffic = series
-            .iter()
-            .zip(judged)
-            .find(|(other, _)| is_traffic(other) && other.key.kind == key.kind && other.key.target == key.target);
-        let Some((_, Judged::Level(traffic))) = traffic else { continue };
+        let Some(Judged::Level(traffic)) = traffic.counted_by(key).map(|counted| &judged[counted]) else { continue };
         let Some(position) = traffic.changes.iter().position(|change| change.group == Some(comparison.group)) else {
             continue;
         };
@@ -461,12 +375,7 @@ fn explain_by_load(
 }
 
 /// Widens the intervals of high percentiles whose points rest on few requests.
-fn widen_few(
-    series: &[Series],
-    natures: &[(Class, Direction)],
-    requests: &RequestsByTarget,
-    comparisons: &mut [Comparison],
-) {
+fn widen_few(series: &[Series], natures: &[(Class, Direction)], traffic: &Traffic, comparisons: &mut [Comparison]) {
     let mut medians: BTreeMap<(Kind, &str, usize), f64> = BTreeMap::new();
     for comparison in comparisons.iter() {
         let key = &series[comparison.series].key;
@@ -483,7 +392,7 @@ fn widen_few(
             "latency_p99" => 0.99,
             _ => continue,
         };
-        let own = requests.get(&(key.kind, key.target.clone())).and_then(|requests| describe::rough_median(requests));
+        let own = describe::rough_median(traffic.requests(key));
         let median = medians.get(&(key.kind, &*key.target, comparison.group));
         if let (Some(estimate), Some(median), Some(own)) = (comparison.log_ratio, median, own) {
             let wide = few::widen(estimate, *median, share, own * grid::buckets_of_a_point(series));

@@ -145,3 +145,34 @@ fn weights(mut covariance: Vec<f64>, count: usize) -> Option<Vec<f64>> {
     let sum: f64 = solved.iter().sum();
     (sum.is_finite() && sum > 0.0).then(|| solved.iter().map(|value| value / sum).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_in_proportion_to_the_row_sums_of_the_inverse() {
+        // w = numpy.linalg.inv([[1, .2], [.2, 4]]).sum(axis=1); w / w.sum() -> [0.82608696, 0.17391304]
+        let weights = weights(vec![1.0, 0.2, 0.2, 4.0], 2).expect("positive definite");
+        assert!((weights[0] - 0.826_086_96).abs() < 1e-5 && (weights[1] - 0.173_913_04).abs() < 1e-5, "{weights:?}");
+        assert_eq!(super::weights(vec![0.0; 4], 2).map(|weights| weights[0]), Some(0.5), "signals that never move");
+    }
+
+    #[test]
+    fn a_signal_that_only_adds_noise_is_left_out_and_one_with_noise_of_its_own_counts() {
+        let mut state = 1_u64;
+        let mut noise = || {
+            let series = (0..500).map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 40) as f64 / f64::from(1 << 24) - 0.5
+            });
+            series.collect::<Vec<f64>>()
+        };
+        let (first, second) = (noise(), noise());
+        let louder: Vec<f64> = first.iter().zip(&second).map(|(a, b)| 1.5 * a + b).collect();
+        assert_eq!(calmest(&[&first, &louder]), Some(vec![1.0, 0.0]));
+        let weights = calmest(&[&first, &second]).expect("they overlap");
+        assert!(weights.iter().all(|weight| (0.4..0.6).contains(weight)), "{weights:?}");
+        assert_eq!(calmest(&[&first, &[f64::NAN; 500]]), None, "they never overlap");
+    }
+}
