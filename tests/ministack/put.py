@@ -5,15 +5,17 @@ usage: put.py URL FIRST_DAY FILE [all]
 FIRST_DAY: seconds since 1970 of a UTC midnight. FILE gets a line a metric: account, namespace, name, dimensions, points
 `time:value`, between tabs. One metric in fifteen has a point in every minute of the two weeks, the others in ninety
 minutes of each day, so that it takes a minute and not ten; with `all`, every metric has every minute.
-Speaks rpc-v2-cbor by hand: what is put must not depend on the client that is tested."""
+Speaks rpc-v2-cbor by hand: what is put must not depend on the client that is tested. CloudWatch takes 1,000 data in a
+request, MiniStack any number, and it looks at every point that it has on each request: therefore few large ones."""
 import http.client
 import random
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlparse
 
 import cbor2
 
-DAYS, MINUTES, A_REQUEST = 14, 1440, 20_000
+DAYS, MINUTES, A_REQUEST = 14, 1440, 100_000
 REGION = "eu-west-1"
 # Level of a value; counters of failures are silent unless something failed.
 LEVELS = {
@@ -67,28 +69,38 @@ def put(connection, account, namespace, data):
         sys.exit(f"PutMetricData: HTTP {answer.status}: {text[:300]!r}")
 
 
+def requests(first, everything, file):
+    """Yields account, namespace and data of each request, and writes down what they hold."""
+    for account in ("111111111111", "222222222222"):
+        waiting, last = [], None
+        for number, (namespace, name, dimensions) in enumerate(metrics(account)):
+            rng = random.Random(f"{account} {number}")
+            values = list(points(number, name, first, everything, rng))
+            words = ",".join(f"{key}={value}" for key, value in sorted(dimensions.items()))
+            row = " ".join(f"{at}:{value!r}" for at, value in values)
+            file.write(f"{account}\t{namespace}\t{name}\t{words}\t{row}\n")
+            listed = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+            if waiting and (last != namespace or len(waiting) + len(values) > A_REQUEST):
+                yield account, last, waiting
+                waiting = []
+            waiting += [{"MetricName": name, "Dimensions": listed, "Timestamp": cbor2.CBORTag(1, at), "Value": value}
+                        for at, value in values]
+            last = namespace
+        yield account, last, waiting
+
+
 def main():
     url, first, path, everything = urlparse(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:] == ["all"]
     connection = http.client.HTTPConnection(url.hostname, url.port)
-    count = 0
-    with open(path, "w", encoding="ascii") as file:
-        for account in ("111111111111", "222222222222"):
-            waiting, last = [], None
-            for number, (namespace, name, dimensions) in enumerate(metrics(account)):
-                rng = random.Random(f"{account} {number}")
-                values = list(points(number, name, first, everything, rng))
-                count += len(values)
-                words = ",".join(f"{key}={value}" for key, value in sorted(dimensions.items()))
-                row = " ".join(f"{at}:{value!r}" for at, value in values)
-                file.write(f"{account}\t{namespace}\t{name}\t{words}\t{row}\n")
-                listed = [{"Name": key, "Value": value} for key, value in dimensions.items()]
-                if waiting and (last != namespace or len(waiting) + len(values) > A_REQUEST):
-                    put(connection, account, last, waiting)
-                    waiting = []
-                waiting += [{"MetricName": name, "Dimensions": listed, "Timestamp": cbor2.CBORTag(1, at), "Value": value}
-                            for at, value in values]
-                last = namespace
-            put(connection, account, last, waiting)
+    count, sent = 0, None
+    # MiniStack answers one request at a time; the next one is made meanwhile, and no more than that waits in memory.
+    with open(path, "w", encoding="ascii") as file, ThreadPoolExecutor(1) as sender:
+        for account, namespace, data in requests(first, everything, file):
+            count += len(data)
+            if sent:
+                sent.result()
+            sent = sender.submit(put, connection, account, namespace, data)
+        sent.result()
     print(count)
 
 
