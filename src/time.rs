@@ -39,6 +39,12 @@ impl Window {
     pub fn length(self) -> i64 {
         self.end - self.start
     }
+
+    /// Cuts it at the midnights of UTC, the oldest day first; nothing of an empty one.
+    pub fn days(self) -> impl Iterator<Item = Self> {
+        let first = self.start.div_euclid(DAY) * DAY;
+        (first..self.end).step_by(DAY as usize).map(move |day| Self::new(self.start.max(day), self.end.min(day + DAY)))
+    }
 }
 
 /// Parses `2026-11-09T00:00:00+09:00`, or a bare date as its midnight in `zone`.

@@ -608,6 +608,18 @@ fn an_estimate_counts_what_is_then_asked() {
         );
         let cost = (metrics as u64 + lists) as f64 * 1e-5;
         assert!((estimate.cost_usd.expect("it costs") - cost).abs() < 1e-12);
+
+        // A day is asked, and billed, for itself: three days are not one long question.
+        let three = Window::new(day(3).start, day(1).end);
+        let estimate = source.estimate(three).await.expect("answers");
+        for back in [3, 2] {
+            source.series(day(back)).await.expect("answers");
+        }
+        let asked = server.asked();
+        assert_eq!(estimate.requests, lists + asked.len() as u64 + lookups);
+        let metrics: usize = asked.iter().map(|request| request.queries.len()).sum();
+        let cost = (metrics as u64 + lists) as f64 * 1e-5;
+        assert!((estimate.cost_usd.expect("it costs") - cost).abs() < 1e-12);
     });
 }
 

@@ -264,26 +264,34 @@ impl Account {
     }
 
     /// Counts requests and what they cost; asks for the lists of metrics, which costs one request a page.
+    ///
+    /// Series are asked day by day, and each day is billed; the versions of deploys are asked once.
     async fn ask_estimate(&self, window: Window) -> Result<Estimate, CloudWatchError> {
         let mut estimate = Estimate::default();
         let mut billed = 0;
         for region in self.regions().await? {
-            let grid = self.grid(region, window, now())?;
+            let now = now();
             let listed = self.listed(region).await?;
             let found = self.resources(region, &listed);
             let plan = resources::plan(&found);
             let mut versions = versions::queries(&listed);
             versions.extend(rollouts::queries(&listed));
             let pages = listed.len().div_ceil(METRICS_A_PAGE).max(self.namespaces().len());
-            let batches =
-                plan.queries.len().div_ceil(ask::batch_size(grid)) + versions.len().div_ceil(ask::batch_size(grid));
+            let mut batches = versions.len().div_ceil(ask::batch_size(self.grid(region, window, now)?));
+            let mut width = self.settings.step_ms;
+            for day in window.days() {
+                let grid = self.grid(region, day, now)?;
+                batches += plan.queries.len().div_ceil(ask::batch_size(grid));
+                billed += plan.queries.len();
+                width = grid.width;
+            }
             estimate.requests += (pages + batches + events::CALLS.len()) as u64;
             let keys: std::collections::BTreeSet<_> = plan.series.iter().map(|series| &series.key).collect();
             estimate.series += keys.len() as u64;
-            billed += plan.queries.len() + versions.len() + pages;
-            let seconds = grid.width / 1000;
+            billed += versions.len() + pages;
             let asks = plan.queries.iter().chain(&versions);
-            estimate.asks.extend(asks.map(|query| format!("{}: {} every {seconds} s", region.region, query.shown())));
+            let line = |query: &resources::Query| format!("{}: {} every {} s", region.region, query.shown(), width / 1000);
+            estimate.asks.extend(asks.map(line));
         }
         estimate.cost_usd = Some(billed as f64 * USD_PER_METRIC);
         Ok(estimate)
