@@ -511,6 +511,18 @@ fn a_role_is_assumed_once_with_its_external_id() {
 }
 
 #[test]
+fn a_slow_role_is_waited_for() {
+    with_keys("a_slow_role_is_waited_for", async || {
+        let server = server(&ecs()).await;
+        // Longer than the SDK waits for credentials unless told otherwise, which is five seconds.
+        server.set(|script| script.role_delay = std::time::Duration::from_millis(5500));
+        let role = "role_arn = \"arn:aws:iam::222222222222:role/fortnight-read\"";
+        let intake = open(&server.server.uri(), role).series(day(1)).await.expect("answers");
+        assert!(!intake.series.is_empty());
+    });
+}
+
+#[test]
 fn a_region_that_is_denied_fails_the_source_and_is_named() {
     with_keys("a_region_that_is_denied_fails_the_source_and_is_named", async || {
         let server = server(&ecs()).await;

@@ -156,9 +156,10 @@ fn config(url: &str) -> Config {
     Config::parse(&text, Path::new("fortnight.toml")).expect("valid")
 }
 
-fn compare(found: &[Series], expected: BTreeMap<Key, BTreeMap<i64, f64>>) -> usize {
+/// Tells how many points were compared, and the largest share by which one differs.
+fn compare(found: &[Series], expected: BTreeMap<Key, BTreeMap<i64, f64>>) -> (usize, f64) {
     let mut expected = expected;
-    let mut points = 0;
+    let (mut points, mut largest) = (0, 0.0_f64);
     let mut collected: BTreeMap<Key, BTreeMap<i64, f64>> = BTreeMap::new();
     for series in found {
         let key = (series.key.service.to_string(), series.key.target.to_string(), series.key.signal.to_string());
@@ -172,10 +173,13 @@ fn compare(found: &[Series], expected: BTreeMap<Key, BTreeMap<i64, f64>>) -> usi
         for ((at, is), wanted) in values.iter().zip(wanted.values()) {
             // Sums are added in another order here; nothing else may differ.
             assert!((is - wanted).abs() <= 1e-12 * wanted.abs(), "{key:?} at {at}: {is}, not {wanted}");
+            if is != wanted {
+                largest = largest.max((is / wanted - 1.0).abs());
+            }
         }
         points += values.len();
     }
-    points
+    (points, largest)
 }
 
 #[test]
@@ -222,8 +226,9 @@ fn two_accounts_come_back_point_for_point() {
                 }));
                 found.extend(intake.series);
             }
-            let points = compare(&found, expected(&put[account]));
-            println!("account {account}: {points} points are the same: {:.0} s", start.elapsed().as_secs_f64());
+            let seconds = start.elapsed().as_secs_f64();
+            let (points, largest) = compare(&found, expected(&put[account]));
+            println!("account {account}: {points} points are the same, to {largest:.0e} of each, after {seconds:.0} s");
         }
         println!("MiniStack took {} MB", server.memory_kb().unwrap_or(0) / 1024);
     });

@@ -73,6 +73,8 @@ pub struct Script {
     pub list_fails: Option<ResponseTemplate>,
     /// Events of CloudTrail: name, id, seconds, body. `None`: not allowed.
     pub trail: Option<Vec<(String, String, i64, String)>>,
+    /// How long STS takes.
+    pub role_delay: std::time::Duration,
     /// What STS says instead of credentials.
     pub role_fails: Option<(u16, &'static str)>,
     pub asked: Vec<DataRequest>,
@@ -204,7 +206,7 @@ impl Script {
             <Credentials><AccessKeyId>ASIACANARYROLEKEY000</AccessKeyId><SecretAccessKey>canary-role-secret</SecretAccessKey>\
             <SessionToken>canary-role-token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>\
             </AssumeRoleResult></AssumeRoleResponse>";
-        ResponseTemplate::new(200).set_body_raw(body, "text/xml")
+        ResponseTemplate::new(200).set_body_raw(body, "text/xml").set_delay(self.role_delay)
     }
 }
 

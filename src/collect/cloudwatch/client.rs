@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -27,6 +28,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(60);
 const ONE_TRY: Duration = Duration::from_secs(120);
+/// Longest for credentials, all tries together. The SDK's five seconds are over before the first try of a role is.
+const CREDENTIALS: Duration = Duration::from_secs(60);
 
 /// One region of one account.
 pub struct RegionClient {
@@ -87,6 +90,7 @@ async fn configure(source: &str, settings: &CloudWatch) -> Result<SdkConfig, Clo
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(first.clone()))
         .http_client(http_client())
+        .identity_cache(IdentityCache::lazy().load_timeout(CREDENTIALS).build())
         .retry_config(
             RetryConfig::standard()
                 .with_max_attempts(TRIES)
