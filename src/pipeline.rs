@@ -225,10 +225,11 @@ impl<'a> History<'a> {
         let CollectedEvents { events, states: sources } = collect::events(config);
         outcome::refuse_failed(config, &sources)?;
         let mut sources = sources;
-        sources.extend(pull::kept_states(config, &store, period)?);
+        let kept = store.events()?;
+        sources.extend(pull::kept_states(config, &store, period, &kept)?);
         let rows = collect::rows_estimate(config).saturating_add(store.rows_estimate(history)?);
         let recorded = events.len();
-        let events = with_kept(events, store.events()?);
+        let events = with_kept(events, kept);
         let parts = collect::parts_needed(rows, config.memory_by);
         let services = services::map(config, history, parts, &store, &events)?;
         let events = services.map_events(events);

@@ -43,7 +43,8 @@ impl Window {
     /// Cuts it at the midnights of UTC, the oldest day first; nothing of an empty one.
     pub fn days(self) -> impl Iterator<Item = Self> {
         let first = self.start.div_euclid(DAY) * DAY;
-        (first..self.end).step_by(DAY as usize).map(move |day| Self::new(self.start.max(day), self.end.min(day + DAY)))
+        let cut = move |day| Self::new(self.start.max(day), self.end.min(day + DAY));
+        (first..self.end).step_by(DAY as usize).map(cut).filter(|part| part.length() > 0)
     }
 }
 
@@ -103,6 +104,17 @@ mod tests {
     use super::*;
 
     const TOKYO: Tz = chrono_tz::Asia::Tokyo;
+
+    #[test]
+    fn days_begin_and_end_with_the_window() {
+        let days = |start, end| -> Vec<(i64, i64)> {
+            Window::new(start, end).days().map(|day| (day.start, day.end)).collect()
+        };
+        assert_eq!(days(5 * HOUR, 2 * DAY + HOUR), [(5 * HOUR, DAY), (DAY, 2 * DAY), (2 * DAY, 2 * DAY + HOUR)]);
+        assert_eq!(days(DAY, 2 * DAY), [(DAY, 2 * DAY)]);
+        assert_eq!(days(DAY, DAY), []);
+        assert_eq!(days(DAY + HOUR, DAY + HOUR), []);
+    }
 
     #[test]
     fn dates_are_local_midnights() {

@@ -5,7 +5,7 @@ mod servers;
 
 use std::path::Path;
 
-use common::{code, command, run, stderr, told};
+use common::{code, command, run, stderr, stdout, told};
 use fortnight::sample;
 use serde_json::Value;
 use servers::nerdgraph::{KEY, NerdGraph};
@@ -65,13 +65,14 @@ const MORNING: i64 = 1_795_392_000_000 + 6 * HOUR;
 const DAYS: i64 = 28;
 
 /// Runs a command at an hour, against the local server.
-fn at(now: i64, folder: &Path, args: &[&str]) {
+fn at(now: i64, folder: &Path, args: &[&str]) -> String {
     let mut command = command(folder);
     command.args(args).env("NEW_RELIC_API_KEY", KEY).env("SOURCE_DATE_EPOCH", (now / 1000).to_string());
     let output = command.env("NO_PROXY", "127.0.0.1").output().expect("runs");
     for said in [told(&output), stderr(&output)] {
         assert!(!said.contains(KEY), "the key is said: {said}");
     }
+    stdout(&output)
 }
 
 /// Searches every file below a folder for the key.
@@ -112,7 +113,10 @@ fn two_fortnights_day_by_day_give_the_verdicts_of_one_pull() {
     for day in (0..DAYS).rev() {
         at(MORNING - day * DAY, daily.path(), &["collect", "-q"]);
     }
-    at(MORNING, whole.path(), &["collect", "-vv"]);
+    let said = at(MORNING, whole.path(), &["collect", "-vv"]);
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let [_, _, "days", _, "points", events, "new", "events"] = words[..] else { panic!("{said}") };
+    assert_ne!(events, "0");
     let [daily, whole] = [&daily, &whole].map(|folder| {
         at(MORNING, folder.path(), &["report", "--offline", "--out", "out"]);
         no_key_in(folder.path());
@@ -122,6 +126,7 @@ fn two_fortnights_day_by_day_give_the_verdicts_of_one_pull() {
         report
     });
     assert!(whole["findings"].as_array().is_some_and(|findings| !findings.is_empty()), "nothing to tell");
+    assert!(whole["sources"][0]["events"].as_u64().is_some_and(|events| events > 0), "{}", whole["sources"]);
     for part in ["period", "deploys", "comparisons", "findings", "elsewhere", "audit"] {
         assert!(!daily[part].is_null(), "{part}");
         let of = |report: &Value| report[part].as_array().cloned().unwrap_or_else(|| vec![report[part].clone()]);

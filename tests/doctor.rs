@@ -90,6 +90,20 @@ fn a_healthy_set_up_is_said_to_be_one() {
 }
 
 #[test]
+fn nobody_is_asked_for_the_deploys_of_a_database() {
+    let folder = usual();
+    let series = rows("ledger-db-1", "rds:ledger-db-1", "cpu_utilization", "percent", 35.0, 14);
+    let series = series.replace(",operation,", ",resource,");
+    write(&folder, "more.csv", &format!("time,service,kind,target,signal,unit,value\n{series}"));
+    let config = std::fs::read_to_string(folder.path().join("fortnight.toml")).expect("there");
+    write(&folder, "fortnight.toml", &config.replace("\"series.csv\"", "\"series.csv\", \"more.csv\""));
+    let found = checkup(&folder, 0);
+    let text = |name| check(&found, name)["found"].as_str().expect("text");
+    assert!(text("services").contains("ledger-db-1"), "{found}");
+    assert!(!text("markers").contains("ledger-db-1") && text("markers").contains("web"), "{found}");
+}
+
+#[test]
 fn each_thing_that_is_wrong_has_a_line_with_what_to_do() {
     let folder = usual();
     let series = rows("api", "POST /pay", "latency_p95", "ms", 90.0, 5);

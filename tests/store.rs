@@ -164,6 +164,7 @@ fn a_seal_comes_with_its_day_and_stays() {
     assert_eq!(store.days("s").expect("read"), [(day(1), false), (day(2), false)].into());
     let sealed = store.append("s", &points, &[day(1), day(3)]).expect("written");
     assert_eq!(sealed.segments, 2, "a seal on a day that stays, and a day without a point");
+    assert_eq!(store.read(EVER, Part::WHOLE).expect("read").left_out, [], "a day without a point is no damage");
     assert_eq!(store.days("s").expect("read"), [(day(1), true), (day(2), false), (day(3), true)].into());
     assert_eq!(store.append("s", &points, &[]).expect("written").segments, 0, "nothing new, and nothing unsealed");
     assert_eq!(store.prune(day(2)).expect("pruned"), 1);

@@ -127,7 +127,7 @@ impl Source for Account {
         };
         let mut found = Vec::new();
         if let Some((config, _)) = self.regions.get() {
-            found.push(checks::credentials(config).await);
+            found.push(checks::credentials(config, !self.settings.role_arn.is_empty()).await);
         }
         if found.iter().any(|check| check.health == SourceHealth::Fail) {
             // Every call would fail at the same thing.

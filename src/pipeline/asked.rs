@@ -138,7 +138,12 @@ fn access(source: &Source, check: SourceCheck) -> Check {
 /// Tells what collecting a day takes.
 fn price(source: &Source, estimate: &source::Estimate) -> Check {
     let cost = match estimate.cost_usd {
-        Some(cost) => format!(", about US$ {cost:.2} a day by the vendor's list, {:.0} a month", cost * MONTH),
+        Some(cost) => {
+            let day = if cost < 0.005 { "less than US$ 0.01".to_owned() } else { format!("about US$ {cost:.2}") };
+            let month = cost * MONTH;
+            let month = if month < 10.0 { format!("{month:.2}") } else { format!("{month:.0}") };
+            format!(", {day} a day by the vendor's list, {month} a month")
+        }
         None => String::new(),
     };
     let found = format!("{} series, {} requests a day{cost}", estimate.series, estimate.requests);

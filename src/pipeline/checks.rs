@@ -9,7 +9,7 @@ use crate::config::{Config, nearest};
 use crate::deploy::{Event, EventKind};
 use crate::metric::{Class, Kind, Series, SeriesKey, is_known_signal};
 use crate::report::doctor::Check;
-use crate::report::services::ServiceCoverage;
+use crate::report::services::{ServiceCoverage, coverage};
 use crate::time::{DAY, MINUTE, Window, rfc3339};
 
 /// Names that one line lists at the most.
@@ -280,7 +280,10 @@ fn by_unit(findings: &Findings<'_>) -> Option<Check> {
 
 fn deploys(findings: &Findings<'_>) -> Vec<Check> {
     let Findings { events, period, series, .. } = findings;
-    let services: BTreeSet<&str> = series.iter().map(|series| &*series.key.service).collect();
+    // Resources of no service have a line of their own, and nobody deploys them.
+    let known = coverage(series.iter().map(|series| (&series.key, series.class)), events, findings.config, *period);
+    let all: BTreeSet<&str> = known.iter().map(|one| one.service.as_str()).collect();
+    let services: BTreeSet<&str> = known.iter().filter(|one| !one.is_loose).map(|one| one.service.as_str()).collect();
     let judged: Vec<&Event> =
         events.iter().filter(|event| event.kind.is_judged() && period.contains(event.at)).collect();
     let deployed: BTreeSet<&str> =
@@ -316,10 +319,10 @@ fn deploys(findings: &Findings<'_>) -> Vec<Check> {
     let strange: BTreeSet<&str> = events
         .iter()
         .map(|event| event.service.as_str())
-        .filter(|service| *service != "*" && !services.contains(service))
+        .filter(|service| *service != "*" && !all.contains(service))
         .collect();
     if !strange.is_empty() {
-        checks.push(no_series("names", "deploys", &strange, &services));
+        checks.push(no_series("names", "deploys", &strange, &all));
     }
     checks
 }

@@ -115,7 +115,8 @@ fn next_steps(args: &InitArgs) -> Vec<String> {
         steps.push(super::explain::command_line(&["cd".to_owned(), args.dir.display().to_string()]));
     }
     let parts = args.template.parts();
-    steps.push(format!("edit {DEFAULT_CONFIG}"));
+    let what = if parts.contains(&"network") { "   # accounts, regions, roles" } else { "" };
+    steps.push(format!("edit {DEFAULT_CONFIG}{what}"));
     if parts.contains(&"newrelic") {
         steps.push("export NEW_RELIC_API_KEY=NRAK-...".to_owned());
     }

@@ -16,6 +16,7 @@ use crate::cli::{CollectArgs, Global};
 use crate::collect::source::{self, Source as Asked};
 use crate::collect::{self, CollectedEvents, Note, SourceState};
 use crate::config::{Config, Source};
+use crate::deploy::Event;
 use crate::store::Store;
 use crate::time::{DAY, HOUR, Window};
 
@@ -41,7 +42,7 @@ struct Pulled {
     error: String,
 }
 
-/// Collects; prints `source days points events`, one source a line.
+/// Collects; prints source, days, points and new events, one source a line.
 pub(super) fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
     let config = load(&global.config, global.tz.as_deref())?;
     let store = Store::open(&config.store.folder)?;
@@ -72,7 +73,7 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Resul
             None => files(&config, source, typed, &store, talk),
         };
         let (days, points, events, error) = one?;
-        lines.push_str(&format!("{}\t{days}\t{points}\t{events}\n", plain(&source.id)));
+        lines.push_str(&format!("{}\t{days} days\t{points} points\t{events} new events\n", plain(&source.id)));
         if !error.is_empty() {
             failures.push((source, error));
         }
@@ -175,7 +176,11 @@ fn dry_run(
             continue;
         };
         let estimate = block_on(asked.estimate(window))?.map_err(|error| failed(&[&collect::told(&error)]))?;
-        let cost = estimate.cost_usd.map_or("no price".to_owned(), |cost| format!("USD {cost:.2}"));
+        let cost = match estimate.cost_usd {
+            None => "no price".to_owned(),
+            Some(cost) if cost < 0.005 => "less than USD 0.01".to_owned(),
+            Some(cost) => format!("USD {cost:.2}"),
+        };
         text.push_str(&format!(
             "{}\t{} days\t{} requests\t{} series\t{cost}\n",
             plain(&source.id),
@@ -206,7 +211,15 @@ pub(super) fn refresh(config: &Config, window: Window, talk: &Talk) -> Result<Ve
 }
 
 /// Returns what the store holds of the sources over the network, for the report's data section.
-pub(super) fn kept_states(config: &Config, store: &Store, period: Window) -> Result<Vec<SourceState>, Failure> {
+///
+/// `events`: all that the store holds; an id begins with the kind of its source, so that those of several sources of one
+/// kind are nobody's.
+pub(super) fn kept_states(
+    config: &Config,
+    store: &Store,
+    period: Window,
+    events: &[Event],
+) -> Result<Vec<SourceState>, Failure> {
     let mut states = Vec::new();
     for source in config.sources.iter().filter(|source| !source.kind.is_files()) {
         let mut state = SourceState::of(source);
@@ -218,6 +231,11 @@ pub(super) fn kept_states(config: &Config, store: &Store, period: Window) -> Res
             state.notes.push(Note { source: source.id.clone(), reason, count, example: first.to_string() });
         }
         (state.rows, state.series) = store.held(&source.id, period)?;
+        let kind = source.kind.name();
+        if config.sources.iter().filter(|other| other.kind.name() == kind).count() == 1 {
+            let is_own = |event: &&Event| event.source_kind() == Some(kind) && period.contains(event.at);
+            state.events = events.iter().filter(is_own).count();
+        }
         states.push(state);
     }
     Ok(states)

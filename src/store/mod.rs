@@ -395,6 +395,8 @@ impl Store {
                 Ok(read) => {
                     history.series = read.series;
                     history.left_out = read.left_out;
+                    // A day on which a source had nothing is kept as such; only somebody's file is odd without rows.
+                    history.left_out.retain(|left| left.reason != "no_rows");
                     return Ok(damaged);
                 }
                 Err(error) => error,

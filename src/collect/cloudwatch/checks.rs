@@ -41,7 +41,9 @@ pub fn not_opened(error: &CloudWatchError) -> SourceCheck {
 }
 
 /// Looks for credentials; names the account where the chain knows it.
-pub async fn credentials(config: &SdkConfig) -> SourceCheck {
+///
+/// `has_role`: a role is assumed with what the standard chain gives.
+pub async fn credentials(config: &SdkConfig, has_role: bool) -> SourceCheck {
     let name = "credentials";
     let help = "give credentials the usual way (AWS_PROFILE, AWS_ACCESS_KEY_ID, a role of the machine), and check `profile` and `role_arn`";
     let Some(provider) = config.credentials_provider() else {
@@ -54,7 +56,9 @@ pub async fn credentials(config: &SdkConfig) -> SourceCheck {
             check(name, SourceHealth::Ok, format!("found{account}"), None)
         }
         Err(error) => {
-            failed(name, SourceHealth::Fail, &CloudWatchError::of_credentials("credentials", "sts:AssumeRole", error))
+            let place = config.region().map(ToString::to_string).unwrap_or_default();
+            let action = if has_role { "sts:AssumeRole" } else { "the standard chain" };
+            failed(name, SourceHealth::Fail, &CloudWatchError::of_credentials(&place, action, error))
         }
     }
 }

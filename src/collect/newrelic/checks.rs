@@ -167,7 +167,7 @@ fn applications(found: &Found) -> SourceCheck {
             SourceHealth::Fail,
             "applications",
             text,
-            "does an APM agent or OpenTelemetry report into this account?",
+            "is `account` the right one, and `region`? does an APM agent or OpenTelemetry report into it?",
         ),
         (0, _) => with_help(
             SourceHealth::Fail,

@@ -101,6 +101,17 @@ fn a_source_that_is_well_has_its_price_and_reach() {
 }
 
 #[test]
+fn a_price_is_never_rounded_to_nothing() {
+    let config = Config::parse(TEXT, Path::new("x.toml")).expect("valid");
+    let told = |cost| {
+        let estimate = Estimate { requests: 22, series: 36, cost_usd: Some(cost), asks: Vec::new() };
+        price(&config.sources[1], &estimate).found
+    };
+    assert!(told(0.0006).ends_with(", less than US$ 0.01 a day by the vendor's list, 0.02 a month"));
+    assert!(told(0.05).ends_with(", about US$ 0.05 a day by the vendor's list, 1.50 a month"));
+}
+
+#[test]
 fn a_missing_variable_is_named_and_nothing_is_asked() {
     let checks = look(Mood::Silent, &[], false);
     assert_eq!(lines(&checks, "apm"), [("variable", Health::Fail)]);

@@ -109,6 +109,9 @@ fn needed(context: &Context<'_>, comparison: &Comparison, effect: Option<Effect>
     if let Some(at) = comparison.ready_at {
         return context.say("needed.ready", &[("at", context.stamp(at).into())]);
     }
+    if comparison.verdict == Verdict::NoData && comparison.coverage >= context.config.judge.min_coverage {
+        return context.label("needed.beside");
+    }
     if comparison.verdict == Verdict::NoData {
         return context.say("needed.data", &[("share", number::share_words(comparison.coverage).into())]);
     }

@@ -10,7 +10,6 @@ use crate::detect::SeriesSummary;
 use crate::metric::{Class, Kind, SeriesKey};
 use crate::report::clean;
 use crate::report::number;
-use crate::report::words::Phrase;
 
 /// Rows of the table of endpoints.
 const ENDPOINTS: usize = 10;
@@ -121,15 +120,17 @@ fn target_columns(first: &'static str, counted: &'static str) -> [(&'static str,
 
 fn target_row(context: &Context<'_>, target: &Target<'_>, total: f64) -> Vec<Cell> {
     let series = target.latency;
-    let share = if total > 0.0 {
-        context.say("server.share", &[("share", number::share(target.total_s / total).into())])
+    // Where nobody counts the requests or calls, the time that they took is unknown, not 0.
+    let time = if target.total_s > 0.0 {
+        let share = [("share", number::share(target.total_s / total).into())];
+        Cell::text(context.both(&number::waiting(target.total_s))).noted(context.say("server.share", &share))
     } else {
-        Phrase::default()
+        Cell::text(context.plain(number::NONE))
     };
     let requests = target.requests.map_or_else(|| context.plain(number::NONE), |n| context.both(&number::many(n)));
     vec![
         Cell::text(context.code(&series.key.target)).noted(context.plain(clean::name(&series.key.service))),
-        Cell::text(context.both(&number::waiting(target.total_s))).noted(share),
+        time,
         Cell::text(requests),
         Cell::text(context.plain(number::level(series.level, series.unit))).noted(context.signal(&series.key.signal)),
         context.change_cell(period_change(series), series.direction),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::detect::{Estimate, Pattern, Rival, Verdict};
+use crate::metric::Kind;
 use crate::report::sample;
 
 const BOTH: [Language; 2] = [Language::En, Language::Ja];
@@ -82,6 +83,15 @@ fn senseless_numbers_become_dashes() {
     }
     let html = crate::report::html::render(&page(&input)).expect("rendered");
     assert!(!html.contains("NaN") && !html.contains("inf%"));
+}
+
+#[test]
+fn time_in_a_database_that_nobody_counts_is_unknown() {
+    let mut input = sample::rich(&BOTH);
+    for series in input.judgement.series.iter_mut().filter(|series| series.key.kind == Kind::Datastore) {
+        series.total_time_s = None;
+    }
+    assert!(!crate::report::markdown::render(&page(&input)).contains("(0% of all)"));
 }
 
 #[test]
