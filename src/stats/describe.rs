@@ -85,8 +85,8 @@ pub fn median_of_few(values: &[f64]) -> f64 {
         return median(values).unwrap_or(f64::NAN);
     }
     match count {
-        ..=4 => median_by_network::<4>(values),
-        ..=16 => median_by_network::<16>(values),
+        0..=4 => median_by_network::<4>(values),
+        5..=16 => median_by_network::<16>(values),
         _ => median_by_network::<FEW>(values),
     }
 }
