@@ -290,7 +290,8 @@ impl Account {
             estimate.series += keys.len() as u64;
             billed += versions.len() + pages;
             let asks = plan.queries.iter().chain(&versions);
-            let line = |query: &resources::Query| format!("{}: {} every {} s", region.region, query.shown(), width / 1000);
+            let line =
+                |query: &resources::Query| format!("{}: {} every {} s", region.region, query.shown(), width / 1000);
             estimate.asks.extend(asks.map(line));
         }
         estimate.cost_usd = Some(billed as f64 * USD_PER_METRIC);

@@ -125,13 +125,14 @@ fn row(judgement: &Judgement, events: &[Event], finding: &Finding, zone: Tz, sty
         true => format!("{} {}", sign(finding.verdict, style), words(finding.verdict).to_uppercase()),
         false => sign(finding.verdict, style).to_owned(),
     };
+    let is_whole = series.key.is_whole_service();
     Some(Row {
         verdict: finding.verdict,
         columns: [
             label,
             plain(&finding.id),
             plain(&series.key.service),
-            target(judgement, finding, &series.key.target, style),
+            target(judgement, finding, if is_whole { "whole service" } else { &series.key.target }, style),
             plain(&series.key.signal),
             levels(lead, burst, series.unit, style),
             match burst {

@@ -149,7 +149,9 @@ fn services(context: &Context<'_>, blocks: &mut Vec<Block>) {
     }
     if !loose.is_empty() {
         let first = loose.first().map(|one| clean::name(&one.service)).unwrap_or_default();
-        blocks.push(Block::Text(context.say("data.loose", &[("n", loose.len().into()), ("first", Arg::Code(first))])));
+        let key = Arg::Code("resources".to_owned());
+        let args = [("n", loose.len().into()), ("first", Arg::Code(first)), ("key", key)];
+        blocks.push(Block::Text(context.say("data.loose", &args)));
     }
 }
 
