@@ -88,13 +88,7 @@ fn yesterday() -> Window {
 
 /// Tells an error as users see it.
 fn told(error: &SourceError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(deeper) = cause {
-        text = format!("{text}: {deeper}");
-        cause = deeper.source();
-    }
-    let text = format!("{text}\nhelp: {}", error.help().unwrap_or_default());
+    let text = format!("{}\nhelp: {}", servers::with_causes(error), error.help().unwrap_or_default());
     no_secret(&text);
     no_secret(&format!("{error:?}"));
     text

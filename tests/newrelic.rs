@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use fortnight::collect::http::{Limits, Pause};
 use fortnight::collect::newrelic::Account;
 use fortnight::collect::source::{Source, SourceHealth};
-use fortnight::collect::{Intake, SourceError};
+use fortnight::collect::Intake;
 use fortnight::config::NewRelic;
 use fortnight::deploy::EventKind;
 use fortnight::metric::SeriesKey;
@@ -22,6 +22,7 @@ use fortnight::time::{DAY, HOUR, MINUTE, Window};
 use serde_json::{Value, json};
 use servers::nerdgraph::{self, Asked, Before, KEY, NerdGraph, answered, refusal};
 use servers::nrql;
+use servers::with_causes;
 use servers::world::World;
 use wiremock::ResponseTemplate;
 
@@ -72,18 +73,8 @@ impl Bench {
     }
 
     async fn series(&self, window: Window) -> Intake {
-        self.account.series(window).await.unwrap_or_else(|error| panic!("{}", told(&error)))
+        self.account.series(window).await.unwrap_or_else(|error| panic!("{}", with_causes(&error)))
     }
-}
-
-fn told(error: &SourceError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(deeper) = cause {
-        text = format!("{text}: {deeper}");
-        cause = deeper.source();
-    }
-    text
 }
 
 fn day() -> Window {
@@ -267,7 +258,7 @@ async fn what_stays_cut_is_an_error() {
     let bench = Bench::new(World::default(), 5 * MINUTE, always).await;
     let error = bench.account.series(hours(1)).await.expect_err("never whole");
     assert_eq!(
-        told(&error),
+        with_causes(&error),
         "source `newrelic`, account 1: hosts: the answer is cut (limit reached), and what was asked cannot be made smaller"
     );
     assert!(error.help().is_some());
@@ -406,7 +397,7 @@ async fn what_is_broken_is_told() {
     for (name, fault, message) in cases {
         let bench = Bench::new(World::default(), 5 * MINUTE, once_faulty(FOR_EVER, fault)).await;
         let error = bench.account.series(hours(1)).await.expect_err(name);
-        assert_eq!(told(&error), format!("source `newrelic`, account 1: {message}"), "{name}");
+        assert_eq!(with_causes(&error), format!("source `newrelic`, account 1: {message}"), "{name}");
         assert!(!format!("{error:?} {:?}", error.help()).contains(KEY), "{name}");
     }
 }
@@ -662,7 +653,7 @@ async fn the_key_is_in_no_log_at_any_level() {
         let bench = Bench::new(World::default(), 5 * MINUTE, once_faulty(2, fault)).await;
         let outcome = bench.account.series(hours(1)).await;
         if let Err(error) = &outcome {
-            tracing::error!(?error, help = ?error.help(), "{}", told(error));
+            tracing::error!(?error, help = ?error.help(), "{}", with_causes(error));
         }
         let _ = bench.account.events(day()).await;
     }

@@ -41,7 +41,8 @@ fn fit(other: &Comparison, up: bool) -> (Fit, f64) {
     let high = if up { estimate.high } else { -estimate.low };
     if value >= limit && low > 0.0 {
         (Fit::Fits, value / limit)
-    } else if high <= limit {
+    } else if high <= limit && low <= 0.0 {
+        // What moved the same way for sure, if by less than matters in itself, speaks neither for nor against.
         (Fit::DoesNotFit, 0.5)
     } else {
         (Fit::CannotTell, 0.0)

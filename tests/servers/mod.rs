@@ -8,3 +8,14 @@ pub mod nrql;
 pub mod process;
 pub mod raw;
 pub mod world;
+
+/// Tells an error with its causes, as the program does.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        text = format!("{text}: {deeper}");
+        cause = deeper.source();
+    }
+    text
+}
