@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fortnight::collect::Intake;
 use fortnight::collect::http::{Limits, Pause};
 use fortnight::collect::newrelic::Account;
 use fortnight::collect::source::{Source, SourceHealth};
-use fortnight::collect::Intake;
 use fortnight::config::NewRelic;
 use fortnight::deploy::EventKind;
 use fortnight::metric::SeriesKey;

@@ -13,7 +13,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::answer::{Buckets, Gathered, Grid, Standing};
 use super::client::RegionClient;
-use super::error::CloudWatchError;
+use super::error::{CloudWatchError, bounded};
 use super::period::{LIST_GAP, cost};
 use super::resources::{Listed, Query};
 use crate::recorded::shown;
@@ -233,7 +233,8 @@ fn request(number: usize, query: &Query, grid: Grid) -> MetricDataQuery {
 
 fn note(messages: &mut Messages, said: &[MessageData]) {
     for message in said {
-        let text = format!("{}: {}", shown(message.code().unwrap_or("?")), shown(message.value().unwrap_or_default()));
+        let text =
+            format!("{}: {}", shown(message.code().unwrap_or("?")), bounded(message.value().unwrap_or_default()));
         *messages.entry(text).or_default() += 1;
     }
 }

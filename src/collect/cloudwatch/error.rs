@@ -1,7 +1,8 @@
 //! What can go wrong between here and Amazon, told short.
 //!
 //! The errors of the SDK carry whole requests and answers; of them only the code, the server's words and the number of
-//! the request are kept, cut and escaped. No header comes near a message, so no key does.
+//! the request are kept, without what looks like a key, cut and escaped. A server that refuses a signature may repeat the
+//! request it should have been made for, session token and all.
 
 use std::error::Error;
 
@@ -287,12 +288,70 @@ fn last(chain: &[String]) -> String {
     chain.last().map_or_else(String::new, |text| format!(": {}", bounded(text)))
 }
 
-/// Cuts and escapes words from outside. Amazon's longest, those about policies, are about 300 signs.
-fn bounded(text: &str) -> String {
+/// Cuts and escapes words from outside, without keys. Amazon's longest, those about policies, are about 300 signs.
+pub(super) fn bounded(text: &str) -> String {
     const LONGEST: usize = 320;
+    let text = without_keys(text);
     let (cut, rest) = match text.char_indices().nth(LONGEST) {
         Some((end, _)) => (text.get(..end).unwrap_or_default(), "…"),
-        None => (text, ""),
+        None => (text.as_str(), ""),
     };
     crate::recorded::escaped(cut) + rest
+}
+
+/// Leaves out what looks like an access key's id, a secret key or a session token.
+fn without_keys(text: &str) -> String {
+    let is_part = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '+' | '/' | '=');
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(begin) = rest.find(is_part) {
+        let (before, from) = rest.split_at(begin);
+        let (run, after) = from.split_at(from.find(|sign| !is_part(sign)).unwrap_or(from.len()));
+        kept.push_str(before);
+        kept.push_str(if is_key(run) { "[left out]" } else { run });
+        rest = after;
+    }
+    kept + rest
+}
+
+/// Ids are 20 signs that begin with a word of Amazon's; secrets are 40 and tokens hundreds of signs of base 64, in which
+/// capitals, small letters and digits all occur, as they hardly do in names of that length.
+fn is_key(run: &str) -> bool {
+    let has = |kind: fn(&char) -> bool| run.chars().any(|sign| kind(&sign));
+    let is_id = run.len() == 20 && (run.starts_with("AKIA") || run.starts_with("ASIA"));
+    let is_long = run.len() >= 36;
+    let is_mixed = has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && has(char::is_ascii_digit);
+    is_id || is_long && is_mixed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_that_a_server_repeats_is_told() {
+        // The keys of Amazon's own documentation.
+        let (id, secret) = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+        let token = "FwoGZXIvYXdzEBYaDK7Example/".repeat(12);
+        // Wherever the cut falls, no half of a key stays.
+        for words in 0..40 {
+            let text =
+                format!("{}x-amz-security-token:{token} Credential={id}/20261123 {secret}", "word ".repeat(words));
+            let told = bounded(&text);
+            for part in [&id[..8], &secret[..8], &secret[20..28], &token[..8]] {
+                assert!(!told.contains(part), "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_resources_stay() {
+        let text =
+            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/paymentserviceproduction/943f017f100becff";
+        assert_eq!(bounded(text), text);
+        assert_eq!(
+            bounded("User: arn:aws:sts::1:assumed-role/Reader/me is not authorized"),
+            "User: arn:aws:sts::1:assumed-role/Reader/me is not authorized"
+        );
+    }
 }

@@ -117,11 +117,12 @@ async fn other_refusals_are_not_tried_again() {
 
 #[tokio::test]
 async fn no_half_of_a_key_stays_wherever_it_stands() {
-    for blanks in 4_080..4_100 {
-        let echo = format!("{}NRAK-canary no such key", " ".repeat(blanks));
+    // Blanks count as one; signs are cut after the first hundred.
+    for (before, sign) in (4_080..4_100).map(|count| (count, " ")).chain((80..110).map(|count| (count, "x"))) {
+        let echo = format!("{}NRAK-canary no such key", sign.repeat(before));
         let bench = Bench::answering(vec![ResponseTemplate::new(401).set_body_string(echo)]).await;
         let text = bench.refused().await.to_string();
-        assert!(text.ends_with(": [secret] no such key"), "{text}");
+        assert!(!text.contains("NRA") && !text.contains("canary"), "{text}");
     }
 }
 
