@@ -98,17 +98,16 @@ pub fn fit(
 /// clipped in rounds as Huber's.
 fn season(target: &[f64], weight: &[f64], steps: &[usize], calendar: &Calendar) -> Vec<f64> {
     let mut table = Table::new(steps.len());
-    table.sum(target.iter().copied(), weight, steps, calendar);
+    table.sum(target, weight, steps, calendar);
     table.solve();
     let mut fitted = Vec::with_capacity(target.len());
     for _ in 1..ROUNDS {
         table.whole(steps, calendar, &mut fitted);
-        let reach = CLIP * describe::rough_sd_by(target.len(), |at| target[at] - fitted[at]).unwrap_or(0.0);
+        let reach = CLIP * describe::rough_sd_about_0(target.len(), |at| target[at] - fitted[at]).unwrap_or(0.0);
         if reach <= 0.0 {
             break;
         }
-        let drawn = target.iter().zip(&fitted).map(|(target, fitted)| fitted + (target - fitted).clamp(-reach, reach));
-        table.sum(drawn, weight, steps, calendar);
+        table.draw_in(target, &fitted, reach, weight, steps, calendar);
         table.solve();
     }
     table.course(calendar)
@@ -125,6 +124,8 @@ struct Table {
     stretches: usize,
     /// Weight and weighted sum, by slot, day type, stretch.
     cells: Vec<(f64, f64)>,
+    /// The same of the values as they are, before any was drawn in.
+    plain: Vec<(f64, f64)>,
     /// Level of each stretch, the first 0; last the weekend's distance.
     unknowns: Vec<f64>,
     /// Course of the day, by day type and slot.
@@ -137,26 +138,50 @@ impl Table {
         Self {
             stretches,
             cells: vec![(0.0, 0.0); SLOTS * 2 * stretches],
+            plain: Vec::new(),
             unknowns: vec![0.0; stretches + 1],
             course: [[0.0; SLOTS]; 2],
         }
     }
 
-    fn sum(&mut self, target: impl Iterator<Item = f64>, weight: &[f64], steps: &[usize], calendar: &Calendar) {
-        self.cells.fill((0.0, 0.0));
-        let mut values = target.zip(weight).zip(&calendar.cell);
+    fn sum(&mut self, target: &[f64], weight: &[f64], steps: &[usize], calendar: &Calendar) {
+        let mut values = target.iter().zip(weight).zip(&calendar.cell);
         let mut begin = 0;
         for (stretch, end) in steps.iter().copied().chain([calendar.len()]).enumerate() {
             for ((target, weight), cell) in values.by_ref().take(end.saturating_sub(begin)) {
                 // A missing value must not weigh; a branch here would be guessed wrong too often to be worth it.
                 let weight = if target.is_nan() { 0.0 } else { *weight };
-                let target = if target.is_nan() { 0.0 } else { target };
+                let target = if target.is_nan() { 0.0 } else { *target };
                 if let Some(cell) = self.cells.get_mut(usize::from(*cell) * self.stretches + stretch) {
                     cell.0 += weight;
                     cell.1 += weight * target;
                 }
             }
             begin = end;
+        }
+        self.plain.clone_from(&self.cells);
+    }
+
+    /// Takes the few values that lie further than `reach` from what was fitted as if they lay there.
+    fn draw_in(
+        &mut self,
+        target: &[f64],
+        fitted: &[f64],
+        reach: f64,
+        weight: &[f64],
+        steps: &[usize],
+        calendar: &Calendar,
+    ) {
+        self.cells.clone_from(&self.plain);
+        for (bucket, (target, fitted)) in target.iter().zip(fitted).enumerate() {
+            let away = target - fitted;
+            if away.abs() > reach {
+                let stretch = steps.partition_point(|step| *step <= bucket);
+                let cell = calendar.cell.get(bucket).map_or(0, |cell| usize::from(*cell));
+                if let Some(cell) = self.cells.get_mut(cell * self.stretches + stretch) {
+                    cell.1 += weight.get(bucket).copied().unwrap_or(0.0) * (away.clamp(-reach, reach) - away);
+                }
+            }
         }
     }
 

@@ -65,7 +65,7 @@ const JUMP_SPAN: usize = PER_HOUR;
 /// Robust standard deviations of such moves that make one a jump.
 const JUMP_Z: f64 = 6.0;
 
-/// Returns the sizes of the sudden moves that lasted an hour at least and that noise does not make.
+/// Returns the sizes of the sudden moves that lasted for hours and that noise does not make.
 ///
 /// `residual`: one a bucket, NaN is missing; missing buckets hide jumps, so that those at deploys are not counted.
 pub fn jumps(residual: &[f64]) -> Vec<f64> {
@@ -83,15 +83,62 @@ pub fn jumps(residual: &[f64]) -> Vec<f64> {
         middles.iter().zip(middles.iter().skip(JUMP_SPAN)).map(|(before, after)| after - before).collect();
     let far = JUMP_Z * describe::rough_sd(&moves).unwrap_or(f64::INFINITY);
     let mut found: Vec<(usize, f64)> = Vec::new();
-    for (at, size) in moves.iter().map(|size| size.abs()).enumerate().filter(|(_, size)| *size > far) {
+    for (at, size) in moves.iter().copied().enumerate().filter(|(_, size)| size.abs() > far) {
         match found.last_mut() {
             // The neighbours of a jump see a part of it.
-            Some((last, most)) if at - *last < JUMP_SPAN => {
+            Some((last, most)) if at - *last < JUMP_SPAN && size * *most > 0.0 => {
                 *last = at;
-                *most = most.max(size);
+                *most = if size.abs() > most.abs() { size } else { *most };
             }
             _ => found.push((at, size)),
         }
     }
-    found.into_iter().map(|(_, size)| size).collect()
+    lasting(&found)
+}
+
+/// Returns the sizes of the moves that were not taken back soon: a series that jumps up and comes back within hours has
+/// not shown that its level changes by itself.
+fn lasting(moves: &[(usize, f64)]) -> Vec<f64> {
+    let mut standing: Vec<(usize, f64)> = Vec::new();
+    for (at, size) in moves.iter().copied() {
+        let is_undone = |(begin, gone): &(usize, f64)| at - begin <= SOON && (-size / gone - 1.0).abs() <= MOST_LEFT;
+        match standing.iter().rposition(is_undone) {
+            Some(undone) => _ = standing.remove(undone),
+            None => standing.push((at, size)),
+        }
+    }
+    standing.into_iter().map(|(_, size)| size.abs()).collect()
+}
+
+/// A move is taken back if this share of it is left at most, or as much was taken back beyond it.
+const MOST_LEFT: f64 = 0.5;
+
+/// A move that is taken back within as many buckets did not last.
+const SOON: usize = 6 * PER_HOUR;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Noise of ±0.1 with moves at some buckets.
+    fn series(moves: &[(usize, f64)]) -> Vec<f64> {
+        let noise = |at: usize| if (at * 7919) % 13 < 6 { 0.1 } else { -0.1 };
+        let level = |at: usize| moves.iter().filter(|(from, _)| *from <= at).map(|(_, size)| size).sum::<f64>();
+        (0..1344).map(|at| level(at) + noise(at)).collect()
+    }
+
+    #[test]
+    fn a_jump_that_comes_back_within_hours_is_none() {
+        assert_eq!(jumps(&series(&[])), Vec::<f64>::new());
+        assert_eq!(jumps(&series(&[(300, 5.0), (312, -5.0), (700, -4.0), (708, 4.2)])), Vec::<f64>::new());
+    }
+
+    #[test]
+    fn a_jump_that_lasts_is_told_by_its_size() {
+        let told = jumps(&series(&[(300, 5.0), (400, -5.0), (900, -3.0)]));
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told.iter().zip([5.0, 5.0, 3.0]).all(|(told, size)| (told - size).abs() < 0.3), "{told:?}");
+        let told = jumps(&series(&[(300, 5.0), (310, -1.5)]));
+        assert!(told.iter().any(|size| (size - 5.0).abs() < 0.3), "most of it stays: {told:?}");
+    }
 }

@@ -1,5 +1,9 @@
 //! Brings one series onto the common grid: a value, its number of requests and its share of points a bucket.
 
+use std::ops::Range;
+
+use wide::f64x2;
+
 use super::calendar::{BUCKET, Calendar};
 use crate::metric::Series;
 use crate::stats::describe::{self, MAD_TO_SD};
@@ -34,9 +38,12 @@ pub struct Gridded {
 
 /// Returns the most usual step between points, ms: the median of the differences; one minute for one point.
 pub fn typical_step(times: &[i64]) -> i64 {
-    let steps: Vec<f64> =
-        times.windows(2).step_by(sparse(times.len())).map(|pair| (pair[1] - pair[0]) as f64).collect();
-    describe::median(&steps).map_or(MINUTE, |step| (step as i64).max(1))
+    let steps = || times.windows(2).step_by(sparse(times.len())).map(|pair| pair[1] - pair[0]);
+    let Some(first) = steps().next() else { return MINUTE };
+    if steps().all(|step| step == first) {
+        return first.max(1);
+    }
+    describe::median_of(steps().map(|step| step as f64)).map_or(MINUTE, |step| (step as i64).max(1))
 }
 
 /// Returns how many buckets one point speaks for: 1 unless points are further apart than that.
@@ -122,22 +129,14 @@ pub fn grid(series: &Series, requests: &[f64], is_share: bool, calendar: &Calend
     };
     let floor = typical * LOG_FLOOR;
     let values: Vec<f64> = match scale {
-        // `max` would turn a missing value into the floor.
-        Scale::Log => series.values.iter().map(|value| if *value < floor { floor } else { *value }.ln()).collect(),
+        Scale::Log => logs(&series.values, floor),
         Scale::Linear => series.values.clone(),
     };
     let spread = if is_share { f64::INFINITY } else { point_spread(&values) };
     let mut gridded = Gridded { scale, value: vec![f64::NAN; calendar.len()] };
     let mut inside = Bucket::default();
-    let mut begin = series.times.partition_point(|time| *time < calendar.start);
-    while let Some(first) = series.times.get(begin) {
-        let bucket = calendar.bucket(*first);
-        if bucket >= calendar.len() {
-            break;
-        }
-        let until = calendar.at(bucket) + BUCKET;
-        let end = begin + series.times[begin..].iter().take_while(|time| **time < until).count();
-        let (values, requests) = (&values[begin..end], requests.get(begin..end).unwrap_or(&[]));
+    for (bucket, points) in Points::new(series, calendar) {
+        let (values, requests) = (&values[points.clone()], requests.get(points).unwrap_or(&[]));
         gridded.value[bucket] = match *values {
             [a, b, c] if (a + b + c).is_finite() => {
                 let weights = if let [k, m, n] = *requests { [k, m, n].map(weight) } else { [1.0; 3] };
@@ -148,9 +147,52 @@ pub fn grid(series: &Series, requests: &[f64], is_share: bool, calendar: &Calend
                 inside.mean_without_spikes(spread)
             }
         };
-        begin = end;
     }
     gridded
+}
+
+/// The points of a series in each bucket that has any, in order of time.
+struct Points<'a> {
+    times: &'a [i64],
+    calendar: &'a Calendar,
+    begin: usize,
+}
+
+impl<'a> Points<'a> {
+    fn new(series: &'a Series, calendar: &'a Calendar) -> Self {
+        let begin = series.times.partition_point(|time| *time < calendar.start);
+        Self { times: &series.times, calendar, begin }
+    }
+}
+
+impl Iterator for Points<'_> {
+    type Item = (usize, Range<usize>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let begin = self.begin;
+        let bucket = self.calendar.bucket(*self.times.get(begin)?);
+        if bucket >= self.calendar.len() {
+            return None;
+        }
+        let until = self.calendar.at(bucket) + BUCKET;
+        self.begin += 1;
+        while self.times.get(self.begin).is_some_and(|time| *time < until) {
+            self.begin += 1;
+        }
+        Some((bucket, begin..self.begin))
+    }
+}
+
+/// Returns the logarithm of each value, of `floor` where it is less; NaN is missing.
+fn logs(values: &[f64], floor: f64) -> Vec<f64> {
+    // `max` would turn a missing value into the floor.
+    let log = |value: f64x2| value.simd_lt(f64x2::splat(floor)).select(f64x2::splat(floor), value).ln();
+    let (pairs, last) = values.as_chunks();
+    let mut logs = Vec::with_capacity(values.len() + 1);
+    logs.extend(pairs.iter().flat_map(|pair| log(f64x2::new(*pair)).to_array()));
+    logs.extend(last.iter().map(|value| log(f64x2::splat(*value)).to_array()[0]));
+    logs
 }
 
 /// How much a point counts of which the requests are known; one of unknown requests counts as one.
@@ -174,6 +216,9 @@ fn mean_of_three(values: [f64; 3], weights: [f64; 3], reach: f64) -> f64 {
 /// Returns the requests behind each point of a series, from the traffic of the same target; 0 where unknown.
 pub fn requests_of(series: &Series, traffic: &Series) -> Vec<f64> {
     let step_s = typical_step(&traffic.times) as f64 / 1000.0;
+    if series.times == traffic.times {
+        return traffic.values.iter().map(|rate| if rate.is_finite() { rate * step_s } else { 0.0 }).collect();
+    }
     let mut next = 0;
     let mut requests = Vec::with_capacity(series.times.len());
     for time in &series.times {
@@ -191,21 +236,18 @@ pub fn requests_of(series: &Series, traffic: &Series) -> Vec<f64> {
 pub fn totals(series: &Series, calendar: &Calendar) -> Vec<f64> {
     let step_s = typical_step(&series.times) as f64 / 1000.0;
     let mut sums = vec![f64::NAN; calendar.len()];
-    let mut points = vec![0_u32; calendar.len()];
-    for (time, value) in series.times.iter().zip(&series.values) {
-        if *time < calendar.start || value.is_nan() {
-            continue;
-        }
-        let bucket = calendar.bucket(*time);
-        if let (Some(sum), Some(count)) = (sums.get_mut(bucket), points.get_mut(bucket)) {
-            *sum = if sum.is_nan() { 0.0 } else { *sum } + value * step_s;
-            *count += 1;
-        }
-    }
     // A bucket with a missing point saw more requests than its points say.
     let whole = (BUCKET as f64 / 1000.0 / step_s).max(1.0);
-    for (sum, count) in sums.iter_mut().zip(points) {
-        *sum *= (whole / f64::from(count.max(1))).max(1.0);
+    for (bucket, points) in Points::new(series, calendar) {
+        let (mut sum, mut count) = (0.0, 0.0);
+        for value in &series.values[points] {
+            let is_there = !value.is_nan();
+            sum += if is_there { value * step_s } else { 0.0 };
+            count += if is_there { 1.0 } else { 0.0 };
+        }
+        if count > 0.0 {
+            sums[bucket] = sum * (whole / count).max(1.0);
+        }
     }
     sums
 }

@@ -51,24 +51,28 @@ fn hourly(series: &Series, class: Class, start: i64, hours: usize) -> (Vec<f32>,
     let mut typical = vec![f32::NAN; hours];
     let mut largest = vec![f32::NAN; hours];
     let mut begin = series.times.partition_point(|time| *time < start);
-    let mut values = Vec::new();
+    let mut some = Vec::new();
     while let Some(first) = series.times.get(begin) {
         let hour = usize::try_from((first - start) / HOUR).unwrap_or(usize::MAX);
         let (Some(typical), Some(largest)) = (typical.get_mut(hour), largest.get_mut(hour)) else { break };
         let until = start + (hour as i64 + 1) * HOUR;
         let end = begin + series.times[begin..].iter().take_while(|time| **time < until).count();
-        values.clear();
+        let mut values = &series.values[begin..end];
+        if !values.iter().all(|value| value.is_finite()) {
+            some.clear();
+            some.extend(values.iter().copied().filter(|value| value.is_finite()));
+            values = &some;
+        }
         let (mut sum, mut most) = (0.0, f64::NEG_INFINITY);
-        for value in series.values[begin..end].iter().filter(|value| value.is_finite()) {
-            values.push(*value);
+        for value in values {
             sum += value;
-            most = value.max(most);
+            most = if *value > most { *value } else { most };
         }
         if !values.is_empty() {
             *largest = most as f32;
             // The median of a share with rare failures is 0 whatever happened.
-            *typical = if class == Class::Errors { sum / values.len() as f64 } else { describe::median_of_few(&values) }
-                as f32;
+            *typical =
+                if class == Class::Errors { sum / values.len() as f64 } else { describe::median_of_few(values) } as f32;
         }
         begin = end;
     }
@@ -108,8 +112,15 @@ fn level(series: &Series, window: Window) -> f64 {
 fn coverage(series: &Series, window: Window, step_ms: i64) -> f64 {
     let (begin, end) = inside(series, window);
     let values = series.values.get(begin..end).unwrap_or(&[]);
-    let there = series.times.get(begin..end).unwrap_or(&[]).iter().zip(values).filter(|(_, value)| value.is_finite());
-    let covered = super::grid::covered(there.map(|(at, _)| *at), step_ms.max(1), HOUR);
+    let times = series.times.get(begin..end).unwrap_or(&[]);
+    let is_whole =
+        values.iter().all(|value| value.is_finite()) && times.windows(2).all(|two| two[1] - two[0] == step_ms);
+    let covered = if is_whole {
+        times.len() as i64 * step_ms.max(1)
+    } else {
+        let there = times.iter().zip(values).filter(|(_, value)| value.is_finite());
+        super::grid::covered(there.map(|(at, _)| *at), step_ms.max(1), HOUR)
+    };
     (covered as f64 / window.length().max(1) as f64).min(1.0)
 }
 

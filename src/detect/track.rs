@@ -71,7 +71,7 @@ pub struct Track {
     pub residual: Vec<f64>,
     /// Hours far from the level that were left out.
     episodes: Vec<Episode>,
-    /// Sizes of the sudden moves that it made by itself, whether they lasted or not.
+    /// Sizes of the sudden moves that it made by itself and that lasted for hours.
     jumps: Vec<f64>,
     /// A straight climb or fall that was taken out.
     pub drift: Option<Drift>,

@@ -123,8 +123,8 @@ struct Products {
     root: Vec<f64>,
     /// Residual times root.
     value: Vec<f64>,
-    /// 1 where present, 0 where missing.
-    there: Vec<f64>,
+    /// One bit a sample, set where present.
+    there: Vec<u64>,
 }
 
 impl Products {
@@ -132,14 +132,25 @@ impl Products {
         let root: Vec<f64> =
             residuals.iter().zip(weights).map(|(y, w)| if y.is_nan() { 0.0 } else { w.sqrt() }).collect();
         let value = residuals.iter().zip(&root).map(|(y, root)| if y.is_nan() { 0.0 } else { y * root }).collect();
-        let there = residuals.iter().map(|y| f64::from(u8::from(!y.is_nan()))).collect();
+        let bits = |part: &[f64]| part.iter().rev().fold(0, |bits, y| bits << 1 | u64::from(!y.is_nan()));
+        let there = residuals.chunks(u64::BITS as usize).map(bits).collect();
         Self { root, value, there }
     }
 
     /// Returns the weighted autocovariance at a lag about 0, and the number of pairs it rests on.
     fn at(&self, lag: usize) -> Option<(f64, f64)> {
         let weight = dot(&self.root, self.root.get(lag..)?);
-        (weight > 0.0).then(|| (dot(&self.value, &self.value[lag..]) / weight, dot(&self.there, &self.there[lag..])))
+        (weight > 0.0).then(|| (dot(&self.value, &self.value[lag..]) / weight, self.pairs(lag)))
+    }
+
+    /// Returns the number of pairs of present samples at a lag.
+    fn pairs(&self, lag: usize) -> f64 {
+        let (words, bits) = (lag / u64::BITS as usize, lag as u32 % u64::BITS);
+        let later = |at: usize| self.there.get(at + words).copied().unwrap_or(0);
+        let moved =
+            |at: usize| if bits == 0 { later(at) } else { later(at) >> bits | later(at + 1) << (u64::BITS - bits) };
+        let both = |(at, here): (usize, &u64)| (here & moved(at)).count_ones();
+        f64::from(self.there.iter().enumerate().map(both).sum::<u32>())
     }
 }
 

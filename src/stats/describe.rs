@@ -167,6 +167,13 @@ pub fn rough_sd_by(count: usize, value: impl Fn(usize) -> f64) -> Option<f64> {
     sd_of_keys(keys((0..count).step_by(stride(count, SAMPLE_OF_SPREAD)).map(value)))
 }
 
+/// Returns about the standard deviation about 0 that a normal with the same median of absolute values has, from an even
+/// sample of values that are computed one by one.
+pub fn rough_sd_about_0(count: usize, value: impl Fn(usize) -> f64) -> Option<f64> {
+    let mut keys = keys((0..count).step_by(stride(count, SAMPLE_OF_SPREAD)).map(|at| value(at).abs()));
+    select(&mut keys, 0.5).map(|typical| typical * MAD_TO_SD)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
