@@ -237,6 +237,48 @@ const SIGNALS: &[(&str, Class, Direction)] = &[
     ("cold_start_share", Class::Other, Direction::Lower),
 ];
 
+/// Which values of a series make sense, in its base unit.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowed {
+    low: f64,
+    high: f64,
+    below: &'static str,
+}
+
+impl Allowed {
+    /// Returns the values that a signal of some dimension may have.
+    ///
+    /// A share is 1 at most, except of a reservation: a container may use more processor time or memory than it reserved,
+    /// and more than one processor.
+    pub fn of(dimension: Dimension, signal: &str) -> Self {
+        match dimension {
+            Dimension::Time => Self { low: 0.0, high: f64::MAX, below: "negative_latency" },
+            Dimension::Share => {
+                let high = if signal.ends_with("_utilization") { f64::MAX } else { 1.0 };
+                Self { low: 0.0, high, below: "negative_share" }
+            }
+            Dimension::Rate | Dimension::ByteRate => Self { low: 0.0, high: f64::MAX, below: "negative_rate" },
+            Dimension::Bytes | Dimension::Count => Self { low: f64::MIN, high: f64::MAX, below: "" },
+        }
+    }
+
+    /// Tells whether a value is one that the signal may have; a missing one is not.
+    pub fn holds(self, value: f64) -> bool {
+        (value >= self.low) & (value <= self.high)
+    }
+
+    /// Returns the name of the note that says why a value cannot be; `None` for those that are simply missing.
+    pub fn reason(self, value: f64) -> Option<&'static str> {
+        if !value.is_finite() || self.holds(value) {
+            None
+        } else if value < self.low {
+            Some(self.below)
+        } else {
+            Some("share_above_one")
+        }
+    }
+}
+
 /// Tells whether a signal's name says how it is judged; others are judged by their unit.
 pub fn is_known_signal(signal: &str) -> bool {
     SIGNALS.iter().any(|(name, ..)| *name == signal)

@@ -117,6 +117,8 @@ fn values_that_make_no_sense_are_missing_and_counted() {
     ] {
         writeln!(text, "{},a,resource,t,of_{unit},{unit},{value}", 1_794_182_400 + second).expect("fits");
     }
+    // A container may use more than it reserved.
+    writeln!(text, "1794182410,a,resource,t,cpu_utilization,percent,180").expect("fits");
     let intake = read_text(text).expect("read");
     assert_eq!(note(&intake, "negative_latency"), Some((1, "s.csv:2")));
     assert_eq!(note(&intake, "share_above_one"), Some((1, "s.csv:8")));
@@ -131,6 +133,7 @@ fn values_that_make_no_sense_are_missing_and_counted() {
     assert_eq!(of("of_ms").len(), 5);
     assert_eq!(of("of_percent").first(), Some(&1.0));
     assert_eq!(of("of_count"), [-1.0]);
+    assert_eq!(of("cpu_utilization"), [1.8]);
 }
 
 #[test]

@@ -28,7 +28,7 @@
 //! | … one of them without a value | the number stays, note `duplicate_missing_value` |
 //! | `value` empty, null, NaN, infinite (CSV also `null`, `none`, `n/a`, `na`, `-`) | missing, not counted |
 //! | negative time | missing, note `negative_latency` |
-//! | share below 0 or above 1 (`percent` above 100) | missing, note `negative_share` or `share_above_one` |
+//! | share below 0 or above 1 (`percent` above 100); a `…_utilization` may be above 1 | missing, note `negative_share` or `share_above_one` |
 //! | negative rate | missing, note `negative_rate` |
 //! | file with a header and no row | note `no_rows`; a file of no bytes, or without a column, is an error |
 //!

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::metric::{Dimension, Kind, SeriesKey, UNITS, Unit};
+use crate::metric::{Allowed, Kind, SeriesKey, UNITS, Unit};
 
 use super::{ABSENT, Fault, LONGEST_TEXT_BY, TEXT_COLUMNS, TIME_LIMITS, Wanted, Words, shown, shown_key};
 
@@ -103,40 +103,6 @@ enum Slot {
     Skip,
     /// To a series, after multiplication.
     Keep { series: usize, factor: f64, allowed: Allowed },
-}
-
-/// Which base values make sense.
-#[derive(Clone, Copy)]
-struct Allowed {
-    low: f64,
-    high: f64,
-    below: &'static str,
-}
-
-impl Allowed {
-    fn of(dimension: Dimension) -> Self {
-        match dimension {
-            Dimension::Time => Self { low: 0.0, high: f64::MAX, below: "negative_latency" },
-            Dimension::Share => Self { low: 0.0, high: 1.0, below: "negative_share" },
-            Dimension::Rate | Dimension::ByteRate => Self { low: 0.0, high: f64::MAX, below: "negative_rate" },
-            Dimension::Bytes | Dimension::Count => Self { low: f64::MIN, high: f64::MAX, below: "" },
-        }
-    }
-
-    fn holds(self, value: f64) -> bool {
-        (value >= self.low) & (value <= self.high)
-    }
-
-    /// Returns why a number makes no sense; `None` for those that are simply missing.
-    fn reason(self, value: f64) -> Option<&'static str> {
-        if !value.is_finite() {
-            None
-        } else if value < self.low {
-            Some(self.below)
-        } else {
-            Some("share_above_one")
-        }
-    }
 }
 
 impl Piece {
@@ -249,12 +215,13 @@ impl Piece {
             return Ok(Slot::Skip);
         }
         let key = SeriesKey { service, kind, target, signal };
+        let allowed = Allowed::of(parsed.dimension, &key.signal);
         let index = UNITS.iter().position(|known| known.symbol == named.symbol).unwrap_or_default();
         let series = self.place(key);
         if let Some(points) = self.series.get_mut(series) {
             add_unit(&points.key, &mut points.units, index, row)?;
         }
-        Ok(Slot::Keep { series, factor: parsed.factor, allowed: Allowed::of(parsed.dimension) })
+        Ok(Slot::Keep { series, factor: parsed.factor, allowed })
     }
 
     fn place(&mut self, key: SeriesKey) -> usize {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::error::NewRelicError;
 use super::graph::shape;
 use crate::collect::http::words;
-use crate::metric::{Class, Dimension, Series, SeriesKey};
+use crate::metric::{Allowed, Class, Series, SeriesKey};
 use crate::query::{Divisor, Query, Signal};
 use crate::recorded::shown_key;
 use crate::time::Window;
@@ -260,9 +260,10 @@ pub(super) fn series(points: Points) -> (Vec<Series>, BTreeMap<&'static str, (u6
     let mut series = Vec::new();
     for (key, (signal, values)) in points {
         let seen = seen.get(&key.service);
+        let allowed = Allowed::of(signal.unit.dimension, &key.signal);
         let (mut times, mut kept) = (Vec::with_capacity(values.len()), Vec::with_capacity(values.len()));
         for (time, mut value) in values {
-            if let Some(reason) = impossible(&signal, value) {
+            if let Some(reason) = allowed.reason(value) {
                 let place = || format!("{} at {time}", shown_key(&key));
                 left_out.entry(reason).or_insert_with(|| (0, place())).0 += 1;
                 value = f64::NAN;
@@ -278,15 +279,4 @@ pub(super) fn series(points: Points) -> (Vec<Series>, BTreeMap<&'static str, (u6
         }
     }
     (series, left_out)
-}
-
-/// Says why a value cannot be, in the words of recorded files.
-fn impossible(signal: &Signal, value: f64) -> Option<&'static str> {
-    match signal.unit.dimension {
-        Dimension::Time if value < 0.0 => Some("negative_latency"),
-        Dimension::Share if value < 0.0 => Some("negative_share"),
-        Dimension::Share if value > 1.0 => Some("share_above_one"),
-        Dimension::Rate | Dimension::ByteRate if value < 0.0 => Some("negative_rate"),
-        _ => None,
-    }
 }
