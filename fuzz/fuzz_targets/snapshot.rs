@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = store.import(path);
     });
     let beside = std::fs::read_dir(folder.path()).expect("listed").count();
-    assert_eq!(beside, 1, "nothing lands beside the store");
+    assert!(beside <= 1, "nothing lands beside the store");
     let _ = store.read(WHENEVER.window, WHENEVER.part);
     let _ = store.events();
 });
