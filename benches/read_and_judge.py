@@ -1,7 +1,7 @@
 """Times reading and judging a large file against merely reading it.
 
     cargo build --release
-    python benches/read_and_judge.py [--operations 1000] [--runs 3] [--keep DIR]
+    python benches/read_and_judge.py [--operations 1000] [--deploys 6] [--runs 3] [--keep DIR]
 
 Makes an invented fleet (50 services, 1,000 operations, five signals, four weeks of 5-minute points: 5,000 series,
 40 million rows in the long form, one Parquet file), then runs two programs on it in turn, each in a process of its
@@ -66,7 +66,7 @@ def operation(random, hours, deploys, slower):
     return [p50, p95, p99, requests / (STEP_S / 60), failed]
 
 
-def make(folder, operations):
+def make(folder, operations, deploys_each):
     """Writes series.parquet, deploys.jsonl and fortnight.toml; returns the number of rows."""
     random = np.random.default_rng(14)
     count = DAYS * 86400 // STEP_S
@@ -78,7 +78,7 @@ def make(folder, operations):
           pq.ParquetWriter(folder / "series.parquet", SCHEMA, compression="zstd") as writer):
         for service in range(min(SERVICES, operations)):
             name = f"service-{service:02}"
-            deploys = np.sort(random.choice(np.arange(15 * 24, 27 * 24), 6, replace=False))
+            deploys = np.sort(random.choice(np.arange(15 * 24, 27 * 24), deploys_each, replace=False))
             for k, hour in enumerate(deploys):
                 at = str(START + np.timedelta64(int(hour), "h"))[:19] + "Z"
                 print(json.dumps({"id": f"{name}-{k}", "service": name, "at": at}), file=deploys_file)
@@ -141,6 +141,7 @@ print(table.num_rows, table.nbytes)
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--operations", type=int, default=1000)
+    parser.add_argument("--deploys", type=int, default=6, help="of each service, in the fortnight that is judged")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--fortnight", default="target/release/fortnight")
     parser.add_argument("--keep", type=pathlib.Path, help="make the files here once, and use them again")
@@ -150,7 +151,7 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
         series = folder / "series.parquet"
         if not (folder / "fortnight.toml").exists():
-            make(folder, args.operations)
+            make(folder, args.operations, args.deploys)
         read = [sys.executable, "-c", READ, str(series)]
         report = [args.fortnight, "report", "-c", str(folder / "fortnight.toml"), "--from", "2026-10-19",
                   "--to", "2026-11-02", "--format", "json", "--out", str(folder / "out")]

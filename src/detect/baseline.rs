@@ -101,8 +101,13 @@ fn season(target: &[f64], weight: &[f64], steps: &[usize], calendar: &Calendar) 
     table.sum(target, weight, steps, calendar);
     table.solve();
     let mut fitted = Vec::with_capacity(target.len());
-    for _ in 1..ROUNDS {
+    for round in 1..ROUNDS {
         table.whole(steps, calendar, &mut fitted);
+        if round == 1
+            && let Some(start) = beside_bursts(target, &fitted, steps, calendar)
+        {
+            fitted = start;
+        }
         let reach = CLIP * describe::rough_sd_about_0(target.len(), |at| target[at] - fitted[at]).unwrap_or(0.0);
         if reach <= 0.0 {
             break;
@@ -111,6 +116,46 @@ fn season(target: &[f64], weight: &[f64], steps: &[usize], calendar: &Calendar) 
         table.solve();
     }
     table.course(calendar)
+}
+
+/// Returns where clipping should begin where means were drawn to bursts; `None` where they were not.
+///
+/// An hour at a hundred times the usual, now and then, moves the mean of its half-hour by more than all noise.
+fn beside_bursts(target: &[f64], fitted: &[f64], steps: &[usize], calendar: &Calendar) -> Option<Vec<f64>> {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for away in target.iter().zip(fitted).map(|(target, fitted)| target - fitted).filter(|away| !away.is_nan()) {
+        sum += away * away;
+        count += 1.0;
+    }
+    let typical = |fitted: &[f64]| describe::rough_sd_about_0(target.len(), |at| target[at] - fitted[at]);
+    let by_means = typical(fitted)?;
+    if sum <= (HEAVY * by_means).powi(2) * count {
+        return None;
+    }
+    let start = medians(target, steps, calendar);
+    (typical(&start)? < CALMER * by_means).then_some(start)
+}
+
+/// From a root mean square of this many typical distances on, bursts are looked for: Student's t of four degrees.
+const HEAVY: f64 = 1.3;
+
+/// Medians are a better start where the typical distance from them is this share of that from means, or less.
+const CALMER: f64 = 0.7;
+
+/// Returns the median of each stretch and, beside it, of each half-hour and type of day: a start that bursts do not move.
+fn medians(target: &[f64], steps: &[usize], calendar: &Calendar) -> Vec<f64> {
+    let mut fitted = super::noise::levels(target, steps);
+    let mut cells: Vec<Vec<f64>> = vec![Vec::new(); 2 * SLOTS];
+    for ((target, level), cell) in target.iter().zip(&fitted).zip(&calendar.cell) {
+        if let Some(values) = cells.get_mut(usize::from(*cell)).filter(|_| target.is_finite()) {
+            values.push(target - level);
+        }
+    }
+    let typical: Vec<f64> = cells.iter().map(|values| describe::median(values).unwrap_or(0.0)).collect();
+    for (fitted, cell) in fitted.iter_mut().zip(&calendar.cell) {
+        *fitted += typical.get(usize::from(*cell)).copied().unwrap_or(0.0);
+    }
+    fitted
 }
 
 /// Rounds of fitting; from the second on residuals are clipped.
