@@ -11,6 +11,7 @@ use fortnight::collect::source::{self, Source};
 use fortnight::collect::{Intake, SourceError};
 use fortnight::config::Config;
 use fortnight::metric::Series;
+use fortnight::store::Store;
 use fortnight::time::{DAY, MINUTE, Window};
 use proptest::prelude::*;
 use servers::cloudwatch::{CloudWatch, DataRequest, Part, Query, complete, fault, metric, page, page_with, value};
@@ -559,6 +560,67 @@ fn deploys_come_from_cloudtrail_page_by_page_and_without_it_with_a_note() {
         assert!(denied.events.is_empty());
         assert_eq!(denied.notes[0].reason, "events_not_allowed");
         assert!(denied.notes[0].example.contains("cloudtrail:LookupEvents"), "{:?}", denied.notes);
+    });
+}
+
+/// Collects the day before with the program, whose server has a deploy of `card-api` seven minutes after five; returns
+/// the minute of that day at which it began and the one at which it was over, as they are kept.
+///
+/// `counts`: deployments that Container Insights counts from five o'clock on, in buckets of five minutes; one before and
+/// afterwards.
+fn rollout(server: &CloudWatch, counts: Option<&'static [f64]>) -> (i64, Option<i64>) {
+    let window = day(1);
+    let five = window.start / 1000 + 5 * 3600;
+    let body = r#"{"requestParameters":{"service":"card-api","taskDefinition":"card-api:7"}}"#;
+    server.set(|script| script.trail = Some(vec![("UpdateService".into(), "a".into(), five + 7 * 60, body.into())]));
+    server.answer(move |request, _| {
+        let mut parts = complete(request);
+        for (part, query) in parts.iter_mut().zip(&request.queries) {
+            if query.metric.name == "DeploymentCount" {
+                assert_eq!((query.stat.as_str(), query.period_s), ("Maximum", 300));
+                let count = |at: i64| counts.map(|counts| *counts.get(((at - five) / 300) as usize).unwrap_or(&1.0));
+                part.points =
+                    (request.start_s..request.end_s).step_by(300).filter_map(|at| Some((at, count(at)?))).collect();
+            }
+        }
+        page(request, &parts, None)
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = format!(
+        "[[source]]\nid = \"aws\"\nkind = \"cloudwatch\"\nregions = [\"eu-west-1\"]\nendpoint = \"{}\"\n",
+        server.server.uri()
+    );
+    std::fs::write(folder.path().join("fortnight.toml"), text).expect("written");
+    let date = |ago: i64| {
+        let day = chrono::DateTime::from_timestamp_millis(day(ago).start).expect("a time");
+        day.format("%Y-%m-%dT00:00:00Z").to_string()
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fortnight"));
+    command.current_dir(folder.path()).args(["collect", "--since", &date(1), "--until", &date(0)]);
+    process::environment(&mut command, &variables());
+    let output = command.output().expect("runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let events = Store::open(&folder.path().join(".fortnight")).expect("opened").events().expect("events");
+    let [event] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((event.service.as_str(), event.id.as_str()), ("card-api", "cloudwatch:eu-west-1:a"));
+    let minute = |time: i64| (time - window.start) / MINUTE;
+    (minute(event.at), event.until.map(minute))
+}
+
+#[test]
+fn a_rollout_is_kept_from_its_call_to_the_end_of_the_last_old_task() {
+    with_keys("a_rollout_is_kept_from_its_call_to_the_end_of_the_last_old_task", async || {
+        let counted = format!("ECS/ContainerInsights DeploymentCount {ECS}");
+        let plain = server(&ecs()).await;
+        let insights = server(&[ecs(), vec![counted]].concat()).await;
+        let begins = 5 * 60 + 7;
+        // Two deployments from 5:05 to 5:15, so it is over in the bucket that starts then.
+        assert_eq!(rollout(&insights, Some(&[1.0, 2.0, 2.0, 1.0])), (begins, Some(5 * 60 + 15)));
+        assert_eq!(rollout(&insights, Some(&[1.0, 2.0, 3.0, 2.0, 2.0, 1.0])), (begins, Some(5 * 60 + 25)));
+        // Listed and without points, listed and never two, not listed at all: it began, and nobody saw its end.
+        assert_eq!(rollout(&insights, None), (begins, None));
+        assert_eq!(rollout(&insights, Some(&[1.0])), (begins, None));
+        assert_eq!(rollout(&plain, None), (begins, None));
     });
 }
 
