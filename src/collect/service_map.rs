@@ -4,8 +4,10 @@
 //! the sources' names, and this map is applied when they are read, so that another line in the config needs nothing
 //! collected again. It is made of three rules; the first that fits a name counts:
 //!
-//! 1. A pattern in `resources` of a `[[service]]`, the first one in the file. For resources the target's name counts
-//!    as well, with and without its prefix (`rds:cards-db-1`).
+//! 1. A pattern in `resources` of a `[[service]]`, the first one in the file. For whatever is measured as a whole (a
+//!    machine, a database, a load balancer, a function) the target's name counts as well, with and without its prefix
+//!    (`rds:cards-db-1`, `cards-db-1`), and so does the prefix with the name alone (`ecs:card-api` of
+//!    `ecs:main/card-api`).
 //! 2. The name is a service's: it is in the config, somebody recorded a deploy of it, a file says so, or it has
 //!    endpoints of its own.
 //! 3. The longest service whose name it carries as a whole word, at the beginning, at the end or within:
@@ -14,6 +16,7 @@
 //! Whatever is left is a service of its own. Letters count alike in either case, and a boundary is anything but a
 //! letter or digit.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -40,6 +43,8 @@ pub struct Names {
     services: BTreeSet<String>,
     /// All names.
     all: BTreeSet<String>,
+    /// What measures a name as a whole: `lambda:notify` of `notify`.
+    wholes: BTreeMap<String, BTreeSet<SeriesKey>>,
 }
 
 impl Names {
@@ -61,6 +66,11 @@ impl Names {
         let has_endpoints = key.kind == Kind::Operation && &*key.target != "*" && !carries(&key.target, &key.service);
         if has_endpoints && !self.services.contains(&*key.service) {
             self.services.insert(key.service.to_string());
+        }
+        if whole(key).is_some() {
+            // One of all its signals is enough.
+            let key = SeriesKey { signal: Arc::default(), ..key.clone() };
+            self.wholes.entry(key.service.to_string()).or_default().insert(key);
         }
     }
 
@@ -104,10 +114,10 @@ impl ServiceMap {
             .map(|name| (name.to_lowercase(), *name))
             .collect();
         for name in &names.all {
-            let owner = match map.by_pattern(&[name]) {
+            let owner = match map.by_pattern(&[name.into()]) {
                 Some(service) => Some(service),
                 None if services.contains(name.as_str()) => None,
-                None => longest_within(name, &lowered).map(Arc::from),
+                None => map.of_wholes(names.wholes.get(name)).or_else(|| longest_within(name, &lowered).map(Arc::from)),
             };
             if let Some(owner) = owner.filter(|owner| **owner != **name) {
                 map.moved.insert(name.clone(), owner);
@@ -133,13 +143,17 @@ impl ServiceMap {
 
     /// Returns the service of a series.
     pub fn of_series(&self, key: &SeriesKey) -> Arc<str> {
-        if key.kind == Kind::Resource && !self.patterns.is_empty() {
-            let bare = key.target.split_once(':').map_or(&*key.target, |(_, bare)| bare);
-            if let Some(service) = self.by_pattern(&[&key.service, &key.target, bare]) {
-                return service;
-            }
-        }
-        self.moved.get(&*key.service).unwrap_or(&key.service).clone()
+        let by_pattern = if self.patterns.is_empty() { None } else { self.by_pattern(&known_as(key)) };
+        by_pattern.unwrap_or_else(|| self.moved.get(&*key.service).unwrap_or(&key.service).clone())
+    }
+
+    /// Returns the service to which patterns give everything that measures a name as a whole, if it is one.
+    ///
+    /// What happened to a name has no target: a deploy of the function `notify` belongs to whom `lambda:notify` does.
+    fn of_wholes(&self, wholes: Option<&BTreeSet<SeriesKey>>) -> Option<Arc<str>> {
+        let mut owners = wholes?.iter().map(|key| self.by_pattern(&known_as(key)));
+        let first = owners.next()??;
+        owners.all(|owner| owner.as_ref() == Some(&first)).then_some(first)
     }
 
     /// Gives each series its service. Returns them sorted by key; keys are unique.
@@ -187,12 +201,33 @@ impl ServiceMap {
     }
 
     /// Returns the service whose pattern comes first among those that one of the names fits.
-    fn by_pattern(&self, names: &[&str]) -> Option<Arc<str>> {
+    fn by_pattern(&self, names: &[Cow<'_, str>]) -> Option<Arc<str>> {
         let fits = |pattern: &Pattern| {
             names.iter().any(|name| name.len() <= LONGEST_BY && pattern.matches_with(name, MATCHING))
         };
         self.patterns.iter().find(|(pattern, _)| fits(pattern)).map(|(_, service)| service.clone())
     }
+}
+
+/// Returns the names by which patterns know a series; see rule 1.
+fn known_as(key: &SeriesKey) -> Vec<Cow<'_, str>> {
+    let mut names: Vec<Cow<'_, str>> = vec![(&*key.service).into()];
+    let whole = whole(key);
+    if key.kind == Kind::Resource || whole.is_some() {
+        let bare = key.target.split_once(':').map_or(&*key.target, |(_, bare)| bare);
+        names.extend([(&*key.target).into(), bare.into()]);
+    }
+    names.extend(whole.map(|prefix| format!("{prefix}:{}", key.service).into()));
+    names
+}
+
+/// Returns the prefix of a target that says what the series' name is: `lambda` of `lambda:notify`.
+///
+/// An endpoint or a table is no such target: a pattern that fits `GET /v1/cards` must not take it from its application.
+fn whole(key: &SeriesKey) -> Option<&str> {
+    let (prefix, bare) = key.target.split_once(':')?;
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (!prefix.is_empty() && prefix.bytes().all(is_plain) && carries(bare, &key.service)).then_some(prefix)
 }
 
 /// Numbers the targets of series that still have the same key: names from outside may spell out anything.
@@ -218,12 +253,8 @@ fn apart(series: Vec<Series>) -> Vec<Series> {
 
 /// Returns the patterns in `resources` that no name of a history fits, each with its service.
 pub fn unused_patterns<'a>(config: &'a Config, keys: &BTreeSet<SeriesKey>) -> Vec<(&'a str, &'a str)> {
-    let fits = |pattern: &Pattern, key: &SeriesKey| {
-        let bare = key.target.split_once(':').map_or("", |(_, bare)| bare);
-        pattern.matches_with(&key.service, MATCHING)
-            || key.kind == Kind::Resource
-                && [&*key.target, bare].iter().any(|name| pattern.matches_with(name, MATCHING))
-    };
+    let fits =
+        |pattern: &Pattern, key: &SeriesKey| known_as(key).iter().any(|name| pattern.matches_with(name, MATCHING));
     let all = config
         .services
         .iter()

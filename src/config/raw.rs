@@ -192,8 +192,8 @@ pub struct RawService {
     pub account: Option<String>,
     /// Where the steps for its alarms stand. Default: nowhere. Example: `runbook = "https://wiki.example/card-api"`
     pub runbook: Option<String>,
-    /// Patterns of applications, machines and databases that belong to it, besides those that carry its name.
-    /// Default: `[]`. Example: `resources = ["cards-db-*"]`
+    /// Patterns of applications and resources that belong to it, besides those that carry its name: the name, or the
+    /// target with its prefix. Default: `[]`. Example: `resources = ["cards-db-*", "lambda:notify"]`
     pub resources: Option<Vec<String>>,
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::collect::cloudwatch::lists;
 use crate::deploy::EventKind;
 use crate::metric::Unit;
 
@@ -132,6 +133,54 @@ fn patterns_of_the_config_go_first_and_reach_targets_of_resources() {
     assert_eq!(&*map.of_series(&resource("fleet", "ec2:i-1")), "fleet");
     let keys = BTreeSet::from([hosts, resource("main-db", "cpu")]);
     assert_eq!(unused_patterns(&config(text), &keys), [("shop-?", "ledger")]);
+}
+
+/// What stands in a dimension of a resource called `ledger-x9`, in the form that CloudWatch gives it.
+fn dimension(name: &str) -> &'static str {
+    match name {
+        "LoadBalancer" => "app/ledger-x9/50dc6c495c0c9188",
+        "TargetGroup" => "targetgroup/ledger-x9/9a8b7c6d5e4f3a2b",
+        _ => "ledger-x9",
+    }
+}
+
+#[test]
+fn a_resource_of_every_list_goes_to_a_service_by_its_name_and_with_its_prefix() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("queries/cloudwatch");
+    let lists = lists::load(&config(""), Some(&folder)).expect("valid");
+    assert!(lists.len() >= 17);
+    for list in lists {
+        for region in ["", " @us-east-1"] {
+            let (name, target) = (list.service.fill(dimension), list.target.fill(dimension) + region);
+            assert_eq!(name, "ledger-x9", "{}", list.id);
+            let (prefix, _) = target.split_once(':').unwrap_or_else(|| panic!("{}: {target} has no prefix", list.id));
+            let key = key(&name, list.kind, &target, &list.metrics[0].signal);
+            let mut names = Names::default();
+            names.seen(&key);
+            for pattern in ["ledger-x9", "ledger-*", &format!("{prefix}:ledger-x9"), &format!("{prefix}:ledger-*")] {
+                let config = config(&format!("[[service]]\nname = \"cards\"\nresources = [\"{pattern}\"]\n"));
+                let map = ServiceMap::new(&config, &names);
+                assert_eq!(&*map.of_series(&key), "cards", "{pattern} and {target} of {}", list.id);
+                assert_eq!(map.service(&name), "cards", "a deploy of it: {pattern} and {target} of {}", list.id);
+                assert!(unused_patterns(&config, &BTreeSet::from([key.clone()])).is_empty(), "{pattern}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_prefix_names_one_of_those_that_share_a_name_and_no_endpoint() {
+    let text = "[[service]]\nname = \"cards\"\nresources = [\"lambda:notify\", \"*get *\"]\n";
+    let queue = resource("notify", "sqs:notify");
+    let function = key("notify", Kind::Operation, "lambda:notify", "latency_p95");
+    let endpoint = key("user-api", Kind::Operation, "GET /v1/notify", "latency_p95");
+    let mut names = Names::default();
+    [&queue, &function, &endpoint].iter().for_each(|key| names.seen(key));
+    let map = ServiceMap::new(&config(text), &names);
+    assert_eq!(&*map.of_series(&function), "cards");
+    assert_eq!(&*map.of_series(&queue), "notify", "the queue of that name is another thing");
+    assert_eq!(map.service("notify"), "notify", "which of the two was deployed?");
+    assert_eq!(&*map.of_series(&endpoint), "user-api");
 }
 
 #[test]
