@@ -97,13 +97,10 @@ fn store_state(kept: &store::History) -> Option<SourceState> {
         example: left.example.clone(),
     };
     (!refused.is_empty() || !kept.left_out.is_empty()).then(|| SourceState {
-        id: "store".to_owned(),
-        kind: "store",
-        rows: 0,
         series: kept.series.len(),
-        events: 0,
         error: refused.join("; "),
         notes: kept.left_out.iter().map(note).collect(),
+        ..SourceState::kept("store".to_owned())
     })
 }
 
@@ -226,7 +223,7 @@ impl<'a> History<'a> {
         outcome::refuse_failed(config, &sources)?;
         let mut sources = sources;
         let kept = store.events()?;
-        sources.extend(pull::kept_states(config, &store, period, &kept)?);
+        sources.extend(pull::kept_states(config, &store, period, history, &kept)?);
         let rows = collect::rows_estimate(config).saturating_add(store.rows_estimate(history)?);
         let recorded = events.len();
         let events = with_kept(events, kept);
@@ -250,10 +247,14 @@ impl<'a> History<'a> {
         let Self { config, period, history, .. } = *self;
         let (store, sources, services) = (&self.store, &mut self.sources, &self.services);
         let mut has_data = false;
-        read_parts(config, history, self.rows, talk, |collected, part| {
+        read_parts(config, history, self.rows, talk, |mut collected, part| {
             outcome::refuse_failed(config, &collected.states)?;
+            collected.states.iter_mut().for_each(|state| state.keys = services.map_keys(&state.keys));
             collect::add_states(sources, collected.states);
             let kept = store.read(history, part)?;
+            for state in sources.iter_mut() {
+                state.keys.extend(kept.sources.get(&state.id).map(|keys| services.map_keys(keys)).unwrap_or_default());
+            }
             collect::add_states(sources, store_state(&kept).into_iter().collect());
             let series = store::merge(collected.series, kept.series);
             let series = services::of_part(services, series, part, |other| {

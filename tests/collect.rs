@@ -56,6 +56,16 @@ fn a_store_carried_elsewhere_gives_the_same_verdicts_without_the_sources() {
         for part in ["comparisons", "elsewhere", "deploys", "audit"] {
             assert!(carried[part] == direct[part], "{part}");
         }
+        // The account is the config's only source, and nothing came from it.
+        let brought = carried["sources"].as_array().expect("a list").iter().find(|source| source["id"] == "recorded");
+        assert!(brought.is_some_and(|files| files["rows"].as_u64() > Some(1000)), "{}", carried["sources"]);
+        for report in [&direct, &carried] {
+            let findings = report["findings"].as_array().expect("a list");
+            assert!(!findings.is_empty());
+            for finding in findings {
+                assert_eq!(finding["explanation"]["inputs"]["source"], "recorded", "{}", finding["id"]);
+            }
+        }
     }
 }
 

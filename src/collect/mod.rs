@@ -12,12 +12,12 @@ pub mod newrelic;
 pub mod service_map;
 pub mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::config::{Config, Source};
 use crate::deploy::Event;
-use crate::metric::Series;
+use crate::metric::{Series, SeriesKey};
 use crate::query::QueryError;
 use crate::recorded::{self, RecordError};
 use crate::secret::SecretError;
@@ -91,6 +91,8 @@ pub struct SourceState {
     pub series: usize,
     /// Events found.
     pub events: usize,
+    /// Keys of the series that it gave points of, under the names of their services.
+    pub keys: BTreeSet<SeriesKey>,
     /// Why it failed, with its causes; a line that starts with `help: ` says what to do. Empty if it did not.
     pub error: String,
     /// What was left out.
@@ -253,6 +255,7 @@ fn collect_from(folder: &Path, sources: &[Source], window: Window, part: Part) -
         if let Some(mut intake) = state.keep(outcome) {
             state.rows = intake.rows;
             state.series = intake.series.len();
+            state.keys = intake.series.iter().map(|series| series.key.clone()).collect();
             intake.notes.extend(shared_series(&source.id, &collected.series, &intake.series));
             state.notes = intake.notes;
             collected.series = recorded::merge(collected.series, intake.series);
@@ -322,6 +325,7 @@ pub fn add_states(states: &mut Vec<SourceState>, more: Vec<SourceState>) {
         state.rows += other.rows;
         state.series += other.series;
         state.events += other.events;
+        state.keys.extend(other.keys);
         if state.error.is_empty() {
             state.error = other.error;
         }
@@ -336,12 +340,18 @@ pub fn add_states(states: &mut Vec<SourceState>, more: Vec<SourceState>) {
 
 impl SourceState {
     pub(crate) fn of(source: &Source) -> Self {
+        Self { kind: source.kind.name(), ..Self::kept(source.id.clone()) }
+    }
+
+    /// Begins the state of what is in the store.
+    pub(crate) fn kept(id: String) -> Self {
         Self {
-            id: source.id.clone(),
-            kind: source.kind.name(),
+            id,
+            kind: "store",
             rows: 0,
             series: 0,
             events: 0,
+            keys: BTreeSet::new(),
             error: String::new(),
             notes: Vec::new(),
         }
@@ -364,6 +374,29 @@ pub(crate) fn told(error: &SourceError) -> String {
     match error.help() {
         Some(help) => format!("{text}\nhelp: {help}"),
         None => text,
+    }
+}
+
+/// Returns the one source that a series came from; `None` if that is not known, or if several had it.
+///
+/// The service map may have given the target a longer name; then the source is known by the other parts of the key.
+pub fn source_of<'a>(states: &'a [SourceState], key: &SeriesKey) -> Option<&'a str> {
+    let only = |has: &dyn Fn(&SourceState) -> bool| {
+        let mut found = states.iter().filter(|state| has(state)).map(|state| state.id.as_str());
+        (found.next(), found.next())
+    };
+    match only(&|state| state.keys.contains(key)) {
+        (Some(id), None) => Some(id),
+        (Some(_), Some(_)) => None,
+        (None, _) => {
+            let is_like = |other: &SeriesKey| {
+                (&other.service, other.kind, &other.signal) == (&key.service, key.kind, &key.signal)
+            };
+            match only(&|state| state.keys.iter().any(is_like)) {
+                (Some(id), None) => Some(id),
+                _ => None,
+            }
+        }
     }
 }
 
@@ -402,6 +435,36 @@ mod tests {
     }
 
     #[test]
+    fn a_series_is_of_the_one_source_that_had_it() {
+        let key = |service: &str, target: &str, signal: &str| SeriesKey {
+            service: service.into(),
+            kind: crate::metric::Kind::Resource,
+            target: target.into(),
+            signal: signal.into(),
+        };
+        let state = |id: &str, keys: &[SeriesKey]| SourceState {
+            keys: keys.iter().cloned().collect(),
+            ..SourceState::kept(id.to_owned())
+        };
+        let (cpu, memory) = (key("api", "ecs:main/api", "cpu"), key("api", "ecs:main/api", "memory"));
+        let states = [
+            state("aws", &[cpu.clone(), memory.clone()]),
+            state("apm", &[memory.clone(), key("web", "host", "cpu")]),
+            state("spare", &[]),
+        ];
+        assert_eq!(source_of(&states, &cpu), Some("aws"));
+        assert_eq!(source_of(&states, &memory), None, "two had it");
+        assert_eq!(
+            source_of(&states, &key("web", "web-blue host", "cpu")),
+            Some("apm"),
+            "the map told two hosts apart"
+        );
+        assert_eq!(source_of(&states, &key("api", "api-blue ecs:main/api", "memory")), None);
+        assert_eq!(source_of(&states, &key("shop", "host", "cpu")), None, "nobody is known to have had it");
+        assert_eq!(source_of(&states[..1], &key("shop", "host", "cpu")), None, "and so not the only one either");
+    }
+
+    #[test]
     fn a_failed_source_leaves_the_rest_standing() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
@@ -435,6 +498,7 @@ mod tests {
             rows,
             series: 1,
             events: 0,
+            keys: BTreeSet::new(),
             error: String::new(),
             notes: vec![note("a", "negative_rate", note_count, "x.csv:2".into())],
         };

@@ -210,14 +210,17 @@ pub(super) fn refresh(config: &Config, window: Window, talk: &Talk) -> Result<Ve
     Ok(sources.iter().filter_map(state).collect())
 }
 
-/// Returns what the store holds of the sources over the network, for the report's data section.
+/// Returns what the store holds of the sources over the network, and of those that the config does not have (any more):
+/// what another collector brought. For the report's data section.
 ///
+/// `history`: the period and what it is compared with.
 /// `events`: all that the store holds; an id begins with the kind of its source, so that those of several sources of one
 /// kind are nobody's.
 pub(super) fn kept_states(
     config: &Config,
     store: &Store,
     period: Window,
+    history: Window,
     events: &[Event],
 ) -> Result<Vec<SourceState>, Failure> {
     let mut states = Vec::new();
@@ -237,6 +240,13 @@ pub(super) fn kept_states(
             state.events = events.iter().filter(is_own).count();
         }
         states.push(state);
+    }
+    let is_strange = |id: &String| config.sources.iter().all(|source| source.id != *id);
+    for id in store.sources()?.into_iter().filter(is_strange) {
+        if store.held(&id, history)?.0 > 0 {
+            let (rows, series) = store.held(&id, period)?;
+            states.push(SourceState { rows, series, ..SourceState::kept(id) });
+        }
     }
     Ok(states)
 }

@@ -49,6 +49,8 @@ struct Gathering {
     /// Index into [`UNITS`], with the file and row where it came first.
     units: Vec<(usize, (usize, u64))>,
     chunks: Vec<(Vec<i64>, Vec<f64>)>,
+    /// Where the chunks came from, in the order of files.
+    files: Vec<usize>,
 }
 
 #[derive(Default)]
@@ -92,7 +94,7 @@ impl Gathered {
         values.shrink_to_fit();
         let index = *self.places.entry(key.clone()).or_insert(self.series.len());
         if index == self.series.len() {
-            self.series.push(Gathering { key, units: Vec::new(), chunks: Vec::new() });
+            self.series.push(Gathering { key, units: Vec::new(), chunks: Vec::new(), files: Vec::new() });
         }
         let Some(gathering) = self.series.get_mut(index) else { return Ok(()) };
         for (unit, row) in units {
@@ -104,8 +106,12 @@ impl Gathered {
             let lost: usize = gathering.chunks.drain(..).map(|(times, _)| times.len()).sum();
             count(&mut self.left_out, "other_dimension", lost as u64, place(files, file, row));
             gathering.units = vec![(unit, (file, row))];
+            gathering.files.clear();
         }
         gathering.chunks.push((times, values));
+        if gathering.files.last() != Some(&file) {
+            gathering.files.push(file);
+        }
         Ok(())
     }
 
@@ -144,13 +150,15 @@ impl Gathered {
         let mut left_out: Vec<LeftOut> =
             left_out.into_iter().map(|(reason, count, example)| LeftOut { reason, count, example }).collect();
         left_out.sort();
-        Ok(Recorded { series: finished.into_iter().map(|one| one.series).collect(), rows, left_out })
+        let (series, files) = finished.into_iter().map(|one| (one.series, one.files)).unzip();
+        Ok(Recorded { series, files, rows, left_out })
     }
 }
 
 /// A finished series, with what was found while its points were put in order.
 struct Finished {
     series: Series,
+    files: Vec<usize>,
     same: Repeat,
     missing: Repeat,
     /// The first time with two different values.
@@ -176,12 +184,13 @@ const REPEATS: [(&str, FindRepeat); 2] =
     [("duplicate_same_value", |one| one.same), ("duplicate_missing_value", |one| one.missing)];
 
 fn finish_series(gathering: Gathering, duplicates: Duplicates) -> Finished {
-    let Gathering { key, units, chunks } = gathering;
+    let Gathering { key, units, chunks, files } = gathering;
     let unit = units.iter().map(|(unit, _)| *unit).min().unwrap_or_default();
     let (times, values) = concatenate(chunks);
     let unit = UNITS.get(unit).copied().unwrap_or(UNITS[0]);
     let mut finished = Finished {
         series: Series { key, unit, times, values },
+        files,
         same: Repeat::default(),
         missing: Repeat::default(),
         conflict: None,

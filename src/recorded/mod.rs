@@ -125,6 +125,8 @@ pub enum Duplicates {
 pub struct Recorded {
     /// Sorted by key; unique keys.
     pub series: Vec<Series>,
+    /// Of each series the numbers of the files that its points came from, in the order of files.
+    pub files: Vec<Vec<usize>>,
     /// Rows inside the window and the part.
     pub rows: u64,
     /// What was left out, by reason.

@@ -109,7 +109,7 @@ impl<'a> Input<'a> {
     }
 
     fn source(&self, state: &'a SourceState) -> Source<'a> {
-        // Series do not name their source; with one source every series is its own.
+        // A series may be of several sources; with one source every series is its own.
         let series = &self.judgement.series;
         let coverage = match self.sources.len() {
             1 if !series.is_empty() => {
@@ -224,7 +224,7 @@ impl<'a> Input<'a> {
             hints: finding.hints.iter().map(|(hint, comparison)| hint_of(*hint, *comparison)).collect(),
             owner: service.map_or("", |service| &service.owner),
             runbook: service.map_or("", |service| &service.runbook),
-            explanation: explain::make(self.judgement, self.events, self.config, finding),
+            explanation: explain::make(self.judgement, self.events, self.sources, self.config, finding),
         })
     }
 

@@ -1,6 +1,6 @@
 //! A made-up judgement with something of everything, for the tests of the report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::PI;
 
 use chrono_tz::Tz;
@@ -412,7 +412,9 @@ pub(crate) fn rich(languages: &[Language]) -> Input {
     ];
     let audit = Audit { tests: 412, false_alarms: 1, expected_false: 1.2, p_threshold: 0.002 };
     let judgement = Judgement { period: period(), groups, series, comparisons, findings, elsewhere, audit };
-    Input { judgement, events, states: states(), config: config(languages) }
+    let mut states = states();
+    states[0].keys = judgement.series.iter().map(|series| series.key.clone()).collect();
+    Input { judgement, events, states, config: config(languages) }
 }
 
 fn states() -> Vec<SourceState> {
@@ -428,6 +430,7 @@ fn states() -> Vec<SourceState> {
         rows: 1_204_113,
         series: 68,
         events: 33,
+        keys: BTreeSet::new(),
         error: String::new(),
         notes: vec![note("duplicate_same_value", 14), note("a_new_reason", 1)],
     };
@@ -437,6 +440,7 @@ fn states() -> Vec<SourceState> {
         rows: 0,
         series: 0,
         events: 0,
+        keys: BTreeSet::new(),
         error: "access denied (GetMetricData)\nhelp: let the role read metrics".into(),
         notes: Vec::new(),
     };

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveDate;
 
 use crate::deploy::Event;
-use crate::metric::Series;
+use crate::metric::{Series, SeriesKey};
 use crate::recorded::{self, Duplicates, LeftOut, Part, RecordError, RecordedFile, Wanted};
 use crate::time::{DAY, Window};
 
@@ -46,6 +46,8 @@ pub struct Store {
 pub struct History {
     /// Sorted by key; unique keys.
     pub series: Vec<Series>,
+    /// Of each source the keys of the series that it gave points of, as it named them.
+    pub sources: BTreeMap<String, BTreeSet<SeriesKey>>,
     /// Points that were left out, such as those whose signal measures something else by now.
     pub left_out: Vec<LeftOut>,
     /// Segments that could not be read. They were left where they are, and everything else was read.
@@ -196,6 +198,19 @@ impl Store {
             Some((segment.day, segment::is_sealed(&file)))
         };
         Ok(self.segments(&folder)?.0.into_iter().filter_map(opened).collect())
+    }
+
+    /// Returns the ids of all sources that have a segment, sorted.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed.
+    pub fn sources(&self) -> Result<BTreeSet<String>, StoreError> {
+        let _lock = self.lock_shared()?;
+        let mut sources = BTreeSet::new();
+        for folder in self.entries(&self.folder.join("series"))?.iter().filter(|folder| folder.is_dir()) {
+            sources.extend(self.segments(folder)?.0.first().map(|segment| source_of(&segment.path)));
+        }
+        Ok(sources)
     }
 
     /// Returns how many points a source has on the days that touch a window, and how many series on the last of them.
@@ -393,6 +408,13 @@ impl Store {
         loop {
             let error = match recorded::read(&files, Wanted { window, part }, Duplicates::LaterWins) {
                 Ok(read) => {
+                    let sources: Vec<String> = files.iter().map(|file| source_of(Path::new(&file.name))).collect();
+                    for (series, files) in read.series.iter().zip(&read.files) {
+                        let own: BTreeSet<&String> = files.iter().filter_map(|file| sources.get(*file)).collect();
+                        for source in own {
+                            history.sources.entry(source.clone()).or_default().insert(series.key.clone());
+                        }
+                    }
                     history.series = read.series;
                     history.left_out = read.left_out;
                     // A day on which a source had nothing is kept as such; only somebody's file is odd without rows.
@@ -487,6 +509,12 @@ impl Store {
     fn shown(&self, path: &Path) -> String {
         path.display().to_string()
     }
+}
+
+/// Returns the id of the source that a segment is of, by the folder that it is in.
+fn source_of(segment: &Path) -> String {
+    let folder = segment.parent().and_then(Path::file_name).unwrap_or_default();
+    segment::source_of(&folder.to_string_lossy())
 }
 
 /// What comes to one day of one source.

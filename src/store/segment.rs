@@ -124,6 +124,26 @@ pub(crate) fn folder_name(source: &str) -> String {
     if name.is_empty() { "%".to_owned() } else { name }
 }
 
+/// Returns the id of the source whose folder has a name; one that [`folder_name`] never gave stands for itself.
+pub(crate) fn source_of(folder: &str) -> String {
+    let mut bytes = Vec::with_capacity(folder.len());
+    let mut rest = folder.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|source| folder_name(source) == folder).unwrap_or_else(|| folder.to_owned())
+}
+
 /// Opens a segment; `name` is what messages call it.
 ///
 /// # Errors
@@ -271,6 +291,16 @@ mod tests {
         assert_eq!(folder_name("../../etc"), "%2E%2E%2F%2E%2E%2Fetc");
         assert_ne!(folder_name("a/b"), folder_name("a_b"));
         assert_eq!(folder_name(""), "%");
+    }
+
+    #[test]
+    fn a_folder_tells_its_source() {
+        for source in ["aws", "../../etc", "a/b", "a_b", "カード", "%41"] {
+            assert_eq!(source_of(&folder_name(source)), source);
+        }
+        for strange in ["%41", "%zz", "%F", "%FF", "a%"] {
+            assert_eq!(source_of(strange), strange, "nothing that this program writes");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::hours::{self, Which};
 use super::{
     Change, Explanation, Fact, Inputs, Limit, LimitFrom, OtherDeploy, Rule, Scale, Signal, Span, TakenBack, rivals,
 };
+use crate::collect::{self, SourceState};
 use crate::config::Config;
 use crate::deploy::{DeployGroup, Event};
 use crate::detect::verdict;
@@ -46,10 +47,11 @@ impl Lead<'_> {
 
 /// Returns how a finding came about; `None` if one of its indices leads nowhere.
 ///
-/// `events`: the list that the groups of the judgement point into.
+/// `events`: the list that the groups of the judgement point into. `states`: how the sources fared.
 pub(crate) fn make(
     judgement: &Judgement,
     events: &[Event],
+    states: &[SourceState],
     config: &Config,
     finding: &Finding,
 ) -> Option<Box<Explanation>> {
@@ -68,11 +70,7 @@ pub(crate) fn make(
             class: series.class,
             better: series.direction,
             step_s: round(series.step_ms as f64 / 1e3),
-            // Series do not name their source; with one source every series is its own.
-            source: match config.sources.as_slice() {
-                [only] => Some(only.id.clone()),
-                _ => None,
-            },
+            source: collect::source_of(states, &series.key).map(str::to_owned),
         },
         settling: lead.span(Window::new(comparison.before_window.end, comparison.after_window.start)),
         estimate,

@@ -73,7 +73,7 @@ pub struct Inputs {
     pub better: Direction,
     /// Typical seconds between points.
     pub step_s: f64,
-    /// Id of the source, where there is only one.
+    /// Id of the source that the series came from; empty where several had it, or where that is not known.
     pub source: Option<String>,
 }
 

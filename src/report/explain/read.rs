@@ -368,6 +368,7 @@ mod tests {
         let made = super::super::make(
             &sample.judgement,
             &sample.events,
+            &sample.sources,
             &sample.config,
             sample.judgement.findings.first().expect("one"),
         );

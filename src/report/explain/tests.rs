@@ -14,7 +14,8 @@ fn sheets(change: impl Fn(&mut Explanation)) -> Vec<Sheet> {
     let input = sample::rich(&BOTH);
     let words = Words::new(&BOTH);
     let of = |finding: &crate::detect::Finding| {
-        let mut made = explain::make(&input.judgement, &input.events, &input.config, finding).expect("made");
+        let mut made =
+            explain::make(&input.judgement, &input.events, &input.states, &input.config, finding).expect("made");
         change(&mut made);
         let series = &input.judgement.series[input.judgement.comparisons[finding.lead].series];
         let key = &series.key;

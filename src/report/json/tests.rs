@@ -32,6 +32,7 @@ pub(crate) fn sample() -> Sample {
             rows: 10,
             series: 2,
             events: 3,
+            keys: BTreeSet::new(),
             error: String::new(),
             notes: vec![crate::collect::Note {
                 source: "files".into(),

@@ -122,7 +122,7 @@ fn card(context: &Context<'_>, index: usize) -> Option<Card> {
 
 /// Lays out how the verdict came about: the same as `report.json` holds and `fortnight explain` prints.
 fn sheet(context: &Context<'_>, finding: &Finding, series: &SeriesSummary) -> Option<Box<Sheet>> {
-    let explanation = explain::make(context.judgement, context.events, context.config, finding)?;
+    let explanation = explain::make(context.judgement, context.events, context.states, context.config, finding)?;
     let key = &series.key;
     let subject = Subject { service: &key.service, target: &key.target, signal: &key.signal, unit: series.unit };
     Some(Box::new(explain::sheet::sheet(&context.words, context.config.zone, subject, &explanation)))
