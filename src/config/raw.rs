@@ -147,7 +147,7 @@ pub struct RawSource {
     /// Default: `[]`. Example: `deploys = ["deploys.jsonl"]`
     pub deploys: Option<Vec<String>>,
     /// Kind `newrelic`: the account's number; needed. Kind `cloudwatch`: its number or a name for it, for messages
-    /// and `--account`. Default: none. Example: `account = "1234567"`
+    /// and `--account`, and where the service of a resource names no account. Default: none. Example: `account = "1234567"`
     pub account: Option<String>,
     /// Kind `newrelic`: `"us"` or `"eu"`. Default: `"us"`. Example: `region = "eu"`
     #[schemars(extend("enum" = ["us", "eu", null]))]

@@ -1,8 +1,8 @@
 //! What every part of the model needs: the input, and how its things are named.
 
 use super::view::{Chip, Fact};
-use crate::collect::SourceState;
-use crate::config::{Config, Service};
+use crate::collect::{self, SourceState};
+use crate::config::{Config, Service, SourceKind};
 use crate::deploy::{DeployGroup, Event};
 use crate::detect::{Comparison, Estimate, Finding, Judgement, Pattern, SeriesSummary, Target, Verdict};
 use crate::metric::{Direction, Kind, SeriesKey};
@@ -73,6 +73,27 @@ impl<'a> Context<'a> {
 
     pub fn service(&self, name: &str) -> Option<&'a Service> {
         self.config.services.iter().find(|service| service.name == name)
+    }
+
+    /// Returns the account that a service runs in by the config, empty if it names none.
+    pub fn account_of(&self, service: &str) -> &'a str {
+        self.service(service).map_or("", |service| service.account.as_str())
+    }
+
+    /// Returns the account that a series runs in, empty if unknown: its service's, or that of CloudWatch that gave it.
+    ///
+    /// An account of New Relic is none that anything runs in.
+    pub fn account(&self, key: &SeriesKey) -> &'a str {
+        let of_service = self.account_of(&key.service);
+        if !of_service.is_empty() {
+            return of_service;
+        }
+        let source = collect::source_of(self.states, key);
+        let source = self.config.sources.iter().find(|known| Some(known.id.as_str()) == source);
+        match source.map(|source| &source.kind) {
+            Some(SourceKind::CloudWatch(settings)) => &settings.account,
+            _ => "",
+        }
     }
 
     /// Returns who answers for a service, or words for nobody.

@@ -159,7 +159,7 @@ fn services(context: &Context<'_>, blocks: &mut Vec<Block>) {
 fn strips(context: &Context<'_>) -> Option<Table> {
     let all: Vec<&SeriesSummary> = context.judgement.series.iter().collect();
     let mut rows = Vec::new();
-    for ((_, account), own) in by_account(context, all) {
+    for ((_, account), own) in by_account(all, |key| context.account_of(&key.service)) {
         let mut services: BTreeMap<&str, Vec<&SeriesSummary>> = BTreeMap::new();
         for series in own {
             services.entry(&*series.key.service).or_default().push(series);

@@ -16,7 +16,7 @@ const ROWS: usize = 40;
 
 pub(super) fn section(context: &Context<'_>) -> Option<Section> {
     let resources = context.judgement.series.iter().filter(|series| series.key.kind == Kind::Resource).collect();
-    let accounts = by_account(context, resources);
+    let accounts = by_account(resources, |key| context.account(key));
     if accounts.is_empty() {
         return None;
     }

@@ -285,14 +285,16 @@ pub(super) fn databases(context: &Context<'_>) -> Option<Section> {
     (!blocks.is_empty()).then(|| Section { id: "databases", title: context.label("nav.databases"), blocks })
 }
 
-/// Groups series by the account of their service; services without one come last, under an empty name.
+/// Groups series by account; those of which it is not known come last, under an empty name.
+///
+/// `account`: returns the account of a series, empty if unknown.
 pub(super) fn by_account<'a>(
-    context: &Context<'a>,
     series: Vec<&'a SeriesSummary>,
+    account: impl Fn(&SeriesKey) -> &'a str,
 ) -> BTreeMap<(bool, &'a str), Vec<&'a SeriesSummary>> {
     let mut accounts: BTreeMap<(bool, &str), Vec<&SeriesSummary>> = BTreeMap::new();
     for series in series {
-        let account = context.service(&series.key.service).map_or("", |service| service.account.as_str());
+        let account = account(&series.key);
         accounts.entry((account.is_empty(), account)).or_default().push(series);
     }
     accounts

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::detect::{Estimate, Pattern, Rival, Verdict};
-use crate::metric::Kind;
+use crate::metric::{Kind, SeriesKey};
 use crate::report::sample;
 
 const BOTH: [Language; 2] = [Language::En, Language::Ja];
@@ -92,6 +92,48 @@ fn time_in_a_database_that_nobody_counts_is_unknown() {
         series.total_time_s = None;
     }
     assert!(!crate::report::markdown::render(&page(&input)).contains("(0% of all)"));
+}
+
+#[test]
+fn a_resource_is_in_the_account_of_its_service_or_else_of_the_source_that_gave_it() {
+    let mut input = sample::rich(&BOTH);
+    let aws = "[[source]]\nid = \"aws\"\nkind = \"cloudwatch\"\naccount = \"shared\"\nregions = [\"eu-west-1\"]\n\
+               [[source]]\nid = \"apm\"\nkind = \"newrelic\"\naccount = \"7\"\n";
+    let config = crate::config::Config::parse(aws, std::path::Path::new("x.toml")).expect("valid");
+    input.config.sources = config.sources;
+    input.config.services.iter_mut().for_each(|service| service.account.clear());
+    input.config.services[0].account = "cards".into();
+    let (own, name) = (input.config.services[0].name.clone(), "redis-main");
+    let mut keys: Vec<_> = ["own", "given", "unknown", "of two"]
+        .map(|target| SeriesKey {
+            service: name.into(),
+            kind: Kind::Resource,
+            target: target.into(),
+            signal: target.into(),
+        })
+        .into();
+    keys[0].service = own.as_str().into();
+    input.judgement.series.truncate(4);
+    for (series, key) in input.judgement.series.iter_mut().zip(&keys) {
+        series.key = key.clone();
+    }
+    let state = |id: &str, given: &[usize]| crate::collect::SourceState {
+        keys: given.iter().map(|index| keys[*index].clone()).collect(),
+        ..crate::collect::SourceState::kept(id.to_owned())
+    };
+    // An account of New Relic is none that a machine is in, and of two sources neither is the one.
+    input.states = vec![state("aws", &[0, 1, 3]), state("apm", &[2, 3])];
+    let page = page(&input);
+    let infra = page.main.iter().find(|section| section.id == "infra").expect("resources");
+    let headings: Vec<String> = infra
+        .blocks
+        .iter()
+        .filter_map(|block| match block {
+            view::Block::Heading(heading) => Some(heading.bare(Language::En)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(headings, ["Account cards", "Account shared", "Resources whose account is not known"]);
 }
 
 #[test]
