@@ -106,13 +106,6 @@ impl Event {
         self.id.starts_with(INFERRED)
     }
 
-    /// Returns the kind of the source that told it, or in whose data it was seen; `None` for one that people wrote down.
-    pub fn source_kind(&self) -> Option<&str> {
-        let id = self.id.strip_prefix(INFERRED).unwrap_or(&self.id);
-        let (kind, _) = id.split_once(':')?;
-        Some(kind).filter(|kind| matches!(*kind, "newrelic" | "cloudwatch"))
-    }
-
     /// Returns its span; an instant gives an empty window.
     pub fn window(&self) -> Window {
         Window::new(self.at, self.until.unwrap_or(self.at))

@@ -149,6 +149,42 @@ fn two_fortnights_day_by_day_give_the_verdicts_of_one_pull() {
 }
 
 #[test]
+fn each_of_several_sources_of_one_kind_counts_its_own_events() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+    let world = World { transactions: 1, otel: 0, now: MORNING, ..World::default() };
+    let started =
+        |applications, account| runtime.block_on(NerdGraph::start(World { applications, account, ..world.clone() }));
+    let (small, large) = (started(1, 1), started(3, 2));
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let account = |id: &str, number: u8, server: &NerdGraph| {
+        let endpoint = server.endpoint();
+        format!(
+            "[[source]]\nid = \"{id}\"\nkind = \"newrelic\"\naccount = \"{number}\"\nendpoint = \"{endpoint}\"\nstep_minutes = 60\n"
+        )
+    };
+    let files = |id: &str| {
+        format!("[[source]]\nid = \"{id}\"\nkind = \"files\"\nseries = [\"none.csv\"]\ndeploys = [\"{id}.jsonl\"]\n")
+    };
+    let config = [account("small", 1, &small), account("large", 2, &large), files("one"), files("two")].concat();
+    let config = format!("[period]\nanchor = \"2026-11-09\"\n[judge]\nbaseline_days = 2\n{config}");
+    common::write(&folder, "fortnight.toml", &config);
+    let event = |id: u8| format!("{{\"id\":\"{id}\",\"service\":\"app-0\",\"at\":\"2026-11-1{id}T00:00:00Z\"}}\n");
+    common::write(&folder, "none.csv", "time,service,kind,target,signal,unit,value\n");
+    common::write(&folder, "one.jsonl", &event(1));
+    common::write(&folder, "two.jsonl", &[event(2), event(3)].concat());
+    at(MORNING, folder.path(), &["collect", "-q"]);
+    at(MORNING, folder.path(), &["report", "--offline", "--format", "json", "--out", "out"]);
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("out/report.json")).expect("written")).expect("JSON");
+    let events = |id: &str| {
+        let sources = report["sources"].as_array().expect("a list");
+        sources.iter().find(|source| source["id"] == id).and_then(|source| source["events"].as_u64()).expect("a number")
+    };
+    assert_eq!([events("one"), events("two")], [1, 2]);
+    assert!(events("small") > 0 && events("large") > events("small"), "{}", report["sources"]);
+}
+
+#[test]
 fn a_source_that_cannot_be_asked_leaves_the_report_standing() {
     let here = with_sample();
     let files = "[[source]]\nkind = \"files\"\nseries = [\"series.parquet\"]\ndeploys = [\"deploys.jsonl\"]\n";

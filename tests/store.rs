@@ -193,6 +193,27 @@ fn a_store_goes_elsewhere_in_one_file_and_comes_twice_without_harm() {
 }
 
 #[test]
+fn each_source_knows_the_events_that_it_told() {
+    let (folder, one) = store();
+    let ids = |store: &Store, source: &str| store.told(source).expect("read").into_iter().collect::<Vec<_>>();
+    assert_eq!(one.append_events_of("a/b", &[event("e1", "x"), event("\n\"", "x")]).expect("written"), 2);
+    assert_eq!(one.append_events_of("apm", &[event("e1", "x")]).expect("written"), 0, "both told it, it is one");
+    one.append_events(&[event("by hand", "x")]).expect("written");
+    assert_eq!(ids(&one, "a/b"), ["\n\"", "e1"]);
+    assert_eq!((ids(&one, "apm"), ids(&one, "nobody")), (vec!["e1".to_owned()], Vec::new()));
+    let snapshot = folder.path().join("x.tar");
+    one.export(&snapshot).expect("exported");
+    let (_other, two) = store();
+    two.append_events_of("apm", &[event("e2", "x")]).expect("written");
+    for _ in 0..2 {
+        two.import(&snapshot).expect("imported");
+        assert_eq!((ids(&two, "apm"), ids(&two, "a/b").len()), (vec!["e1".to_owned(), "e2".to_owned()], 2));
+    }
+    two.prune(chrono::NaiveDate::from_ymd_opt(2030, 1, 1).expect("a day")).expect("pruned");
+    assert!(ids(&two, "apm").is_empty() && two.events().expect("read").is_empty());
+}
+
+#[test]
 fn a_snapshot_that_is_none_changes_nothing() {
     let (_folder, one) = store();
     one.append("s", &[series("a", "ms", &[(0, 1.0)])], &[]).expect("written");
@@ -208,6 +229,8 @@ fn a_snapshot_that_is_none_changes_nothing() {
         ("a foreign name", "series/s/notes.txt", tar::EntryType::Regular),
         ("a foreign content", "series/s/1970-01-01.parquet", tar::EntryType::Regular),
         ("broken events", "events.1.jsonl", tar::EntryType::Regular),
+        ("a broken list", "told/s.jsonl", tar::EntryType::Regular),
+        ("a list of a foreign name", "told/s.txt", tar::EntryType::Regular),
     ] {
         let mut header = tar::Header::new_ustar();
         let bytes = header.as_mut_bytes();

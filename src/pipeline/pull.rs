@@ -152,7 +152,7 @@ fn files(
         Ok(())
     })?;
     let error = states.into_iter().find(|state| !state.error.is_empty()).map(|state| state.error).unwrap_or_default();
-    let changed = if error.is_empty() { store.append_events(&events)? } else { 0 };
+    let changed = if error.is_empty() { store.append_events_of(&source.id, &events)? } else { 0 };
     Ok((days, points, changed, error))
 }
 
@@ -213,9 +213,7 @@ pub(super) fn refresh(config: &Config, window: Window, talk: &Talk) -> Result<Ve
 /// Returns what the store holds of the sources over the network, and of those that the config does not have (any more):
 /// what another collector brought. For the report's data section.
 ///
-/// `history`: the period and what it is compared with.
-/// `events`: all that the store holds; an id begins with the kind of its source, so that those of several sources of one
-/// kind are nobody's.
+/// `history`: the period and what it is compared with. `events`: all that the store holds.
 pub(super) fn kept_states(
     config: &Config,
     store: &Store,
@@ -234,21 +232,24 @@ pub(super) fn kept_states(
             state.notes.push(Note { source: source.id.clone(), reason, count, example: first.to_string() });
         }
         (state.rows, state.series) = store.held(&source.id, period)?;
-        let kind = source.kind.name();
-        if config.sources.iter().filter(|other| other.kind.name() == kind).count() == 1 {
-            let is_own = |event: &&Event| event.source_kind() == Some(kind) && period.contains(event.at);
-            state.events = events.iter().filter(is_own).count();
-        }
+        state.events = told(store, &source.id, period, events)?;
         states.push(state);
     }
     let is_strange = |id: &String| config.sources.iter().all(|source| source.id != *id);
     for id in store.sources()?.into_iter().filter(is_strange) {
         if store.held(&id, history)?.0 > 0 {
             let (rows, series) = store.held(&id, period)?;
-            states.push(SourceState { rows, series, ..SourceState::kept(id) });
+            let events = told(store, &id, period, events)?;
+            states.push(SourceState { rows, series, events, ..SourceState::kept(id) });
         }
     }
     Ok(states)
+}
+
+/// Counts the events of a period that a source told.
+fn told(store: &Store, id: &str, period: Window, events: &[Event]) -> Result<usize, Failure> {
+    let own = store.told(id)?;
+    Ok(events.iter().filter(|event| period.contains(event.at) && own.contains(&event.id)).count())
 }
 
 /// Asks all sources at once, each for its missing days in order.
@@ -319,7 +320,7 @@ async fn pull(
             }
         }
         let events = asked.events(span).await.map_err(|error| collect::told(&error))?;
-        pulled.events = store.append_events(&events.events).map_err(stored)?;
+        pulled.events = store.append_events_of(id, &events.events).map_err(stored)?;
         pulled.notes.extend(events.notes);
         for piece in pieces {
             let intake = asked.series(piece.window).await.map_err(|error| collect::told(&error))?;

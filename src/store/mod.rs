@@ -4,6 +4,7 @@
 //! <folder>/lock                 held while somebody writes
 //!          events.1.jsonl       all events, in the contract's form; 1 is the format version
 //!          series/<source>/…    segments, see segment.rs
+//!          told/<source>.jsonl  which events a source told, see told.rs
 //! ```
 //!
 //! Everything is written beside its place and renamed, so that a crash leaves the old state. Folders are
@@ -12,6 +13,7 @@
 
 mod segment;
 mod snapshot;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -247,6 +249,7 @@ impl Store {
         let kept: Vec<Event> = self.read_events()?;
         let left: Vec<Event> = kept.iter().filter(|event| event.window().end >= whole(before).start).cloned().collect();
         if left.len() < kept.len() {
+            self.keep_told(&left)?;
             self.write_events(left)?;
         }
         Ok(removed)
@@ -346,6 +349,10 @@ impl Store {
     /// As [`Self::append`]; also damaged events, which are never overwritten.
     pub fn append_events(&self, events: &[Event]) -> Result<usize, StoreError> {
         let _lock = self.lock()?;
+        self.add_events(events)
+    }
+
+    fn add_events(&self, events: &[Event]) -> Result<usize, StoreError> {
         let mut known: BTreeMap<String, Event> =
             self.read_events()?.into_iter().map(|event| (event.id.clone(), event)).collect();
         let mut changed = 0;
@@ -496,7 +503,7 @@ impl Store {
     /// Removes what a crashed writer left. That it cannot be removed is no reason not to write.
     fn remove_unfinished(&self) {
         let sources = self.entries(&self.folder.join("series")).unwrap_or_default();
-        for folder in sources.iter().chain([&self.folder]) {
+        for folder in sources.iter().chain([&self.folder, &self.folder.join(told::FOLDER)]) {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
                 if entry.file_name().to_string_lossy().starts_with(segment::UNFINISHED) {
                     drop(fs::remove_file(entry.path()));

@@ -3,6 +3,7 @@
 //! ```text
 //! events.1.jsonl                     a tar archive, entries sorted by name, without times and owners:
 //! series/<source>/2026-11-09.parquet the same store gives the same bytes
+//! told/<source>.jsonl
 //! ```
 //!
 //! An archive comes from outside. All of it is unpacked beside the store and read once before anything is changed, and it
@@ -14,7 +15,7 @@ use std::path::{Component, Path, PathBuf};
 
 use tar::{Archive, Builder, EntryType, Header};
 
-use super::{EVENTS, Store, StoreError, segment};
+use super::{EVENTS, Store, StoreError, segment, told};
 use crate::recorded::{self, Part};
 use crate::time::Window;
 
@@ -36,6 +37,7 @@ impl Store {
             files.extend(self.segments(&source)?.0.into_iter().map(|segment| segment.path));
         }
         files.push(self.folder.join(EVENTS));
+        files.extend(self.entries(&self.folder.join(told::FOLDER))?);
         let failed = |source| StoreError::Write { file: to.display().to_string(), source };
         let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = tempfile::Builder::new().prefix(segment::UNFINISHED).tempfile_in(folder).map_err(failed)?;
@@ -83,6 +85,7 @@ impl Store {
         drop(history);
         let events =
             other.read_events().map_err(|error| wrong(format!("holds events that cannot be read: {error}")))?;
+        let told = other.all_told().map_err(|error| wrong(format!("holds lists that cannot be read: {error}")))?;
         let mut written = 0;
         for folder in sources {
             let id = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -96,7 +99,11 @@ impl Store {
                 written += self.append_to(&id, &read.series, &sealed)?.segments;
             }
         }
-        self.append_events(&events)?;
+        let _lock = self.lock()?;
+        for (name, ids) in told {
+            self.add_told(&name, ids)?;
+        }
+        self.add_events(&events)?;
         Ok(written)
     }
 }
@@ -141,6 +148,7 @@ fn is_ours(name: &Path) -> bool {
         .collect();
     match parts.as_deref() {
         Some([events]) => events == EVENTS,
+        Some([folder, list]) => folder == told::FOLDER && told::is_name(list),
         Some([series, source, file]) => {
             let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'%');
             series == SERIES && source.bytes().all(is_name) && segment::parse_name(file).is_some()

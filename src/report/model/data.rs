@@ -75,12 +75,7 @@ fn sources(context: &Context<'_>) -> Table {
             fate,
             count(state.rows),
             count(state.series as u64),
-            // Which of several sources of one kind told an event is not kept.
-            if state.events == 0 && state.kind != "files" {
-                Cell::text(context.plain(number::NONE))
-            } else {
-                count(state.events as u64)
-            },
+            count(state.events as u64),
         ]
     });
     let columns = [
