@@ -1,9 +1,11 @@
-//! Collecting 500 metrics of CloudWatch over 14 days beside curl sending the same requests: memory does not grow with the
-//! number of days, and the ratio of both times is printed (`--nocapture`); a busy machine must not fail a test.
+//! Collecting 14 days, 500 metrics of CloudWatch and a team's worth of New Relic, beside curl sending the same requests:
+//! memory does not grow with the number of days, and the ratio of both times is printed (`--nocapture`); a busy machine
+//! must not fail a test.
 //!
-//! The server makes each answer once, before anything is measured, so that what is compared is the reading of it.
+//! The servers make each answer once, before anything is measured, so that what is compared is the reading of it.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what was measured is for whoever looks")]
 
+mod common;
 mod servers;
 
 use std::path::Path;
@@ -15,7 +17,9 @@ use fortnight::collect::source;
 use fortnight::config::Config;
 use fortnight::time::{DAY, Window};
 use servers::cloudwatch::{CloudWatch, complete, page};
+use servers::nerdgraph::{KEY, Quick};
 use servers::process;
+use servers::world::World;
 
 const METRICS: usize = 500;
 const DAYS: i64 = 14;
@@ -45,15 +49,17 @@ fn memory_kb() -> u64 {
 }
 
 /// Sends recorded requests with curl, one after another on one connection; returns seconds.
-fn bare(folder: &Path, url: &str, bodies: &[Vec<u8>]) -> f64 {
+///
+/// `headers`: one a line of curl's configuration.
+fn bare(folder: &Path, url: &str, headers: &[&str], bodies: &[Vec<u8>]) -> f64 {
+    let headers: String = headers.iter().map(|header| format!("header = \"{header}\"\n")).collect();
     let mut config = String::new();
     for (number, body) in bodies.iter().enumerate() {
-        let file = folder.join(format!("{number}.cbor"));
+        let file = folder.join(format!("{number}.body"));
         std::fs::write(&file, body).expect("written");
         let next = if number > 0 { "next\n" } else { "" };
         config.push_str(&format!(
-            "{next}url = \"{url}/service/GraniteServiceVersion20100801/operation/GetMetricData\"\ndata-binary = \"@{}\"\n\
-             header = \"content-type: application/cbor\"\noutput = \"{}\"\nsilent\n",
+            "{next}url = \"{url}\"\ndata-binary = \"@{}\"\n{headers}output = \"{}\"\nsilent\nfail\n",
             file.display(),
             folder.join(format!("{number}.answer")).display()
         ));
@@ -105,7 +111,9 @@ fn collecting_is_bound_by_the_server_and_flat_in_memory() {
     let first = bodies.len() - 2 * DAYS as usize;
     let bodies = bodies.split_off(first);
     let folder = tempfile::tempdir().expect("a folder");
-    let curl = bare(folder.path(), &url, &bodies).min(bare(folder.path(), &url, &bodies));
+    let service = format!("{url}/service/GraniteServiceVersion20100801/operation/GetMetricData");
+    let bare = || bare(folder.path(), &service, &["content-type: application/cbor"], &bodies);
+    let curl = bare().min(bare());
     let [seconds, points, two, fourteen] = measured()[..] else { panic!("four numbers") };
     let ratio = seconds / curl;
     eprintln!(
@@ -116,4 +124,44 @@ fn collecting_is_bound_by_the_server_and_flat_in_memory() {
         fourteen / 1024.0
     );
     assert!(fourteen < two + MORE_KB as f64, "{two} kB after 2 days, {fourteen} kB after {DAYS}");
+}
+
+#[test]
+fn collecting_from_new_relic_asks_what_a_bare_client_asks() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+    let world = World { applications: 4, transactions: 10, otel: 1, ..World::default() };
+    let now = world.now;
+    let server = runtime.block_on(Quick::start(world));
+    let collect = || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config =
+            format!("[[source]]\nkind = \"newrelic\"\naccount = \"1\"\nendpoint = \"{}\"\n", server.endpoint());
+        common::write(&folder, "fortnight.toml", &config);
+        let since = fortnight::time::rfc3339(now - DAYS * DAY, chrono_tz::UTC);
+        let mut command = common::command(folder.path());
+        command.args(["collect", "--since", &since]).env("NEW_RELIC_API_KEY", KEY).env("NO_PROXY", "127.0.0.1");
+        command.env("SOURCE_DATE_EPOCH", (now / 1000).to_string());
+        let start = Instant::now();
+        let output = command.output().expect("runs");
+        (start.elapsed().as_secs_f64(), common::told(&output))
+    };
+    // Once to make the answers and to learn the requests.
+    collect();
+    let bodies = server.take();
+    let (first, said) = collect();
+    let seconds = first.min(collect().0);
+    let asked = server.take().len();
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = format!("api-key: {KEY}");
+    let bare = || bare(folder.path(), &server.endpoint(), &["content-type: application/json", &key], &bodies);
+    let curl = bare().min(bare());
+    let sent = server.take().len();
+    eprintln!(
+        "New Relic, {DAYS} days: {}; {seconds:.2} s; curl with the same {} requests: {curl:.2} s; ratio {:.2}",
+        said.trim().replace('\t', " "),
+        bodies.len(),
+        seconds / curl
+    );
+    assert!(bodies.len() > 100, "{} requests", bodies.len());
+    assert_eq!((asked, sent), (2 * bodies.len(), 2 * bodies.len()), "both did the same requests, twice");
 }

@@ -1,6 +1,7 @@
 //! A NerdGraph server: every document is held against the vendor's schema, every NRQL against the grammar, and the
 //! answer is made from a [`World`]. Tests may put their own answers in front of it.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
@@ -33,6 +34,46 @@ pub struct Asked {
     pub nrql: Option<Nrql>,
     /// How many requests came before.
     pub number: usize,
+}
+
+/// Every request so far, and each answer once.
+#[derive(Default)]
+struct Kept {
+    bodies: Vec<Vec<u8>>,
+    answers: BTreeMap<Vec<u8>, ResponseTemplate>,
+}
+
+/// A server that makes each answer once: asked again, nothing of the answering is measured.
+pub struct Quick {
+    server: MockServer,
+    kept: Arc<Mutex<Kept>>,
+}
+
+impl Quick {
+    /// Starts on a free port.
+    pub async fn start(world: World) -> Self {
+        let answering = Answering { world, before: Box::new(|_| None), schema: schema(), log: Arc::default() };
+        let kept = Arc::new(Mutex::new(Kept::default()));
+        let shared = Arc::clone(&kept);
+        let respond = move |request: &Request| {
+            let mut kept = shared.lock().expect("not poisoned");
+            kept.bodies.push(request.body.clone());
+            kept.answers.entry(request.body.clone()).or_insert_with(|| answering.respond(request)).clone()
+        };
+        let server = MockServer::builder().disable_request_recording().start().await;
+        Mock::given(matchers::method("POST")).respond_with(respond).mount(&server).await;
+        Self { server, kept }
+    }
+
+    /// The address for `endpoint`.
+    pub fn endpoint(&self) -> String {
+        format!("{}/graphql", self.server.uri())
+    }
+
+    /// Returns the bodies of all requests since this was asked last, in the order in which they came.
+    pub fn take(&self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.kept.lock().expect("not poisoned").bodies)
+    }
 }
 
 /// A running server; it ends when this is dropped.

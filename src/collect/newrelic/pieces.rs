@@ -182,19 +182,21 @@ impl Asking<'_> {
 
     /// Sends a text; an answer that is too much comes with the rows that there are.
     async fn rows(&self, text: &str, window: Window) -> Result<(Vec<Value>, Option<NewRelicError>), NewRelicError> {
-        let container = match self.graph.nrql(&self.query.id, text).await {
+        let mut container = match self.graph.nrql(&self.query.id, text).await {
             Ok(container) => container,
             Err(error) if error.is_too_much() => return Ok((Vec::new(), Some(error))),
             Err(error) => return Err(error),
         };
-        match rows::results(self.query, &container, window) {
-            Ok(rows) => Ok((rows.to_vec(), None)),
-            Err(error) if error.is_too_much() => {
-                let rows = container.get("results").and_then(Value::as_array).cloned().unwrap_or_default();
-                Ok((rows, Some(error)))
-            }
-            Err(error) => Err(error),
-        }
+        let too_much = match rows::results(self.query, &container, window) {
+            Ok(_) => None,
+            Err(error) if error.is_too_much() => Some(error),
+            Err(error) => return Err(error),
+        };
+        let rows = match container.get_mut("results").map(Value::take) {
+            Some(Value::Array(rows)) => rows,
+            _ => Vec::new(),
+        };
+        Ok((rows, too_much))
     }
 
     fn halved(&self, piece: &Piece) -> Option<Vec<Piece>> {
