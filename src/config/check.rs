@@ -287,6 +287,7 @@ impl Checker<'_> {
             ("external_id_env", raw.external_id_env.is_some(), "cloudwatch"),
             ("profile", raw.profile.is_some(), "cloudwatch"),
             ("resources", raw.resources.is_some(), "cloudwatch"),
+            ("service_tag", raw.service_tag.is_some(), "cloudwatch"),
             ("endpoint", raw.endpoint.is_some(), "newrelic cloudwatch"),
             ("step_minutes", raw.step_minutes.is_some(), "newrelic cloudwatch"),
             ("queries", raw.queries.is_some(), "newrelic cloudwatch"),
@@ -348,9 +349,45 @@ impl Checker<'_> {
             profile: raw.profile.unwrap_or_default(),
             endpoint: self.endpoint(&at("endpoint"), raw.endpoint)?.unwrap_or_default(),
             resources: self.all_or(&at("resources"), raw.resources)?,
+            service_tag: self.tags(&at("service_tag"), raw.service_tag)?,
             step_ms: self.step(&at("step_minutes"), raw.step_minutes)?,
             queries: self.folder_of(&at("queries"), raw.queries)?,
         })
+    }
+
+    /// Reads the key of a tag, or a list of such keys.
+    fn tags(&self, path: &str, value: Option<toml::Value>) -> Checked<Vec<String>> {
+        /// Amazon's limit of a key, characters.
+        const LONGEST: usize = 128;
+        /// Each key is asked for by itself.
+        const MOST: usize = 10;
+        let help = "write the tag's key, such as service_tag = \"Service\", or leave it out";
+        let (list, is_list) = match value {
+            None => return Ok(Vec::new()),
+            Some(toml::Value::Array(list)) => (list, true),
+            Some(one) => (vec![one], false),
+        };
+        if list.is_empty() || list.len() > MOST {
+            return Err(self.wrong(path, format!("{} tags are not from 1 to {MOST}", list.len()), help));
+        }
+        let mut keys: Vec<String> = Vec::new();
+        for (index, value) in list.into_iter().enumerate() {
+            let place = if is_list { format!("{path}[{index}]") } else { path.to_owned() };
+            let reason = match value {
+                toml::Value::String(key) if key.trim().is_empty() => "the tag is empty".to_owned(),
+                toml::Value::String(key) if key.chars().any(char::is_control) || key.chars().count() > LONGEST => {
+                    format!("a tag has at most {LONGEST} characters, all of them printable")
+                }
+                toml::Value::String(key) if keys.contains(&key) => format!("{key:?} stands in the list twice"),
+                toml::Value::String(key) => {
+                    keys.push(key);
+                    continue;
+                }
+                other => format!("expected a tag, found {}", other.type_str()),
+            };
+            return Err(self.wrong(&place, reason, help));
+        }
+        Ok(keys)
     }
 
     /// Checks an address: plain HTTP only to the machine itself, because a key goes with every request.

@@ -210,6 +210,8 @@ pub struct CloudWatch {
     pub endpoint: String,
     /// Patterns of resource names; never empty.
     pub resources: Vec<String>,
+    /// Tags whose value is the service of a resource, tried in order; empty to go by names.
+    pub service_tag: Vec<String>,
     /// Width of a bucket while the source has one-minute data, milliseconds.
     pub step_ms: i64,
     /// Folder with further lists of metrics, if any.

@@ -169,6 +169,11 @@ pub struct RawSource {
     pub profile: Option<String>,
     /// Kind `cloudwatch`: patterns of resource names. Default: `["*"]`. Example: `resources = ["card-*"]`
     pub resources: Option<Vec<String>>,
+    /// Kind `cloudwatch`: tag whose value is the service that a resource belongs to, or a list of tags of which the first
+    /// that a resource has counts. Needs the permission `tag:GetResources`. Default: none, resources go by their names.
+    /// Example: `service_tag = "Service"`
+    #[schemars(with = "serde_json::Value", extend("type" = ["string", "array", "null"]))]
+    pub service_tag: Option<toml::Value>,
     /// Kinds `newrelic` and `cloudwatch`: where requests go instead of the vendor's address. Default: the vendor's.
     /// Example: `endpoint = "http://127.0.0.1:4566"`
     pub endpoint: Option<String>,

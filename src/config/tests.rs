@@ -150,6 +150,40 @@ fn values_without_a_meaning_are_refused_with_key_and_line() {
 }
 
 #[test]
+fn a_service_tag_is_one_key_or_a_list_of_them() {
+    let keys = |value: &str| {
+        let text = format!("[[source]]\nkind = \"cloudwatch\"\nregions = [\"eu-west-1\"]\n{value}");
+        parse(&text).map(|config| match &config.sources[0].kind {
+            crate::config::SourceKind::CloudWatch(settings) => settings.service_tag.clone(),
+            other => panic!("{other:?}"),
+        })
+    };
+    assert_eq!(keys("").expect("valid"), [""; 0]);
+    assert_eq!(keys("service_tag = \"Service\"").expect("valid"), ["Service"]);
+    assert_eq!(keys("service_tag = [\"Service\", \"app:name\"]").expect("valid"), ["Service", "app:name"]);
+    let long = format!("service_tag = \"{}\"", "x".repeat(129));
+    for (value, words) in [
+        ("service_tag = \"\"", "fortnight.toml:4: `source[0].service_tag`: the tag is empty"),
+        ("service_tag = []", "fortnight.toml:4: `source[0].service_tag`: 0 tags are not from 1 to 10"),
+        ("service_tag = [\"a\", \" \"]", "fortnight.toml:4: `source[0].service_tag[1]`: the tag is empty"),
+        ("service_tag = [\"a\", \"a\"]", "`source[0].service_tag[1]`: \"a\" stands in the list twice"),
+        ("service_tag = \"a\\u0007\"", "`source[0].service_tag`: a tag has at most 128 characters"),
+        (&long, "`source[0].service_tag`: a tag has at most 128 characters"),
+        ("service_tag = true", "`source[0].service_tag`: expected a tag, found boolean"),
+    ] {
+        let error = keys(value).expect_err(value);
+        assert!(error.to_string().contains(words), "{value} gave {error}");
+    }
+    let elsewhere = "[[source]]\nkind = \"files\"\nseries = [\"a\"]\nservice_tag = \"Service\"";
+    let error = parse(elsewhere).expect_err("files have no tags");
+    assert!(
+        error.to_string().contains("`source[0].service_tag`: a source of kind \"files\" has no such key"),
+        "{error}"
+    );
+    assert_eq!(error.help().expect("help"), "it goes with cloudwatch; leave it out");
+}
+
+#[test]
 fn a_mistyped_zone_gets_a_suggestion() {
     assert_eq!(refused("timezone = \"Asia/Tokio\"").1, "did you mean `Asia/Tokyo`?");
     assert!(refused("timezone = \"+09:00\"").1.contains("IANA"));
