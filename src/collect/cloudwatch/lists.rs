@@ -10,6 +10,7 @@
 //! kind = "operation"                  # operation, datastore, resource
 //! service = "{LoadBalancer/1}"        # what the service map gets: {dimension}, or its part between slashes, from 0
 //! target = "alb:{LoadBalancer/1}"
+//! arn = ["elasticloadbalancing:loadbalancer/{LoadBalancer}"]   # optional: service and resource of its ARN, for tags
 //!
 //! [[metric]]
 //! signal = "latency_{stat}"           # one series a statistic
@@ -76,6 +77,8 @@ pub struct List {
     pub service: Template,
     /// How the target's name is made.
     pub target: Template,
+    /// What its resources are in an ARN, service and resource; the first that has the tag counts. Empty: no tags.
+    pub arns: Vec<Arn>,
     /// Its metrics; never empty, signals are unique.
     pub metrics: Vec<Metric>,
 }
@@ -119,6 +122,16 @@ enum Piece {
     Text(String),
     /// A dimension's value, or its part between slashes.
     Value(String, Option<usize>),
+}
+
+/// How the ARN of a resource is made, without partition, region and account: `rds:db:{DBInstanceIdentifier}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arn {
+    /// Amazon's word for the service, such as `rds`.
+    pub service: String,
+    /// The service, with the type of the resource where it stands before the first dimension: `rds:db`.
+    pub kind: String,
+    whole: Template,
 }
 
 /// Why a list cannot be used.
@@ -172,6 +185,8 @@ struct RawList {
     kind: Kind,
     service: String,
     target: String,
+    #[serde(default)]
+    arn: Vec<String>,
     metric: Vec<RawMetric>,
 }
 
@@ -276,7 +291,9 @@ pub fn parse(config: &Config, file: &str, text: &str) -> Result<List, ListError>
         return Err(wrong("namespace", "needs a name, and at least one [[metric]]".to_owned()));
     }
     let (service, target) = (template("service", &raw.service)?, template("target", &raw.target)?);
-    Ok(List { id: raw.id, namespace: raw.namespace, dimensions, kind: raw.kind, service, target, metrics })
+    let arns = raw.arn.iter().map(|text| Arn::parse(text, &dimensions).map_err(|reason| wrong("arn", reason)));
+    let arns = arns.collect::<Result<_, _>>()?;
+    Ok(List { id: raw.id, namespace: raw.namespace, dimensions, kind: raw.kind, service, target, arns, metrics })
 }
 
 /// Makes the series of one `[[metric]]`: one a statistic.
@@ -405,6 +422,29 @@ impl Template {
     }
 }
 
+impl Arn {
+    fn parse(text: &str, dimensions: &[String]) -> Result<Self, String> {
+        let is_word = |text: &str| {
+            !text.is_empty()
+                && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        };
+        let (service, resource) =
+            text.split_once(':').filter(|(service, _)| is_word(service) && *service != "arn").ok_or_else(|| {
+                format!("{text:?} is not service and resource of an ARN, such as \"rds:db:{{DBInstanceIdentifier}}\"")
+            })?;
+        let kind = resource.split([':', '/', '{']).next().filter(|kind| is_word(kind));
+        let kind = kind.map_or_else(|| service.to_owned(), |kind| format!("{service}:{kind}"));
+        Ok(Self { service: service.to_owned(), kind, whole: Template::parse(text, dimensions)? })
+    }
+
+    /// Fills in the values of a resource.
+    ///
+    /// `value`: returns a dimension's value.
+    pub fn fill<'a>(&self, value: impl Fn(&str) -> &'a str) -> String {
+        self.whole.fill(value)
+    }
+}
+
 impl Metric {
     /// Returns everything that has to be asked for this series.
     pub fn asks(&self) -> impl Iterator<Item = &Ask> {
@@ -480,6 +520,30 @@ mod tests {
         ];
         for (from, to, words) in cases {
             let error = parse(&config(), "x.toml", &OWN.replacen(from, to, 1)).expect_err(to);
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_arn_is_its_service_and_resource_with_a_dimension() {
+        let of = |text: &str| {
+            parse(&config(), "x.toml", &OWN.replacen("\n\n[[metric]]", &format!("\narn = [{text}]\n\n[[metric]]"), 1))
+        };
+        let list = of("\"shop:place/{Country}/{Shop/0}\", \"shop:{Shop}\", \"shop:/a/{Shop}\"").expect("valid");
+        let kinds: Vec<(&str, &str)> = list.arns.iter().map(|arn| (arn.service.as_str(), arn.kind.as_str())).collect();
+        assert_eq!(kinds, [("shop", "shop:place"), ("shop", "shop"), ("shop", "shop")]);
+        assert_eq!(list.arns[0].fill(|name| if name == "Shop" { "x/y" } else { "jp" }), "shop:place/jp/x");
+        for (text, words) in [
+            (
+                "\"arn:aws:shop:::{Shop}\"",
+                "x.toml: arn: \"arn:aws:shop:::{Shop}\" is not service and resource of an ARN",
+            ),
+            ("\"{Shop}:x\"", "is not service and resource"),
+            ("\"shop\"", "is not service and resource"),
+            ("\"shop:all\"", "names no dimension"),
+            ("\"shop:{Store}\"", "\"Store\" is not among the dimensions"),
+        ] {
+            let error = of(text).expect_err(text);
             assert!(error.to_string().contains(words), "{error}");
         }
     }
