@@ -34,6 +34,7 @@ pub mod lists;
 mod period;
 mod resources;
 mod rollouts;
+mod tags;
 mod versions;
 
 use std::sync::Arc;
@@ -54,6 +55,7 @@ use client::RegionClient;
 use error::CloudWatchError;
 use lists::List;
 use resources::{Listed, Plan, Resource};
+use tags::Tags;
 
 /// Price of one metric of GetMetricData and of one call of ListMetrics, US dollars: 0.01 for a thousand in most regions by
 /// Amazon's list of 2025. LookupEvents costs nothing.
@@ -138,10 +140,14 @@ impl Source for Account {
                 Ok(listed) => (listed, None),
                 Err(error) => (Arc::default(), Some(error)),
             };
-            let resources = self.resources(region, &listed);
+            let (resources, tagged) = self.resources(region, &listed).await;
             let plan = resources::plan(&resources);
             let outcome = error.map_or(Ok((resources.as_slice(), plan.queries.as_slice())), Err);
             found.extend(checks::region(region, &self.lists, outcome, now).await);
+            if !self.settings.service_tag.is_empty() {
+                let tags = self.tags(region).await;
+                found.push(checks::tags(region, tags, &self.settings.service_tag, tagged, resources.len()));
+            }
         }
         found
     }
@@ -181,7 +187,7 @@ impl Account {
         let now = now();
         let grid = self.grid(region, window, now)?;
         let listed = self.listed(region).await?;
-        let found = self.resources(region, &listed);
+        let (found, _) = self.resources(region, &listed).await;
         let plan: Plan = resources::plan(&found);
         let (gathered, messages) = ask::data(region, &plan.queries, grid, now).await?;
         let made = answer::series(&plan, &gathered, grid);
@@ -191,6 +197,7 @@ impl Account {
             .collect();
         let shared = made.shared.map(|(count, first)| note(&self.id, "resources_of_one_name", count, first));
         notes.extend(shared);
+        notes.extend(self.notes_of(self.tags(region).await));
         Ok((made.series, notes))
     }
 
@@ -199,6 +206,7 @@ impl Account {
         let mut events = Events::default();
         for region in self.regions().await? {
             let now = now();
+            let mut of_region = Vec::new();
             if window.end <= now - events::REACH {
                 events.notes.push(note(&self.id, "events_forgotten", 1, region.region.clone()));
             } else {
@@ -206,7 +214,7 @@ impl Account {
                     Ok(mut found) => {
                         found.events.retain(|event| self.is_wanted(event));
                         self.write_ends(region, &mut found.events, window, now).await?;
-                        events.events.extend(found.events);
+                        of_region.extend(found.events);
                         let pending = found.pending;
                         events.notes.extend(pending.map(|(n, what)| note(&self.id, "change_pending", n, what)));
                     }
@@ -216,7 +224,9 @@ impl Account {
                     Err(error) => return Err(error),
                 }
             }
-            events.events.extend(self.new_versions(region, window, now).await?);
+            of_region.extend(self.new_versions(region, window, now).await?);
+            self.name_events(region, &mut of_region).await?;
+            events.events.extend(of_region);
         }
         events.events.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
         Ok(events)
@@ -239,6 +249,18 @@ impl Account {
         let queries = rollouts::queries(&self.listed(region).await?);
         let (gathered, _) = ask::data(region, &queries, grid, now).await?;
         rollouts::write_ends(events, &queries, &gathered, grid);
+        Ok(())
+    }
+
+    /// Gives events the services of their resources' tags, so that they stay with the series.
+    async fn name_events(&self, region: &RegionClient, events: &mut [Event]) -> Result<(), CloudWatchError> {
+        if self.settings.service_tag.is_empty() || events.is_empty() {
+            return Ok(());
+        }
+        let listed = self.listed(region).await?;
+        let (resources, _) = self.resources(region, &listed).await;
+        let of = |event: &Event| events::service_of(event);
+        tags::name_events(events.iter_mut().map(|event| (of(event), event)), &resources);
         Ok(())
     }
 
@@ -272,7 +294,7 @@ impl Account {
         for region in self.regions().await? {
             let now = now();
             let listed = self.listed(region).await?;
-            let found = self.resources(region, &listed);
+            let (found, _) = self.resources(region, &listed).await;
             let plan = resources::plan(&found);
             let mut versions = versions::queries(&listed);
             versions.extend(rollouts::queries(&listed));
@@ -285,7 +307,8 @@ impl Account {
                 billed += plan.queries.len();
                 width = grid.width;
             }
-            estimate.requests += (pages + batches + events::CALLS.len()) as u64;
+            let tags = self.tags(region).await;
+            estimate.requests += (pages + batches + events::CALLS.len()) as u64 + tags.requests;
             let keys: std::collections::BTreeSet<_> = plan.series.iter().map(|series| &series.key).collect();
             estimate.series += keys.len() as u64;
             billed += versions.len() + pages;
@@ -293,6 +316,8 @@ impl Account {
             let line =
                 |query: &resources::Query| format!("{}: {} every {} s", region.region, query.shown(), width / 1000);
             estimate.asks.extend(asks.map(line));
+            let of_tag = |key: &String| format!("{}: {} {}", region.region, tags::GET, crate::recorded::shown(key));
+            estimate.asks.extend(self.settings.service_tag.iter().map(of_tag));
         }
         estimate.cost_usd = Some(billed as f64 * USD_PER_METRIC);
         Ok(estimate)
@@ -321,7 +346,27 @@ impl Account {
         self.lists.iter().map(|list| list.namespace.as_str()).collect()
     }
 
-    fn resources<'a>(&'a self, region: &RegionClient, listed: &'a [Listed]) -> Vec<Resource<'a>> {
-        resources::resources(&self.lists, listed, &self.patterns, &region.suffix)
+    /// Returns the resources that are watched, under the services of their tags, and how many have one.
+    ///
+    /// Tags decide about names alone: what is watched follows from `resources`, whether tags can be asked or not.
+    async fn resources<'a>(&'a self, region: &RegionClient, listed: &'a [Listed]) -> (Vec<Resource<'a>>, usize) {
+        let mut found = resources::resources(&self.lists, listed, &self.patterns, &region.suffix);
+        let tagged = self.tags(region).await.apply(&mut found);
+        (found, tagged)
+    }
+
+    /// Returns what the tags of a region say; nothing, and no request, unless the config names a tag.
+    async fn tags<'a>(&self, region: &'a RegionClient) -> &'a Tags {
+        region.tags.get_or_init(|| tags::ask(region, &self.lists, &self.settings.service_tag)).await
+    }
+
+    fn notes_of(&self, tags: &Tags) -> Vec<Note> {
+        let failed = tags.failure.as_ref().map(|error| {
+            let help = error.help().map_or(String::new(), |help| format!("; {help}"));
+            note(&self.id, "tags_not_known", 1, format!("{error}{help}"))
+        });
+        let unusable = &tags.unusable;
+        let unusable = unusable.as_ref().map(|(count, first)| note(&self.id, "tag_no_name", *count, first.clone()));
+        failed.into_iter().chain(unusable).collect()
     }
 }

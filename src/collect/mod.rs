@@ -75,6 +75,8 @@ pub const REASONS: &[&str] = &[
     "events_not_allowed",
     "events_forgotten",
     "change_pending",
+    "tags_not_known",
+    "tag_no_name",
     "event_of_other_category",
 ];
 

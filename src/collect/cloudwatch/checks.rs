@@ -10,6 +10,7 @@ use super::client::RegionClient;
 use super::error::CloudWatchError;
 use super::lists::List;
 use super::resources::{Listed, Query, Resource};
+use super::tags::{self, Tags};
 use super::{ask, events, period};
 use crate::collect::source::{SourceCheck, SourceHealth};
 use crate::recorded::shown;
@@ -91,6 +92,28 @@ pub async fn region(
         Err(error) => failed(&of("cloudtrail:LookupEvents"), SourceHealth::Warn, &error),
     });
     checks
+}
+
+/// Tells what the tags of a region say, and of how many resources.
+pub fn tags(region: &RegionClient, tags: &Tags, keys: &[String], tagged: usize, resources: usize) -> SourceCheck {
+    let name = format!("{} {}", tags::GET, region.region);
+    if let Some(error) = &tags.failure {
+        // Names go on to count; everything else stays.
+        return failed(&name, SourceHealth::Warn, error);
+    }
+    let keys: Vec<String> = keys.iter().map(|key| format!("`{}`", shown(key))).collect();
+    let keys = keys.join(", ");
+    if let Some((count, first)) = &tags.unusable {
+        let help = format!("give it another value: at most {} printable characters, not `*`", tags::LONGEST);
+        let found = format!("{count} values of {keys} are no name of a service: {first}");
+        return check(&name, SourceHealth::Warn, found, Some(help));
+    }
+    let found = format!("allowed; {tagged} of {resources} watched resources have {keys}");
+    let help = "keys of tags care about case; Auto Scaling groups and REST APIs cannot be found by a tag";
+    match tagged {
+        0 if resources > 0 => check(&name, SourceHealth::Warn, found, Some(help.to_owned())),
+        _ => check(&name, SourceHealth::Ok, found, None),
+    }
 }
 
 /// Asks for one hour of one metric: one that is there, else one that no account has.

@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 use super::error::CloudWatchError;
 use super::period::Pace;
 use super::resources::Listed;
+use super::tags::Tags;
 use crate::config::CloudWatch;
 
 /// Tries of a request, the first included. Waits between them double from [`FIRST_WAIT`] on, each shortened by chance, so
@@ -42,11 +43,15 @@ pub struct RegionClient {
     pub suffix: String,
     pub metrics: aws_sdk_cloudwatch::Client,
     pub trail: aws_sdk_cloudtrail::Client,
+    pub tagging: aws_sdk_resourcegroupstagging::Client,
     /// What ListMetrics said, asked once in the life of the source: days of one run share it.
     pub listed: OnceCell<Arc<Vec<Listed>>>,
+    /// As `listed`: what GetResources said, or why it said nothing.
+    pub tags: OnceCell<Tags>,
     pub list_pace: Pace,
     pub data_pace: Pace,
     pub lookup_pace: Pace,
+    pub tag_pace: Pace,
 }
 
 /// Opens all regions of a source. No request is made before the first question.
@@ -63,16 +68,21 @@ pub async fn open(source: &str, settings: &CloudWatch) -> Result<(SdkConfig, Vec
     let regions = settings.regions.iter().enumerate().map(|(index, region)| {
         let metrics = aws_sdk_cloudwatch::config::Builder::from(&config).region(Region::new(region.clone())).build();
         let trail = aws_sdk_cloudtrail::config::Builder::from(&config).region(Region::new(region.clone())).build();
+        let tagging =
+            aws_sdk_resourcegroupstagging::config::Builder::from(&config).region(Region::new(region.clone())).build();
         RegionClient {
             place: if account.is_empty() { region.clone() } else { format!("{region} of account {account}") },
             suffix: if index == 0 { String::new() } else { format!(" @{region}") },
             region: region.clone(),
             metrics: aws_sdk_cloudwatch::Client::from_conf(metrics),
             trail: aws_sdk_cloudtrail::Client::from_conf(trail),
+            tagging: aws_sdk_resourcegroupstagging::Client::from_conf(tagging),
             listed: OnceCell::new(),
+            tags: OnceCell::new(),
             list_pace: Pace::new(is_amazon),
             data_pace: Pace::new(is_amazon),
             lookup_pace: Pace::new(is_amazon),
+            tag_pace: Pace::new(is_amazon),
         }
     });
     let regions = regions.collect();

@@ -122,6 +122,21 @@ pub async fn try_out(region: &RegionClient, now: i64) -> Result<(), CloudWatchEr
     ask(region, CALLS[0], Window::new(now - DAY, now), None, 1).await.map(|_| ())
 }
 
+/// Returns Amazon's word for the service whose resource an event of this source happened to, as an ARN has it; empty
+/// where it is not known.
+///
+/// Its title begins with the call, or with `version` where a function's was inferred.
+pub fn service_of(event: &Event) -> &'static str {
+    match event.title.split(' ').next().unwrap_or_default() {
+        "UpdateService" => "ecs",
+        "UpdateFunctionCode" | "PublishVersion" | "version" => "lambda",
+        "ModifyDBInstance" | "ModifyDBCluster" | "ApplyPendingMaintenanceAction" => "rds",
+        "ModifyCacheCluster" => "elasticache",
+        // An application of CodeDeploy, a group of caches: nothing here is measured under that name.
+        _ => "",
+    }
+}
+
 #[derive(Debug, PartialEq)]
 enum Change {
     Done(Event),

@@ -37,6 +37,9 @@ const OLD_POINTS_PER_S: f64 = 0.9 * 396_000.0;
 pub const LIST_GAP: Duration = Duration::from_millis(1000 / 22);
 /// As [`LIST_GAP`], for LookupEvents.
 pub const LOOKUP_GAP: Duration = Duration::from_millis(550);
+/// As [`LIST_GAP`], for GetResources. Amazon's quotas are per account and shared with everybody else who asks there; a
+/// few pages a run need no more.
+pub const TAG_GAP: Duration = Duration::from_millis(200);
 const DATA_GAP: Duration = Duration::from_millis(1000 / 45);
 
 /// Returns how long a request for data takes of the region's allowance.

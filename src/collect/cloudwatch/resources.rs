@@ -26,6 +26,9 @@ pub struct Listed {
 pub struct Resource<'a> {
     pub list: &'a List,
     pub dimensions: Vec<(String, String)>,
+    /// Its name for the service map, by its dimensions.
+    pub own: Arc<str>,
+    /// As `own`, or what its tag says.
     pub service: Arc<str>,
     pub target: Arc<str>,
     pub metrics: BTreeSet<&'a str>,
@@ -91,10 +94,12 @@ fn fits(list: &List, metric: &Listed) -> bool {
 fn make<'a>(list: &'a List, metric: &Listed, suffix: &str) -> Resource<'a> {
     let value =
         |name: &str| metric.dimensions.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
+    let own: Arc<str> = list.service.fill(value).into();
     Resource {
         list,
         dimensions: metric.dimensions.clone(),
-        service: list.service.fill(value).into(),
+        own: own.clone(),
+        service: own,
         target: (list.target.fill(value) + suffix).into(),
         metrics: BTreeSet::new(),
     }
@@ -103,7 +108,7 @@ fn make<'a>(list: &'a List, metric: &Listed, suffix: &str) -> Resource<'a> {
 /// Holds the patterns against the names of a resource and the values that they come from.
 fn is_wanted(resource: &Resource, patterns: &[Pattern]) -> bool {
     let values = resource.dimensions.iter().map(|(_, value)| value.as_str());
-    let names: Vec<&str> = values.chain([&*resource.service, &*resource.target]).collect();
+    let names: Vec<&str> = values.chain([&*resource.own, &*resource.target]).collect();
     patterns.iter().any(|pattern| names.iter().any(|name| pattern.matches_with(name, MATCHING)))
 }
 
