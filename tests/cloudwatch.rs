@@ -3,6 +3,8 @@
 //! Credentials come from the environment, as they do for users, so each test runs its body in a process of its own.
 
 mod servers;
+#[path = "cloudwatch/tags.rs"]
+mod tags;
 
 use std::path::Path;
 use std::process::Command;

@@ -79,6 +79,7 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Resul
         }
     }
     data(lines.as_bytes())?;
+    pulled.values().for_each(|pulled| tell(&pulled.notes));
     if let Some(days) = args.prune {
         let before = crate::time::local(now, chrono_tz::UTC).date_naive() - chrono::TimeDelta::days(i64::from(days));
         let removed = store.prune(before)?;
@@ -95,6 +96,14 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Resul
     let needed: Vec<&String> =
         failures.iter().filter(|(source, _)| is_needed(source)).map(|(_, error)| error).collect();
     if needed.is_empty() { Ok(Exit::Done) } else { Err(failed(&needed)) }
+}
+
+/// Warns of what the sources could not give, or gave in another way than usual.
+fn tell(notes: &[Note]) {
+    for Note { source, reason, count, example } in notes {
+        let said = crate::report::note_said(reason);
+        tracing::warn!(source = %plain(source), times = count, first = %plain(example), "{said}");
+    }
 }
 
 /// Joins what failed into one failure with all the advice.

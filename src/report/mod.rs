@@ -32,3 +32,9 @@ pub enum ReportError {
     #[error("render the page")]
     Template(#[from] askama::Error),
 }
+
+/// Says in English why a [`Note`](crate::collect::Note) was made; empty for a reason that is none.
+pub fn note_said(reason: &str) -> String {
+    let english = crate::config::Language::En;
+    words::Words::new(&[english]).label(&format!("note.{reason}")).bare(english)
+}

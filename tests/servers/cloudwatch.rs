@@ -1,4 +1,4 @@
-//! Amazon's side of CloudWatch, CloudTrail and STS in the protocols that the SDK speaks: CBOR, JSON, forms.
+//! Amazon's side of CloudWatch, CloudTrail, resource tags and STS in the protocols that the SDK speaks: CBOR, JSON, forms.
 //!
 //! What is measured follows from a formula ([`value`]), so that nothing has to be put first and any point can be
 //! checked. How an answer is cut into pages, and what goes wrong, is the test's business.
@@ -73,6 +73,14 @@ pub struct Script {
     pub list_fails: Option<ResponseTemplate>,
     /// Events of CloudTrail: name, id, seconds, body. `None`: not allowed.
     pub trail: Option<Vec<(String, String, i64, String)>>,
+    /// What GetResources knows: ARN and tags. `None`: not allowed.
+    pub tags: Option<Vec<(String, Vec<(String, String)>)>>,
+    /// Resources a page of GetResources; 0 for as many as are asked for.
+    pub tag_page: usize,
+    /// What GetResources says instead, if it fails.
+    pub tag_fails: Option<ResponseTemplate>,
+    /// Requests of GetResources.
+    pub tag_requests: Vec<serde_json::Value>,
     /// How long STS takes.
     pub role_delay: std::time::Duration,
     /// What STS says instead of credentials.
@@ -95,7 +103,7 @@ impl CloudWatch {
     /// Starts one that has these metrics and answers well.
     pub async fn start(metrics: &[&str]) -> Self {
         let script = Script { metrics: metrics.iter().map(|text| metric(text)).collect(), ..Script::default() };
-        let script = Arc::new(Mutex::new(Script { trail: Some(Vec::new()), ..script }));
+        let script = Arc::new(Mutex::new(Script { trail: Some(Vec::new()), tags: Some(Vec::new()), ..script }));
         let server = MockServer::start().await;
         let shared = script.clone();
         let respond = move |request: &Request| shared.lock().expect("not poisoned").respond(request);
@@ -141,6 +149,11 @@ impl Script {
         if header("x-amz-target").ends_with(".LookupEvents") {
             self.lookups += 1;
             return self.look_up(&request.body);
+        }
+        if header("x-amz-target") == "ResourceGroupsTaggingAPI_20170126.GetResources" {
+            let asked: serde_json::Value = serde_json::from_slice(&request.body).expect("JSON");
+            self.tag_requests.push(asked.clone());
+            return self.tag_fails.clone().unwrap_or_else(|| self.resources(&asked));
         }
         let body = String::from_utf8_lossy(&request.body).into_owned();
         if body.contains("Action=AssumeRole") {
@@ -190,6 +203,41 @@ impl Script {
             answer["NextToken"] = serde_json::json!((from + 1).to_string());
         }
         json(200, &answer)
+    }
+
+    /// GetResources: what has the tag and one of the types, a page at a time.
+    fn resources(&self, asked: &serde_json::Value) -> ResponseTemplate {
+        let Some(tags) = &self.tags else {
+            let words =
+                "User: arn:aws:sts::1:assumed-role/fortnight-read/x is not authorized to perform: tag:GetResources";
+            return json(400, &serde_json::json!({"__type": "AccessDeniedException", "Message": words}));
+        };
+        let size = asked["ResourcesPerPage"].as_u64().expect("a size") as usize;
+        assert!((1..=100).contains(&size), "Amazon takes 1 to 100, not {size}");
+        let key = asked["TagFilters"][0]["Key"].as_str().expect("a key");
+        assert_eq!(asked["TagFilters"].as_array().map(Vec::len), Some(1), "several would have to be there all at once");
+        let kinds: Vec<&str> =
+            asked["ResourceTypeFilters"].as_array().expect("types").iter().filter_map(|kind| kind.as_str()).collect();
+        assert!(kinds.len() <= 100, "{} types", kinds.len());
+        let is_of = |arn: &str, kind: &str| {
+            let mut parts = arn.splitn(6, ':').skip(2);
+            let (service, resource) = (parts.next().unwrap_or_default(), parts.nth(2).unwrap_or_default());
+            let found = resource.split([':', '/']).next().unwrap_or_default();
+            kind == service || kind == format!("{service}:{found}")
+        };
+        let fits = |(arn, tags): &&(String, Vec<(String, String)>)| {
+            tags.iter().any(|(name, _)| name == key) && kinds.iter().any(|kind| is_of(arn, kind))
+        };
+        let all: Vec<_> = tags.iter().filter(fits).collect();
+        let size = if self.tag_page == 0 { size } else { self.tag_page };
+        let from: usize =
+            asked["PaginationToken"].as_str().and_then(|token| token.strip_prefix('t')?.parse().ok()).unwrap_or(0);
+        let pair = |(key, value): &(String, String)| serde_json::json!({"Key": key, "Value": value});
+        let one = |(arn, tags): &(String, Vec<(String, String)>)| serde_json::json!({"ResourceARN": arn, "Tags": tags.iter().map(pair).collect::<Vec<_>>()});
+        // On the last page Amazon's token is empty, not missing.
+        let next = if from + size < all.len() { format!("t{}", from + size) } else { String::new() };
+        let page: Vec<_> = all.into_iter().skip(from).take(size).map(one).collect();
+        json(200, &serde_json::json!({"PaginationToken": next, "ResourceTagMappingList": page}))
     }
 
     fn assume(&self) -> ResponseTemplate {
