@@ -108,6 +108,25 @@ fn yaml_keys(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn the_right_to_see_tags_stands_by_itself() {
+    let folder = folder();
+    told(&run(&folder, &["init", "--template", "cloudwatch"]));
+    let files = tree(folder.path());
+    let with: Vec<&str> = files
+        .iter()
+        .filter(|(name, text)| name.ends_with(".json") && text.contains("tag:GetResources"))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(with, ["setup/tags-policy.json"], "who does not ask for tags gives no right to read them");
+    let config = &files["fortnight.toml"];
+    assert!(config.contains("\n#service_tag = \"Service\""), "{config}");
+    // Taken at its word, the line is valid.
+    let uncommented = config.replace("\n#service_tag", "\nservice_tag");
+    std::fs::write(folder.path().join("fortnight.toml"), uncommented).expect("written");
+    assert!(!failed(&doctor(&folder, &["--offline"]).1, "config").iter().any(|found| found.contains("service_tag")));
+}
+
+#[test]
 fn every_file_of_every_template_is_what_its_name_says() {
     for template in TEMPLATES {
         let folder = folder();

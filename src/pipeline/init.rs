@@ -14,10 +14,11 @@ use crate::publish::file;
 type Sheet = (&'static str, &'static str, &'static str);
 
 /// Everything that a template may write. `#[part]` to `#[end]` in a text goes with that part alone.
-const SHEETS: [Sheet; 12] = [
+const SHEETS: [Sheet; 13] = [
     (DEFAULT_CONFIG, include_str!("../../templates/init/fortnight.toml"), ""),
     (".fortnight/.gitignore", include_str!("../../templates/init/gitignore"), ""),
     ("setup/reader-policy.json", include_str!("../../templates/init/setup/reader-policy.json"), "cloudwatch"),
+    ("setup/tags-policy.json", include_str!("../../templates/init/setup/tags-policy.json"), "cloudwatch"),
     ("setup/reader-trust.json", include_str!("../../templates/init/setup/reader-trust.json"), "cloudwatch"),
     ("setup/collector-policy.json", include_str!("../../templates/init/setup/collector-policy.json"), "cloudwatch"),
     ("setup/aws.md", include_str!("../../templates/init/setup/aws.md"), "cloudwatch"),
