@@ -3,6 +3,8 @@
 //!
 //! Every minute of all of them takes twelve minutes and 7 GB in the server. Therefore one metric in fifteen has every
 //! minute, and the others ninety minutes of each day; `FORTNIGHT_EVERY_MINUTE=1` puts every minute of all 600.
+//!
+//! And resources that Amazon's own client made and tagged there, found by the ARNs that the server gave them.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what was measured is for whoever looks")]
 
 mod servers;
@@ -22,6 +24,13 @@ use servers::process;
 const DAYS: i64 = 14;
 /// Width of the buckets in the config's default, seconds.
 const BUCKET_S: i64 = 300;
+
+/// An account's number as the access key is MiniStack's way to say who asks.
+const VARIABLES: [(&str, &str); 3] = [
+    ("AWS_ACCESS_KEY_ID", "333333333333"),
+    ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ("FORTNIGHT_TEST_EXTERNAL_ID", "external-id"),
+];
 
 /// The variable that has every minute of all metrics put.
 const EVERY_MINUTE: &str = "FORTNIGHT_EVERY_MINUTE";
@@ -145,11 +154,12 @@ fn expected(put: &BTreeMap<(String, String, String), Points>) -> BTreeMap<Key, B
     all
 }
 
-fn config(url: &str) -> Config {
+/// `more`: further lines of each source.
+fn config(url: &str, more: &str) -> Config {
     let source = |name: &str, account: &str| {
         format!(
             "[[source]]\nid = \"{name}\"\nkind = \"cloudwatch\"\nregions = [\"eu-west-1\"]\nendpoint = \"{url}\"\n\
-             role_arn = \"arn:aws:iam::{account}:role/fortnight-read\"\nexternal_id_env = \"FORTNIGHT_TEST_EXTERNAL_ID\"\n"
+             role_arn = \"arn:aws:iam::{account}:role/fortnight-read\"\nexternal_id_env = \"FORTNIGHT_TEST_EXTERNAL_ID\"\n{more}"
         )
     };
     let text = source("app", "111111111111") + &source("card", "222222222222");
@@ -186,13 +196,7 @@ fn compare(found: &[Series], expected: BTreeMap<Key, BTreeMap<i64, f64>>) -> (us
 #[test]
 fn two_accounts_come_back_point_for_point() {
     let name = "two_accounts_come_back_point_for_point";
-    // An account's number as the access key is MiniStack's way to say who asks.
-    let variables = [
-        ("AWS_ACCESS_KEY_ID", "333333333333"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("FORTNIGHT_TEST_EXTERNAL_ID", "external-id"),
-    ];
-    let said = process::run(name, &variables, async || {
+    let said = process::run(name, &VARIABLES, async || {
         let folder = tempfile::tempdir().expect("a folder");
         let start = Instant::now();
         let log = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/ministack.log");
@@ -213,7 +217,7 @@ fn two_accounts_come_back_point_for_point() {
 
         let put = read(&file);
         assert_eq!(put.values().map(BTreeMap::len).sum::<usize>(), 600);
-        let config = config(&server.url);
+        let config = config(&server.url, "");
         let start = Instant::now();
         for (number, account) in ["111111111111", "222222222222"].into_iter().enumerate() {
             let source = source::open(&config, &config.sources[number]).expect("opens").expect("no files");
@@ -237,4 +241,40 @@ fn two_accounts_come_back_point_for_point() {
         let told = said.lines().filter(|line| line.contains("points") || line.contains("MiniStack took"));
         told.for_each(|line| eprintln!("{line}"));
     }
+}
+
+#[test]
+fn resources_are_found_by_the_tags_that_another_client_gave_them() {
+    let name = "resources_are_found_by_the_tags_that_another_client_gave_them";
+    process::run(name, &VARIABLES, async || {
+        let log = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/ministack-tags.log");
+        let server = MiniStack::start(&log);
+        let today = chrono::Utc::now().timestamp_millis().div_euclid(DAY) * DAY;
+        let window = Window::new(today - 2 * DAY, today - DAY);
+        let mut made = Command::new(venv().join("python"));
+        made.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ministack/tags.py"));
+        let output =
+            made.args([&server.url, "222222222222", &(window.start / 1000 + 3600).to_string()]).output().expect("runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let wanted: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('\t')).collect();
+        assert_eq!(wanted.len(), 5);
+
+        let config = config(&server.url, "service_tag = \"Service\"\n");
+        let services = async |number: usize| {
+            let source = source::open(&config, &config.sources[number]).expect("opens").expect("no files");
+            let intake = source.series(window).await.expect("answers");
+            assert_eq!(intake.notes, []);
+            let pairs =
+                intake.series.iter().map(|series| (series.key.target.to_string(), series.key.service.to_string()));
+            pairs.collect::<BTreeMap<_, _>>()
+        };
+        let found = services(1).await;
+        assert_eq!(found.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());
+        for (target, service) in &found {
+            let named = if wanted[&**target] == "-" { "untagged" } else { wanted[&**target] };
+            assert_eq!(service, named, "{target}");
+        }
+        assert!(services(0).await.is_empty(), "the other account has none of them");
+    });
 }
