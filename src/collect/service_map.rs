@@ -13,8 +13,10 @@
 //! 3. The longest service whose name it carries as a whole word, at the beginning, at the end or within:
 //!    `card-api-prod`, `prod-card-api-alb`, `app/card-api/50dc6c` belong to `card-api`.
 //!
-//! Whatever is left is a service of its own. Letters count alike in either case, and a boundary is anything but a
-//! letter or digit.
+//! Whatever is left is a service of its own. A resource whose name changed, because its tag was set or could not be asked for
+//! a while, is one series again where both names lead to one service and its target carries the name that it had.
+//!
+//! Letters count alike in either case, and a boundary is anything but a letter or digit.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +27,7 @@ use glob::{MatchOptions, Pattern};
 use crate::config::Config;
 use crate::deploy::Event;
 use crate::metric::{Kind, Series, SeriesKey};
+use crate::recorded::merge;
 
 /// Shortest name of a service that others may carry, characters: a service `a` or `db` is in too many names by chance.
 const SHORTEST: usize = 3;
@@ -164,35 +167,47 @@ impl ServiceMap {
     /// Gives each series its service. Returns them sorted by key; keys are unique.
     ///
     /// `series`: every series of each service that is among them, as the sources named them. Where two names bring
-    /// the same target to a service, the target is qualified by the name; so is one that stood for all of its name.
-    pub fn map_series(&self, mut series: Vec<Series>) -> Vec<Series> {
+    /// the same target to a service, the target is qualified by the name; so is one that stood for all of its name. What
+    /// is the same resource under the name that it had before its tag was known goes on as one.
+    pub fn map_series(&self, series: Vec<Series>) -> Vec<Series> {
         if self.is_plain() {
             return series;
         }
-        type Target = (Arc<str>, Kind, Arc<str>);
-        let mut names: BTreeMap<Target, BTreeSet<Arc<str>>> = BTreeMap::new();
-        let services: Vec<Arc<str>> = series.iter().map(|series| self.of_series(&series.key)).collect();
-        for (service, SeriesKey { service: name, kind, target, .. }) in
-            services.iter().zip(series.iter().map(|s| &s.key))
-        {
-            names.entry((service.clone(), *kind, target.clone())).or_default().insert(name.clone());
-        }
-        for (service, one) in services.into_iter().zip(&mut series) {
-            let key = &mut one.key;
-            if service == key.service {
+        let mut stay = Vec::with_capacity(series.len());
+        let mut moved: BTreeMap<Place, BTreeMap<Arc<str>, Vec<Series>>> = BTreeMap::new();
+        for mut one in series {
+            let service = self.of_series(&one.key);
+            if service == one.key.service {
+                stay.push(one);
                 continue;
             }
-            let is_shared =
-                names.get(&(service.clone(), key.kind, key.target.clone())).is_some_and(|names| names.len() > 1);
-            let name = std::mem::replace(&mut key.service, service);
-            if key.kind == Kind::Operation && &*key.target == "*" {
-                key.target = name;
-            } else if is_shared {
-                key.target = format!("{name} {}", key.target).into();
+            let place = (service.clone(), one.key.kind, one.key.target.clone());
+            let name = std::mem::replace(&mut one.key.service, service);
+            moved.entry(place).or_default().entry(name).or_default().push(one);
+        }
+        stay.sort_by(|a, b| a.key.cmp(&b.key));
+        let places: BTreeSet<Place> = stay.iter().map(|one| place_of(&one.key)).collect();
+        let mut others = Vec::new();
+        for (place, names) in moved {
+            let is_shared = names.len() > 1 || places.contains(&place);
+            for (name, mut group) in names {
+                if places.contains(&place) && carries(&place.2, &name) && group.iter().all(|one| agrees(&stay, one)) {
+                    others.extend(group.into_iter().filter_map(|one| go_on(&mut stay, one)));
+                    continue;
+                }
+                for one in &mut group {
+                    if one.key.kind == Kind::Operation && &*one.key.target == "*" {
+                        one.key.target = name.clone();
+                    } else if is_shared {
+                        one.key.target = format!("{name} {}", one.key.target).into();
+                    }
+                }
+                others.extend(group);
             }
         }
-        series.sort_by(|a, b| a.key.cmp(&b.key));
-        apart(series)
+        stay.extend(others);
+        stay.sort_by(|a, b| a.key.cmp(&b.key));
+        apart(stay)
     }
 
     /// Gives each event its service.
@@ -233,6 +248,39 @@ fn whole(key: &SeriesKey) -> Option<&str> {
     let (prefix, bare) = key.target.split_once(':')?;
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (!prefix.is_empty() && prefix.bytes().all(is_plain) && carries(bare, &key.service)).then_some(prefix)
+}
+
+/// Service, kind and target.
+type Place = (Arc<str>, Kind, Arc<str>);
+
+fn place_of(key: &SeriesKey) -> Place {
+    (key.service.clone(), key.kind, key.target.clone())
+}
+
+/// Tells whether a series and the one of its key can be the same thing under two names: at no time do they differ.
+///
+/// `sorted`: by key.
+fn agrees(sorted: &[Series], one: &Series) -> bool {
+    let Ok(number) = sorted.binary_search_by(|known| known.key.cmp(&one.key)) else { return true };
+    let Some(known) = sorted.get(number) else { return true };
+    let mut rest = known.times.iter().zip(&known.values).peekable();
+    known.unit.dimension == one.unit.dimension
+        && one.times.iter().zip(&one.values).all(|(time, value)| {
+            while rest.next_if(|(other, _)| *other < time).is_some() {}
+            rest.next_if(|(other, _)| *other == time).is_none_or(|(_, other)| other.to_bits() == value.to_bits())
+        })
+}
+
+/// Joins a series into the one of its key; returns it if there is none.
+///
+/// `sorted`: by key.
+fn go_on(sorted: &mut [Series], one: Series) -> Option<Series> {
+    let number = sorted.binary_search_by(|known| known.key.cmp(&one.key));
+    let Some(known) = number.ok().and_then(|number| sorted.get_mut(number)) else { return Some(one) };
+    if let Some(joined) = merge(vec![known.clone()], vec![one]).pop() {
+        *known = joined;
+    }
+    None
 }
 
 /// Numbers the targets of series that still have the same key: names from outside may spell out anything.

@@ -166,6 +166,7 @@ mod tests {
 
     use aws_sdk_resourcegroupstagging::types::Tag;
     use glob::Pattern;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::collect::cloudwatch::lists;
@@ -309,6 +310,18 @@ mod tests {
             assert!(!first.chars().any(char::is_control), "{first:?}");
         }
         assert!(is_name(&"カ".repeat(256)), "Amazon counts characters");
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_survived(arn in ".{0,60}|arn(:[a-z0-9*/-]{0,9}){0,9}", key in ".{0,9}", value in ".{0,300}") {
+            let mut tags = Tags::default();
+            tags.take("eu-west-1", &key, &mapping(&arn, &[(&key, &value)]));
+            for service in tags.services.values() {
+                prop_assert!(!service.is_empty() && &**service != "*" && service.chars().count() <= LONGEST);
+                prop_assert!(!service.chars().any(char::is_control) && service.trim() == &**service);
+            }
+        }
     }
 
     #[test]

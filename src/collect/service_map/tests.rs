@@ -200,6 +200,35 @@ fn series_that_meet_are_all_kept_and_told_apart() {
 }
 
 #[test]
+fn a_resource_whose_tag_became_known_goes_on() {
+    let at = |name: &str, target: &str, points: &[(i64, f64)]| Series {
+        times: points.iter().map(|(time, _)| *time).collect(),
+        values: points.iter().map(|(_, value)| *value).collect(),
+        ..series(resource(name, target))
+    };
+    let text = "[[service]]\nname = \"card-api\"\nresources = [\"ledger-*\"]\n";
+    let points = |own: Series, tagged: Series| -> Vec<(String, Vec<i64>)> {
+        let mut names = Names::default();
+        [&own, &tagged].iter().for_each(|series| names.seen(&series.key));
+        let mapped = ServiceMap::new(&config(text), &names).map_series(vec![own, tagged]);
+        assert!(mapped.iter().all(|series| &*series.key.service == "card-api"));
+        mapped.into_iter().map(|series| (series.key.target.to_string(), series.times)).collect()
+    };
+    let (one, target) = ("ledger-1", "rds:ledger-1");
+    let tagged = at("card-api", target, &[(2, 0.2), (4, 0.4)]);
+    let whole = |times: &[i64]| vec![(target.to_owned(), times.to_vec())];
+    assert_eq!(points(at(one, target, &[(1, 0.1)]), tagged.clone()), whole(&[1, 2, 4]), "before the tag was set");
+    assert_eq!(points(at(one, target, &[(3, 0.3)]), tagged.clone()), whole(&[2, 3, 4]), "tags could not be asked");
+    assert_eq!(points(at(one, target, &[(3, 0.3), (4, 0.4)]), tagged.clone()), whole(&[2, 3, 4]), "asked again");
+    // Two things of one target at one time, or a name that the target does not tell: nobody knows that they are one.
+    let apart = |own: Series| points(own, tagged.clone()).len();
+    assert_eq!(apart(at(one, target, &[(3, 0.3), (4, 0.5)])), 2);
+    assert_eq!(apart(at("ledger-2", target, &[(1, 0.1)])), 2);
+    let ratio = at(one, target, &[(1, 0.1)]);
+    assert_eq!(apart(Series { unit: Unit::parse("s").expect("known"), ..ratio }), 2);
+}
+
+#[test]
 fn a_map_of_nothing_moves_nothing() {
     let all = vec![series(resource("b", "x")), series(resource("a", "x"))];
     assert!(ServiceMap::default().is_plain());
@@ -230,7 +259,9 @@ proptest! {
         names.told(told.iter().map(String::as_str));
         keys.iter().for_each(|key| names.seen(key));
         let map = ServiceMap::new(&config(""), &names);
-        let mapped = map.map_series(keys.iter().cloned().map(series).collect());
+        // Each has another value, so that none is the other under another name.
+        let different = |(number, key)| Series { values: vec![f64::from(number)], ..series(key) };
+        let mapped = map.map_series((0_u32..).zip(keys.iter().cloned()).map(different).collect());
         prop_assert_eq!(mapped.len(), keys.len());
         prop_assert!(mapped.windows(2).all(|pair| pair[0].key < pair[1].key));
         for (name, service) in map.moved() {
