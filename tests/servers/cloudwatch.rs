@@ -59,6 +59,9 @@ pub struct Part {
     pub points: Vec<(i64, f64)>,
 }
 
+/// A resource's ARN, and its tags by key and value.
+pub type Tagged = (String, Vec<(String, String)>);
+
 /// How GetMetricData answers: the request and how many came before it.
 pub type Answer = Box<dyn Fn(&DataRequest, usize) -> ResponseTemplate + Send + Sync>;
 
@@ -74,7 +77,7 @@ pub struct Script {
     /// Events of CloudTrail: name, id, seconds, body. `None`: not allowed.
     pub trail: Option<Vec<(String, String, i64, String)>>,
     /// What GetResources knows: ARN and tags. `None`: not allowed.
-    pub tags: Option<Vec<(String, Vec<(String, String)>)>>,
+    pub tags: Option<Vec<Tagged>>,
     /// Resources a page of GetResources; 0 for as many as are asked for.
     pub tag_page: usize,
     /// What GetResources says instead, if it fails.
@@ -225,7 +228,7 @@ impl Script {
             let found = resource.split([':', '/']).next().unwrap_or_default();
             kind == service || kind == format!("{service}:{found}")
         };
-        let fits = |(arn, tags): &&(String, Vec<(String, String)>)| {
+        let fits = |(arn, tags): &&Tagged| {
             tags.iter().any(|(name, _)| name == key) && kinds.iter().any(|kind| is_of(arn, kind))
         };
         let all: Vec<_> = tags.iter().filter(fits).collect();
@@ -233,7 +236,7 @@ impl Script {
         let from: usize =
             asked["PaginationToken"].as_str().and_then(|token| token.strip_prefix('t')?.parse().ok()).unwrap_or(0);
         let pair = |(key, value): &(String, String)| serde_json::json!({"Key": key, "Value": value});
-        let one = |(arn, tags): &(String, Vec<(String, String)>)| serde_json::json!({"ResourceARN": arn, "Tags": tags.iter().map(pair).collect::<Vec<_>>()});
+        let one = |(arn, tags): &Tagged| serde_json::json!({"ResourceARN": arn, "Tags": tags.iter().map(pair).collect::<Vec<_>>()});
         // On the last page Amazon's token is empty, not missing.
         let next = if from + size < all.len() { format!("t{}", from + size) } else { String::new() };
         let page: Vec<_> = all.into_iter().skip(from).take(size).map(one).collect();
