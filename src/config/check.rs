@@ -472,6 +472,7 @@ impl Checker<'_> {
                 owner: raw.owner.unwrap_or_default(),
                 account: raw.account.unwrap_or_default(),
                 runbook: raw.runbook.unwrap_or_default(),
+                slo: raw.slo.map(|slo| slo.trim().to_owned()).unwrap_or_default(),
                 resources: self.patterns(&format!("service[{index}].resources"), raw.resources, false)?,
             });
         }

@@ -229,6 +229,8 @@ pub struct Service {
     pub account: String,
     /// Where the steps for its alarms stand, empty for nowhere.
     pub runbook: String,
+    /// Its service level objective, in words; empty for none.
+    pub slo: String,
     /// Patterns of applications and resources that belong to it, besides those that carry its name.
     pub resources: Vec<String>,
 }

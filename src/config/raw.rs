@@ -197,6 +197,9 @@ pub struct RawService {
     pub account: Option<String>,
     /// Where the steps for its alarms stand. Default: nowhere. Example: `runbook = "https://wiki.example/card-api"`
     pub runbook: Option<String>,
+    /// Its service level objective, in a line. Default: none. Once one service has it, those without are listed.
+    /// Example: `slo = "p95 under 300 ms in 99 % of all minutes"`
+    pub slo: Option<String>,
     /// Patterns of applications and resources that belong to it, besides those that carry its name: the name, or the
     /// target with its prefix. Default: `[]`. Example: `resources = ["cards-db-*", "lambda:notify"]`
     pub resources: Option<Vec<String>>,

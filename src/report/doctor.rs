@@ -104,7 +104,8 @@ impl Checkup {
         if gaps.is_empty() {
             return String::new();
         }
-        let mut rows = vec![["service", "owner", "deploys", "traffic", "series"].map(str::to_owned)];
+        let asks_slo = gaps.iter().any(|one| one.slo.is_some());
+        let mut rows = vec![["service", "owner", "deploys", "traffic", "series", "slo"].map(str::to_owned)];
         for one in gaps.iter().take(SERVICES) {
             let or = |text: &str| if text.is_empty() { "nobody yet".to_owned() } else { cut(&plain(text)) };
             let deploys = match (one.deploys, one.inferred) {
@@ -113,15 +114,22 @@ impl Checkup {
                 (all, inferred) => format!("{all}, {inferred} inferred"),
             };
             let traffic = if one.has_traffic { "yes" } else { "none" };
-            rows.push([cut(&plain(&one.service)), or(&one.owner), deploys, traffic.to_owned(), one.series.to_string()]);
+            let slo = match one.slo.as_deref() {
+                Some(slo) if !slo.is_empty() => cut(&plain(slo)),
+                _ => "none".to_owned(),
+            };
+            let (service, series) = (cut(&plain(&one.service)), one.series.to_string());
+            rows.push([service, or(&one.owner), deploys, traffic.to_owned(), series, slo]);
         }
-        let widths: Vec<usize> = (0..5)
+        let columns = if asks_slo { 6 } else { 5 };
+        let widths: Vec<usize> = (0..columns)
             .map(|k| rows.iter().filter_map(|row| row.get(k)).map(|cell| cell.chars().count()).max().unwrap_or(0))
             .collect();
         let mut text = format!(
-            "\n{} of {} services lack an owner, a deploy in the period, or traffic:\n",
+            "\n{} of {} services lack an owner, a deploy in the period, {}:\n",
             gaps.len(),
-            self.services.iter().filter(|service| !service.is_loose).count()
+            self.services.iter().filter(|service| !service.is_loose).count(),
+            if asks_slo { "traffic, or an SLO" } else { "or traffic" }
         );
         for row in rows {
             let cells = row
@@ -198,6 +206,7 @@ mod tests {
             deploys,
             inferred: deploys / 2,
             has_traffic: true,
+            slo: None,
             is_loose: false,
         }
     }
@@ -220,6 +229,10 @@ mod tests {
         assert!(text.contains("51 of 51 services lack"), "{text}");
         assert!(text.contains("nobody yet  2, 1 inferred  yes") && text.contains("and 31 more"), "{text}");
         assert!(!text.contains('\u{1b}') && !text.contains("queue-1") && text.lines().all(|line| line.len() < 200));
+        let of = |slo: &str| ServiceCoverage { slo: Some(slo.into()), ..service("api", "", 2) };
+        let text = Checkup { services: vec![of(""), of("p95 < 300 ms\u{1b}[2J")], ..checkup() }.text(style);
+        assert!(text.contains("or an SLO:") && text.contains("series  slo\n"), "{text}");
+        assert!(text.contains("3       none\n") && text.contains("p95 < 300 ms") && !text.contains('\u{1b}'), "{text}");
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub(crate) fn config(languages: &[Language]) -> Config {
         owner: owner.into(),
         account: account.into(),
         runbook: runbook.into(),
+        slo: String::new(),
         resources: Vec::new(),
     };
     Config {

@@ -28,14 +28,18 @@ pub struct ServiceCoverage {
     pub inferred: usize,
     /// How many requests it gets is recorded.
     pub has_traffic: bool,
+    /// Its service level objective, empty for none; absent where no service of the config has one. Comes from outside:
+    /// escape it.
+    pub slo: Option<String>,
     /// Nothing but resources is measured, under a name that is no known service's.
     pub is_loose: bool,
 }
 
 impl ServiceCoverage {
-    /// Tells whether something lacks that people can give: an owner, a deploy, its traffic.
+    /// Tells whether something lacks that people can give: an owner, a deploy, its traffic, an objective where others
+    /// have one.
     pub fn has_gap(&self) -> bool {
-        self.owner.is_empty() || self.deploys == 0 || !self.has_traffic
+        self.owner.is_empty() || self.deploys == 0 || !self.has_traffic || self.slo.as_deref() == Some("")
     }
 }
 
@@ -67,6 +71,7 @@ pub fn coverage<'a>(
 
 fn blank(name: &str, config: &Config) -> ServiceCoverage {
     let known = config.services.iter().find(|service| service.name == name);
+    let slo = known.map(|service| &service.slo);
     ServiceCoverage {
         service: name.to_owned(),
         owner: known.map(|service| service.owner.clone()).unwrap_or_default(),
@@ -74,6 +79,7 @@ fn blank(name: &str, config: &Config) -> ServiceCoverage {
         deploys: 0,
         inferred: 0,
         has_traffic: false,
+        slo: config.services.iter().any(|service| !service.slo.is_empty()).then(|| slo.cloned().unwrap_or_default()),
         is_loose: known.is_none(),
     }
 }
@@ -107,5 +113,18 @@ mod tests {
         assert!(redis.is_loose && redis.has_gap());
         // Calls to a database are no requests, and the deploy came after the period.
         assert_eq!((web.has_traffic, web.deploys, web.is_loose), (false, 0, false));
+        assert!(found.iter().all(|one| one.slo.is_none()), "nobody asks for objectives where nobody has one");
+    }
+
+    #[test]
+    fn an_objective_lacks_where_others_have_one() {
+        let text = "[[service]]\nname = \"api\"\nowner = \"cards\"\nslo = \" p95 < 300 ms \"\n\
+                    [[service]]\nname = \"web\"\nowner = \"cards\"\n[[source]]\nkind = \"files\"\nseries = [\"a\"]\n";
+        let config = Config::parse(text, Path::new("x.toml")).expect("valid");
+        let series = ["api", "web"].map(|name| key(name, Kind::Operation, "throughput"));
+        let events = [Event::new("1", "api", 50), Event::new("2", "web", 50)];
+        let found = coverage(series.iter().map(|key| (key, Class::Traffic)), &events, &config, Window::new(0, 100));
+        let told: Vec<_> = found.iter().map(|one| (one.slo.as_deref(), one.has_gap())).collect();
+        assert_eq!(told, [(Some("p95 < 300 ms"), false), (Some(""), true)]);
     }
 }

@@ -108,12 +108,13 @@ fn notes_table(context: &Context<'_>, notes: &[&Note]) -> Table {
     context.short_table("data.notes", &columns, rows.collect(), NOTES)
 }
 
-/// Lists the services that lack an owner, a deploy in the period or their traffic; and says how many resources belong
-/// to no service.
+/// Lists the services that lack an owner, a deploy in the period, their traffic or, where others have one, an objective;
+/// and says how many resources belong to no service.
 fn services(context: &Context<'_>, blocks: &mut Vec<Block>) {
     let series = context.judgement.series.iter().map(|series| (&series.key, series.class));
     let all = coverage(series, context.events, context.config, context.judgement.period);
     let (loose, known): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.is_loose);
+    let asks_slo = known.iter().any(|one| one.slo.is_some());
     let rows = known.iter().filter(|one| one.has_gap()).map(|one| {
         let none = || Cell::text(context.label("data.none"));
         let deploys = match (one.deploys, one.inferred) {
@@ -123,13 +124,19 @@ fn services(context: &Context<'_>, blocks: &mut Vec<Block>) {
                 .noted(context.say("data.inferred", &[("n", inferred.into())])),
         };
         let traffic = if one.has_traffic { Cell::text(context.label("data.recorded")) } else { none() };
-        vec![
+        let slo = match one.slo.as_deref() {
+            Some("") => none(),
+            slo => Cell::text(context.plain(clean::name(slo.unwrap_or_default()))),
+        };
+        let mut cells = vec![
             Cell::text(context.code(&one.service)),
             Cell::text(context.owner(&one.service)),
             deploys,
             traffic,
             Cell::text(context.plain(number::whole(one.series as u64))),
-        ]
+        ];
+        cells.extend(asks_slo.then_some(slo));
+        cells
     });
     let rows: Vec<Vec<Cell>> = rows.collect();
     if !rows.is_empty() {
@@ -139,8 +146,11 @@ fn services(context: &Context<'_>, blocks: &mut Vec<Block>) {
             ("col.deploys", Align::Number),
             ("col.traffic", Align::Text),
             ("col.series", Align::Number),
+            ("col.slo", Align::Text),
         ];
-        blocks.push(Block::Table(context.short_table("data.services", &columns, rows, NOTES)));
+        let shown = if asks_slo { &columns[..] } else { &columns[..5] };
+        let caption = if asks_slo { "data.services_slo" } else { "data.services" };
+        blocks.push(Block::Table(context.short_table(caption, shown, rows, NOTES)));
     }
     if !loose.is_empty() {
         let first = loose.first().map(|one| clean::name(&one.service)).unwrap_or_default();
