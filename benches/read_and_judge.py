@@ -66,7 +66,7 @@ def operation(random, hours, deploys, slower):
     return [p50, p95, p99, requests / (STEP_S / 60), failed]
 
 
-def make(folder, operations, deploys_each):
+def make(folder, operations, deploys_each=6):
     """Writes series.parquet, deploys.jsonl and fortnight.toml; returns the number of rows."""
     random = np.random.default_rng(14)
     count = DAYS * 86400 // STEP_S
