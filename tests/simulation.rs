@@ -212,8 +212,8 @@ fn a_change_of_the_limit_is_not_proven_harmless() {
     let (coverage, _) = share(changed(), holds_truth);
     let (claims, _) = share(all(quiet()).filter(is_latency), |one| one.comparison.verdict == Verdict::NoMaterialChange);
     println!("wrong at the limit: {rate:.4} of {count}, coverage there {coverage:.4}; right claims {claims:.3}");
-    // A 95 % interval ends short of the truth on one side in 2.5 %; two standard errors of a share of 768 are 0.011.
-    assert!(rate <= 0.036, "{rate:.4} of {count}");
+    // 1.9 % of 3,840 in five times as many reports; two standard errors of a share of 768 are 0.010.
+    assert!(rate <= 0.03, "{rate:.4} of {count}");
     assert!((0.90..=0.99).contains(&coverage), "{coverage:.4}");
     assert!(claims >= 0.3, "no change is proven in {claims:.3} only");
 }
