@@ -9,10 +9,10 @@ use std::hint::black_box;
 
 use chrono_tz::Tz;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use fortnight::deploy::{Event, EventKind};
 use fortnight::detect::{Context, conclude, judge};
-use fortnight::metric::Series;
-use fortnight::time::{DAY, HOUR, MINUTE, Window};
+use fortnight::model::event::{Event, EventKind};
+use fortnight::model::metric::Series;
+use fortnight::model::time::{DAY, HOUR, MINUTE, Window};
 use series::{Change, Load, Spec, config, event, four_weeks};
 
 /// Services, and operations of each; an operation has a latency and its traffic.

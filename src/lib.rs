@@ -1,29 +1,22 @@
 //! `fortnight` writes the performance review of a software team.
 //!
-//! Data flows one way, and a room never calls a room to its left:
+//! Data flows one way, and a room never imports a room to its right:
 //!
 //! ```text
-//! config -> collect -> store -> detect -> report -> publish
-//!                                 ^          ^
-//!                               stats    templates/
+//! model -> config -> format -> source -> store -> detect -> render -> publish -> command
+//!                                           ^          ^
+//!                                         stats    templates/
 //! ```
 //!
-//! [`recorded`] is the long form on disk, which `collect` and `store` share. [`metric`], [`time`],
-//! [`deploy`], [`secret`] and [`stats`] are the vocabulary and call nobody. [`pipeline`] is the story: one function a
-//! command, the only place that knows all the rooms.
+//! [`command`] is the story: one file a command, the only place that knows all the rooms. [`cli`] is what can be typed.
 pub mod cli;
-pub mod collect;
+pub mod command;
 pub mod config;
-pub mod deploy;
 pub mod detect;
-pub mod metric;
-pub mod pipeline;
+pub mod format;
+pub mod model;
 pub mod publish;
-pub mod query;
-pub mod recorded;
-pub mod report;
-pub mod sample;
-pub mod secret;
+pub mod render;
+pub mod source;
 pub mod stats;
 pub mod store;
-pub mod time;

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use fortnight::cli::{Cli, Color, Global, LogFormat};
-use fortnight::pipeline::{self, Failure, Talk};
-use fortnight::report::text::{Style, plain};
+use fortnight::command::{self, Failure, Talk};
+use fortnight::render::text::{Style, plain};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let talk = talk(&cli.global);
     logs(&cli.global, talk.style.colour);
-    match pipeline::run(&cli, &talk) {
+    match command::run(&cli, &talk) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
             explain(&failure, &talk);

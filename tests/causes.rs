@@ -8,10 +8,10 @@ mod series;
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
-use fortnight::deploy::{Event, EventKind};
 use fortnight::detect::{self, Comparison, Context, ElsewhereKind, Judgement, Pattern, Verdict};
-use fortnight::metric::{Series, SeriesKey, Unit};
-use fortnight::time::{HOUR, MINUTE, Window};
+use fortnight::model::event::{Event, EventKind};
+use fortnight::model::metric::{Series, SeriesKey, Unit};
+use fortnight::model::time::{HOUR, MINUTE, Window};
 use rayon::prelude::*;
 use series::random::Random;
 use series::{Change, Load, Spec, config, event, four_weeks, instant};
@@ -176,7 +176,7 @@ fn whole(made: &[Series], signal: &str) -> Vec<Series> {
     let series = |target: &str, signal: &str, unit: &str, values: Vec<f64>| Series {
         key: SeriesKey {
             service: name(0).into(),
-            kind: fortnight::metric::Kind::Operation,
+            kind: fortnight::model::metric::Kind::Operation,
             target: target.into(),
             signal: signal.into(),
         },
@@ -538,7 +538,7 @@ fn label(judgement: &Judgement, events: &[Event], comparison: &Comparison) -> St
         (Verdict::Worse, Some(Pattern::Recovered { by, .. })) => by_word(by),
         (Verdict::Worse, Some(Pattern::TailOnly)) => "tail_only".to_owned(),
         (Verdict::Worse, _) => "worse".to_owned(),
-        (Verdict::Explained, _) => comparison.explained_by.map_or("nothing", detect::Rival::as_str).to_owned(),
+        (Verdict::Explained, _) => comparison.explained_by.map_or("nothing", detect::Confounder::as_str).to_owned(),
         (_, Some(Pattern::Burst)) => "burst".to_owned(),
         (Verdict::PossiblyWorse | Verdict::Better, _) => comparison.verdict.as_str().to_owned(),
         _ => match moved.map(|item| item.kind) {

@@ -9,12 +9,12 @@ mod tags;
 use std::path::Path;
 use std::process::Command;
 
-use fortnight::collect::source::{self, Source};
-use fortnight::collect::{Intake, SourceError};
 use fortnight::config::Config;
-use fortnight::metric::Series;
+use fortnight::model::metric::Series;
+use fortnight::model::time::{DAY, MINUTE, Window};
+use fortnight::source::registry::{self, Source};
+use fortnight::source::{Intake, SourceError};
 use fortnight::store::Store;
-use fortnight::time::{DAY, MINUTE, Window};
 use proptest::prelude::*;
 use servers::cloudwatch::{CloudWatch, DataRequest, Part, Query, complete, fault, metric, page, page_with, value};
 use servers::process;

@@ -6,7 +6,7 @@ mod servers;
 use std::path::Path;
 
 use common::{code, command, run, stderr, stdout, told};
-use fortnight::sample;
+use fortnight::command::sample;
 use serde_json::Value;
 use servers::nerdgraph::{KEY, NerdGraph};
 use servers::world::{DAY, HOUR, World};

@@ -5,11 +5,11 @@ mod servers;
 use std::any::Any;
 use std::path::Path;
 
-use fortnight::collect::source::{self, Source};
-use fortnight::collect::{self, Intake, Part, SourceError};
 use fortnight::config::{Config, SourceKind};
-use fortnight::metric::Series;
-use fortnight::time::{DAY, HOUR, MINUTE, Window};
+use fortnight::model::metric::Series;
+use fortnight::model::time::{DAY, HOUR, MINUTE, Window};
+use fortnight::source::registry::{self, Source};
+use fortnight::source::{self, Intake, Part, SourceError};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use servers::cloudwatch::CloudWatch;

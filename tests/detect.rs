@@ -5,10 +5,10 @@ mod series;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use fortnight::deploy::{Event, EventKind};
 use fortnight::detect::{self, Comparison, Context, ElsewhereKind, Judgement, Pattern};
-use fortnight::metric::{Kind, Series, UNITS};
-use fortnight::time::{self, HOUR, MINUTE, Window};
+use fortnight::model::event::{Event, EventKind};
+use fortnight::model::metric::{Kind, Series, UNITS};
+use fortnight::model::time::{self, HOUR, MINUTE, Window};
 use series::{Change, Load, Spec};
 
 /// One case as its script says.
@@ -188,7 +188,7 @@ fn property(got: &Judgement, events: &[Event], comparison: &Comparison, word: &s
         Some(("detectable", wanted)) => within(comparison.detectable.ok_or("nothing detectable")?.exp(), wanted),
         Some(("coverage", wanted)) => within(comparison.coverage, wanted),
         Some(("explained_by", rival)) => {
-            equal("explained by", comparison.explained_by.map_or("nothing", detect::Rival::as_str), rival)
+            equal("explained by", comparison.explained_by.map_or("nothing", detect::Confounder::as_str), rival)
         }
         Some(("by", deploy)) => match comparison.pattern {
             Some(Pattern::Recovered { by: Some(by), .. }) if is_member(got, events, by, deploy) => Ok(()),

@@ -7,12 +7,12 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fortnight::collect::files::FilesSource;
-use fortnight::collect::{Intake, Part, SourceError};
 use fortnight::config::{Source, SourceKind};
-use fortnight::deploy::EventKind;
-use fortnight::metric::Series;
-use fortnight::time::{HOUR, Window};
+use fortnight::model::event::EventKind;
+use fortnight::model::metric::Series;
+use fortnight::model::time::{HOUR, Window};
+use fortnight::source::files::FilesSource;
+use fortnight::source::{Intake, Part, SourceError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 

@@ -9,9 +9,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{command, told};
-use fortnight::recorded::Part;
+use fortnight::format::Part;
+use fortnight::model::time::Window;
 use fortnight::store::Store;
-use fortnight::time::Window;
 use servers::nerdgraph::{KEY, NerdGraph};
 use servers::world::{DAY, HOUR, World};
 

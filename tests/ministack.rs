@@ -14,10 +14,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use fortnight::collect::source;
 use fortnight::config::Config;
-use fortnight::metric::Series;
-use fortnight::time::{DAY, MINUTE, Window};
+use fortnight::model::metric::Series;
+use fortnight::model::time::{DAY, MINUTE, Window};
+use fortnight::source::registry;
 use servers::ministack::{MiniStack, venv};
 use servers::process;
 

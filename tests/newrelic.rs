@@ -8,17 +8,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fortnight::collect::Intake;
-use fortnight::collect::http::{Limits, Pause};
-use fortnight::collect::newrelic::Account;
-use fortnight::collect::source::{Source, SourceHealth};
 use fortnight::config::NewRelic;
-use fortnight::deploy::EventKind;
-use fortnight::metric::SeriesKey;
-use fortnight::query::nrql::Filling;
-use fortnight::query::{self, Purpose};
-use fortnight::secret::Secret;
-use fortnight::time::{DAY, HOUR, MINUTE, Window};
+use fortnight::model::event::EventKind;
+use fortnight::model::metric::SeriesKey;
+use fortnight::model::secret::Secret;
+use fortnight::model::time::{DAY, HOUR, MINUTE, Window};
+use fortnight::source::Intake;
+use fortnight::source::http::{Limits, Pause};
+use fortnight::source::newrelic::Account;
+use fortnight::source::query::nrql::Filling;
+use fortnight::source::query::{self, Purpose};
+use fortnight::source::registry::{Source, SourceHealth};
 use serde_json::{Value, json};
 use servers::nerdgraph::{self, Asked, Before, KEY, NerdGraph, answered, refusal};
 use servers::nrql;
@@ -537,7 +537,7 @@ async fn deploys_are_marked_or_inferred_each_once() {
         assert_eq!(event.kind, EventKind::Deploy);
     }
     let again = bench.account.events(Window::new(YESTERDAY - 9 * DAY, YESTERDAY + DAY)).await.expect("events");
-    let marked = |events: &[fortnight::deploy::Event]| -> Vec<String> {
+    let marked = |events: &[fortnight::model::event::Event]| -> Vec<String> {
         events.iter().filter(|event| !event.is_inferred()).map(|event| event.id.clone()).collect()
     };
     assert_eq!(marked(&again.events), marked(&found), "ids are the same however often asked");

@@ -12,9 +12,9 @@ use arrow_array::{
     TimestampNanosecondArray, TimestampSecondArray,
 };
 use arrow_schema::{DataType, Field};
-use fortnight::collect::Part;
-use fortnight::recorded::{Duplicates, RecordError, Recorded, RecordedFile, Wanted, read};
-use fortnight::time::Window;
+use fortnight::format::{Duplicates, RecordError, Recorded, RecordedFile, Wanted, read};
+use fortnight::model::time::Window;
+use fortnight::source::Part;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 

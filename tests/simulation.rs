@@ -8,10 +8,10 @@ mod series;
 use std::sync::OnceLock;
 
 use chrono_tz::Tz;
-use fortnight::deploy::{Event, EventKind};
 use fortnight::detect::{self, Comparison, Context, Judgement, Verdict};
-use fortnight::metric::{Class, Series};
-use fortnight::time::Window;
+use fortnight::model::event::{Event, EventKind};
+use fortnight::model::metric::{Class, Series};
+use fortnight::model::time::Window;
 use rayon::prelude::*;
 use series::random::Random;
 use series::{Change, Load, Spec, config, event, four_weeks, instant};
@@ -53,7 +53,7 @@ fn one_report(report: u64, truth: &Truth) -> (Judgement, Vec<Judged>) {
         let name = format!("s{service}");
         for (index, (day, hour)) in DEPLOYS.into_iter().enumerate() {
             // Services deploy at hours of their own.
-            let at = instant(period.start, day, hour) + service as i64 * 7 * fortnight::time::MINUTE;
+            let at = instant(period.start, day, hour) + service as i64 * 7 * fortnight::model::time::MINUTE;
             events.push(event(&format!("{name}-{index}"), &name, at, None, EventKind::Deploy));
         }
         let middle = events[events.len() - DEPLOYS.len() + MIDDLE].at;

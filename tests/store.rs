@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fortnight::collect::Part;
-use fortnight::deploy::{Event, EventKind};
-use fortnight::metric::{Kind, Series, SeriesKey, UNITS, Unit};
+use fortnight::model::event::{Event, EventKind};
+use fortnight::model::metric::{Kind, Series, SeriesKey, UNITS, Unit};
+use fortnight::model::time::{DAY, HOUR, Window};
+use fortnight::source::Part;
 use fortnight::store::{Store, StoreError, merge};
-use fortnight::time::{DAY, HOUR, Window};
 use proptest::prelude::*;
 use tempfile::TempDir;
 

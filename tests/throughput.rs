@@ -13,9 +13,9 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use fortnight::collect::source;
 use fortnight::config::Config;
-use fortnight::time::{DAY, Window};
+use fortnight::model::time::{DAY, Window};
+use fortnight::source::registry;
 use servers::cloudwatch::{CloudWatch, complete, page};
 use servers::nerdgraph::{KEY, Quick};
 use servers::process;
@@ -137,7 +137,7 @@ fn collecting_from_new_relic_asks_what_a_bare_client_asks() {
         let config =
             format!("[[source]]\nkind = \"newrelic\"\naccount = \"1\"\nendpoint = \"{}\"\n", server.endpoint());
         common::write(&folder, "fortnight.toml", &config);
-        let since = fortnight::time::rfc3339(now - DAYS * DAY, chrono_tz::UTC);
+        let since = fortnight::model::time::rfc3339(now - DAYS * DAY, chrono_tz::UTC);
         let mut command = common::command(folder.path());
         command.args(["collect", "--since", &since]).env("NEW_RELIC_API_KEY", KEY).env("NO_PROXY", "127.0.0.1");
         command.env("SOURCE_DATE_EPOCH", (now / 1000).to_string());

@@ -141,6 +141,6 @@ fn event(
     url: String,
     author: &'static str,
 ) -> Event {
-    let text = |at| fortnight::time::rfc3339(at, chrono_tz::Asia::Tokyo);
+    let text = |at| fortnight::model::time::rfc3339(at, chrono_tz::Asia::Tokyo);
     Event { id, service, at: text(start), until: text(end), revision, title, url, author, kind, start }
 }

@@ -308,9 +308,9 @@ mod tests {
     #[test]
     fn times_are_tokyo_times() {
         let zone = chrono_tz::Asia::Tokyo;
-        assert_eq!(Some(START), fortnight::time::parse_instant("2026-10-26", zone));
-        assert_eq!(Some(jst(11, 18, 14, 32)), fortnight::time::parse_instant("2026-11-18T14:32:00+09:00", zone));
-        assert_eq!(Some(END), fortnight::time::parse_instant("2026-11-23", zone));
+        assert_eq!(Some(START), fortnight::model::time::parse_instant("2026-10-26", zone));
+        assert_eq!(Some(jst(11, 18, 14, 32)), fortnight::model::time::parse_instant("2026-11-18T14:32:00+09:00", zone));
+        assert_eq!(Some(END), fortnight::model::time::parse_instant("2026-11-23", zone));
     }
 
     #[test]

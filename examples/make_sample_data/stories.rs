@@ -262,7 +262,7 @@ fn story(
 }
 
 fn text(at: i64) -> String {
-    fortnight::time::rfc3339(at, chrono_tz::Asia::Tokyo)
+    fortnight::model::time::rfc3339(at, chrono_tz::Asia::Tokyo)
 }
 
 /// Returns the changes that the stories put into the data.

@@ -1,7 +1,7 @@
 //! Deploys and other events, one a line.
 #![no_main]
 
-use fortnight::recorded::events;
+use fortnight::format::events;
 use fortnight_fuzz::as_file;
 use libfuzzer_sys::fuzz_target;
 

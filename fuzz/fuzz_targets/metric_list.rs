@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use fortnight::collect::cloudwatch::lists;
+use fortnight::source::cloudwatch::lists;
 use fortnight::config::Config;
 use libfuzzer_sys::fuzz_target;
 

@@ -1,7 +1,7 @@
 //! `report.json`, which `explain` reads back.
 #![no_main]
 
-use fortnight::report::explain::read;
+use fortnight::render::explain::read;
 use fortnight_fuzz::as_file;
 use libfuzzer_sys::fuzz_target;
 

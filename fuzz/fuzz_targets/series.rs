@@ -1,7 +1,7 @@
 //! Recorded series: CSV, gzipped CSV and Parquet, told apart by their first bytes.
 #![no_main]
 
-use fortnight::recorded::{self, Duplicates, RecordedFile};
+use fortnight::format::{self, Duplicates, RecordedFile};
 use fortnight_fuzz::{WHENEVER, as_file};
 use libfuzzer_sys::fuzz_target;
 

@@ -6,10 +6,10 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use fortnight::collect::source::{self, Source};
+use fortnight::source::registry::{self, Source};
 use fortnight::config::Config;
-use fortnight::recorded::{Part, Wanted};
-use fortnight::time::{DAY, Window};
+use fortnight::format::{Part, Wanted};
+use fortnight::model::time::{DAY, Window};
 use tempfile::TempDir;
 
 /// All of time that a file can speak of.

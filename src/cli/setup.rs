@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::deploy::EventKind;
+use crate::model::event::EventKind;
 
 pub(super) const INIT_EXAMPLES: &str = "\
 Examples:

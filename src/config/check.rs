@@ -13,8 +13,8 @@ use super::{
     CloudWatch, Config, Format, Judge, Language, Limit, NewRelic, Output, Period, Service, SignalRule, Source,
     SourceKind, Store,
 };
-use crate::metric::{UNITS, Unit};
-use crate::time::{HOUR, MINUTE};
+use crate::model::metric::{UNITS, Unit};
+use crate::model::time::{HOUR, MINUTE};
 
 type Checked<T> = Result<T, ConfigError>;
 

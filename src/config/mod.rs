@@ -20,7 +20,7 @@ pub(crate) use check::zone_help;
 pub use error::ConfigError;
 pub(crate) use error::nearest;
 
-use crate::metric::{Class, Direction, Unit, default_nature};
+use crate::model::metric::{Class, Direction, Unit, default_nature};
 
 /// The whole configuration, with every default filled in.
 #[derive(Debug, Clone, PartialEq)]

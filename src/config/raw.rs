@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::metric::{Class, Direction};
+use crate::model::metric::{Class, Direction};
 
 /// The configuration of `fortnight`. Only one `[[source]]` is needed; every other key has a default.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -1,7 +1,7 @@
 //! What the config must refuse, and how it says so.
 
 use super::*;
-use crate::time::{HOUR, MINUTE};
+use crate::model::time::{HOUR, MINUTE};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("team/fortnight.toml"))
@@ -208,7 +208,7 @@ fn text_that_is_no_toml_names_its_line() {
 fn units_of_signal_limits_become_base_units() {
     let config =
         parse(&format!("[signal.render]\nabsolute = 50\nunit = \"ms\"\nrelative = 0.2\n{SOURCE}")).expect("valid");
-    let (relative, absolute) = config.limit("render", crate::metric::Class::Latency);
+    let (relative, absolute) = config.limit("render", crate::model::metric::Class::Latency);
     assert!((relative - 0.2).abs() < 1e-12 && (absolute - 0.05).abs() < 1e-12);
 }
 

@@ -194,7 +194,7 @@ impl Course<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::{DAY, Window};
+    use crate::model::time::{DAY, Window};
 
     /// Two weeks of quarter hours that differ a little, with three bad ones every `every` buckets.
     fn noisy(every: usize, bad: f64) -> Vec<f64> {

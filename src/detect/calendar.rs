@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, NaiveDate, Timelike};
 use chrono_tz::Tz;
 
-use crate::time::{self, DAY, MINUTE, Window};
+use crate::model::time::{self, DAY, MINUTE, Window};
 
 /// Length of a bucket. Short enough to tell deploys an hour apart, long enough that a median of one-minute
 /// points is no longer a lone request; every usual step divides it.

@@ -6,12 +6,12 @@ use super::noise::PER_HOUR;
 use super::shares::ShareTrack;
 use super::track::{Input, Track};
 use super::verdict;
-use super::{Comparison, Estimate, Pattern, Rival, Verdict};
-use crate::metric::{Class, Direction};
+use super::{Comparison, Confounder, Estimate, Pattern, Verdict};
+use crate::model::metric::{Class, Direction};
+use crate::model::time::Window;
 use crate::stats::describe;
 use crate::stats::distribution;
 use crate::stats::structural::Step;
-use crate::time::Window;
 
 /// An interval that reaches this many times further than the series itself is no estimate.
 const NO_IDEA: f64 = 20.0;
@@ -250,7 +250,7 @@ pub fn explain_by_load(comparison: &mut Comparison, added: f64, direction: Direc
     let moved = verdict::rule(plain, comparison.limit, direction).is_alarm();
     if moved && !comparison.verdict.is_alarm() && added.abs() > 0.5 * plain.value.abs() {
         comparison.verdict = Verdict::Explained;
-        comparison.explained_by = Some(Rival::Load);
+        comparison.explained_by = Some(Confounder::Load);
     }
 }
 

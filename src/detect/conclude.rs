@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::service::ServiceResult;
-use super::{Audit, Comparison, Context, Elsewhere, Judgement, Pattern, Rival, burst, findings, fleet, verdict};
-use crate::deploy::{DeployGroup, Event};
-use crate::metric::Direction;
+use super::{Audit, Comparison, Confounder, Context, Elsewhere, Judgement, Pattern, burst, findings, fleet, verdict};
+use crate::model::event::{DeployGroup, Event};
+use crate::model::metric::Direction;
 use crate::stats::fdr;
 
 /// Joins what the services gave into the judgement of the report.
@@ -86,7 +86,7 @@ fn control(comparisons: &mut [Comparison], series: &[super::SeriesSummary], cont
             let comparison = &comparisons[*index];
             // What load explains was judged beyond the load. What else explains a change takes it out of the contest: it
             // is no alarm and must not make room for others.
-            let is_open = comparison.explained_by.is_none_or(|rival| rival == Rival::Load);
+            let is_open = comparison.explained_by.is_none_or(|rival| rival == Confounder::Load);
             is_open && series[comparison.series].direction != Direction::Neutral && comparison.p_value.is_some()
         })
         .collect();

@@ -5,10 +5,10 @@ use super::compare::{Points, Subject, limit_delta, limit_log};
 use super::shares::ShareTrack;
 use super::track::{Input, Track};
 use super::{Context, Elsewhere, ElsewhereKind, Estimate};
-use crate::metric::Direction;
+use crate::model::metric::Direction;
+use crate::model::time::Window;
 use crate::stats::describe;
 use crate::stats::distribution;
-use crate::time::Window;
 
 /// Returns the steps of the period and the drift of a series judged by its level, as far as they matter.
 pub fn of_level(

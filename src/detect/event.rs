@@ -14,11 +14,11 @@
 use super::calendar::{BUCKET, Calendar};
 use super::changes::Moment;
 use super::noise::PER_HOUR;
-use super::{Comparison, Pattern, Rival, Verdict};
-use crate::deploy::Event;
-use crate::metric::Direction;
+use super::{Comparison, Confounder, Pattern, Verdict};
+use crate::model::event::Event;
+use crate::model::metric::Direction;
+use crate::model::time::Window;
 use crate::stats::describe;
-use crate::time::Window;
 
 /// An event that begins later than this after the settling does not cover what a deploy does at once, in buckets.
 const SOON: usize = PER_HOUR;
@@ -103,7 +103,7 @@ pub fn explain(
         let near = spans.iter().filter(|span| is_near(**span, moment));
         if near.copied().any(|span| began_with(comparison, course, span, moment, begin)) {
             let amount = comparison.judged().map_or(0.0, |(estimate, _)| estimate.value);
-            comparison.take_out(Rival::Event, amount, 0.0);
+            comparison.take_out(Confounder::Event, amount, 0.0);
         }
     } else if !comparison.verdict.is_alarm() {
         for span in spans {
@@ -175,7 +175,7 @@ fn cover(
     }
     let ratio = course.requests.is_none();
     comparison.verdict = Verdict::Explained;
-    comparison.explained_by = Some(Rival::Event);
+    comparison.explained_by = Some(Confounder::Event);
     if ratio && comparison.limit_delta.is_none() {
         comparison.plain_log_ratio = Some(inside);
     } else {

@@ -2,7 +2,7 @@
 //! a change is taken out of it.
 
 use super::blame::LEAST_BLAME;
-use super::{Comparison, Estimate, Rival, Verdict};
+use super::{Comparison, Confounder, Estimate, Verdict};
 
 /// A change from this share of what matters on asks for an explanation.
 const LEAST_SIZE: f64 = 0.5;
@@ -36,7 +36,7 @@ impl Comparison {
     /// Takes out what explains the change: the estimate becomes what is left, the plain change what was seen.
     ///
     /// `amount`: on the judged scale. `error`: half the width of its 95 % interval.
-    pub fn take_out(&mut self, rival: Rival, amount: f64, error: f64) {
+    pub fn take_out(&mut self, rival: Confounder, amount: f64, error: f64) {
         let less = |estimate: Estimate, amount: f64| {
             let value = estimate.value - amount;
             let side = |end: f64| (end - estimate.value).hypot(error);

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::{Comparison, Finding, Judgement, Pattern, Rival, Target, Verdict, hints};
-use crate::deploy::Event;
-use crate::metric::{Class, Direction, Kind};
-use crate::time::HOUR;
+use super::{Comparison, Confounder, Finding, Judgement, Pattern, Target, Verdict, hints};
+use crate::model::event::Event;
+use crate::model::metric::{Class, Direction, Kind};
+use crate::model::time::HOUR;
 
 /// Old levels that are back within this time of each other were taken back together.
 const TOGETHER: i64 = 6 * HOUR;
@@ -57,7 +57,7 @@ enum Side {
     Worse,
     Better,
     Burst,
-    Explained(Option<Rival>, bool),
+    Explained(Option<Confounder>, bool),
 }
 
 /// The course that a change took.

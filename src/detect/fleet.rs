@@ -16,9 +16,9 @@ use super::noise::PER_HOUR;
 use super::service;
 use super::shares::ShareTrack;
 use super::track::{Input, Track};
-use super::{Comparison, Context, Rival, SeriesSummary};
-use crate::deploy::Event;
-use crate::metric::{Kind, Series};
+use super::{Comparison, Confounder, Context, SeriesSummary};
+use crate::model::event::Event;
+use crate::model::metric::{Kind, Series};
 use crate::stats::describe;
 use crate::stats::structural::Step;
 
@@ -188,7 +188,7 @@ pub fn explain(comparisons: &mut [Comparison], series: &[SeriesSummary], votes: 
         let Some(movement) = movement(&others, estimate.value) else { continue };
         let left = estimate.value - movement.size;
         if left.abs() < limit && movement.size.abs() > 0.5 * estimate.value.abs() {
-            comparison.take_out(Rival::Fleet, movement.size, 2.0 * movement.error);
+            comparison.take_out(Confounder::Fleet, movement.size, 2.0 * movement.error);
         }
     }
 }

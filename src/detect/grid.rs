@@ -5,9 +5,9 @@ use std::ops::Range;
 use wide::f64x2;
 
 use super::calendar::{BUCKET, Calendar};
-use crate::metric::Series;
+use crate::model::metric::Series;
+use crate::model::time::MINUTE;
 use crate::stats::describe::{self, MAD_TO_SD};
-use crate::time::MINUTE;
 
 /// Values this far from their bucket's median, in robust standard deviations, are spikes and left out.
 const SPIKE: f64 = 5.0;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Comparison, Fit, Hint, Judgement};
-use crate::metric::{Class, Kind};
+use crate::model::metric::{Class, Kind};
 
 /// Collects what else moved, or did not, in the service at the same deploy.
 pub fn beside(judgement: &Judgement, lead: usize) -> Vec<(Hint, usize)> {

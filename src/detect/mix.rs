@@ -9,11 +9,11 @@
 use super::calendar::{Calendar, SLOTS};
 use super::grid::Scale;
 use super::track::Input;
-use super::{Comparison, Rival};
-use crate::metric::{Class, Direction, Kind, Series, SeriesKey};
+use super::{Comparison, Confounder};
+use crate::model::metric::{Class, Direction, Kind, Series, SeriesKey};
+use crate::model::time::Window;
 use crate::stats::describe;
 use crate::stats::distribution;
-use crate::time::Window;
 
 /// Share of the whole's requests that its operations must account for.
 const LEAST_COVER: f64 = 0.8;
@@ -68,7 +68,7 @@ pub fn explain(service: &Service<'_>, calendar: &Calendar, comparisons: &mut [Co
         }
         if let Some(mix) = mix_of(service, calendar, comparisons, index) {
             let whole = &mut comparisons[index];
-            whole.take_out(Rival::Mix, mix, 0.0);
+            whole.take_out(Confounder::Mix, mix, 0.0);
             // Nobody waited longer for what was always slow: only what is left cost anything.
             whole.cost_s = whole
                 .cost_s

@@ -39,9 +39,11 @@ pub use calendar::BUCKET;
 use rayon::prelude::*;
 
 use crate::config::Config;
-use crate::deploy::{DeployGroup, Event};
-use crate::metric::{Class, Direction, Series, SeriesKey, Unit};
-use crate::time::Window;
+pub use crate::model::effect::Estimate;
+use crate::model::event::{DeployGroup, Event};
+use crate::model::metric::{Class, Direction, Series, SeriesKey, Unit};
+use crate::model::time::Window;
+pub use crate::model::verdict::{Confounder, Verdict};
 
 /// What a report is about.
 #[derive(Debug, Clone, Copy)]
@@ -79,89 +81,6 @@ pub fn conclude(parts: Vec<Partial>, events: &[Event], context: &Context<'_>) ->
     conclude::conclude(parts.into_iter().flat_map(|part| part.services).collect(), events, context)
 }
 
-/// The contract's verdicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
-    /// An alarm: became worse at this deploy by more than the limit.
-    Worse,
-    /// Became worse beyond noise, but not surely by what matters or not surely here.
-    PossiblyWorse,
-    /// An alarm in the good direction.
-    Better,
-    /// Harm and gain of the size that matters are both ruled out.
-    NoMaterialChange,
-    /// Harm of the size that matters is ruled out.
-    NotWorse,
-    /// The evidence settles nothing.
-    Inconclusive,
-    /// Changed, but something other than the deploy explains it.
-    Explained,
-    /// The deploy is too fresh.
-    TooEarly,
-    /// Too little data to judge.
-    NoData,
-}
-
-impl Verdict {
-    /// Every verdict, the worst first.
-    pub const ALL: [Self; 9] = [
-        Self::Worse,
-        Self::PossiblyWorse,
-        Self::Better,
-        Self::NoMaterialChange,
-        Self::NotWorse,
-        Self::Explained,
-        Self::Inconclusive,
-        Self::TooEarly,
-        Self::NoData,
-    ];
-
-    /// Returns the contract's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Worse => "worse",
-            Self::PossiblyWorse => "possibly_worse",
-            Self::Better => "better",
-            Self::NoMaterialChange => "no_material_change",
-            Self::NotWorse => "not_worse",
-            Self::Inconclusive => "inconclusive",
-            Self::Explained => "explained",
-            Self::TooEarly => "too_early",
-            Self::NoData => "no_data",
-        }
-    }
-
-    /// Tells whether it is one of the two alarms.
-    pub fn is_alarm(self) -> bool {
-        matches!(self, Self::Worse | Self::Better)
-    }
-}
-
-/// What explains a change other than the deploy's code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Rival {
-    /// It moved along its load curve.
-    Load,
-    /// Siblings that were not deployed moved alike.
-    Fleet,
-    /// The mix of requests changed, no endpoint did.
-    Mix,
-    /// An incident, campaign or drill covers the hours.
-    Event,
-}
-
-impl Rival {
-    /// Returns the contract's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Load => "load",
-            Self::Fleet => "fleet",
-            Self::Mix => "mix",
-            Self::Event => "event",
-        }
-    }
-}
-
 /// The shape of a change over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pattern {
@@ -192,18 +111,6 @@ impl Pattern {
     }
 }
 
-/// An estimate with its 95 % interval, on one scale (log ratio or difference), **as measured**:
-/// positive means the value went up, whatever is better.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Estimate {
-    /// Best estimate.
-    pub value: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end of the interval.
-    pub high: f64,
-}
-
 /// One series against one deploy group.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
@@ -214,7 +121,7 @@ pub struct Comparison {
     /// The verdict.
     pub verdict: Verdict,
     /// With [`Verdict::Explained`]: by what.
-    pub explained_by: Option<Rival>,
+    pub explained_by: Option<Confounder>,
     /// Shape of the change, if there is one.
     pub pattern: Option<Pattern>,
     /// Typical level before, base unit; `None` without data.

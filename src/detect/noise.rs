@@ -2,10 +2,10 @@
 
 use super::calendar::{BUCKET, SLOTS};
 use super::load::Behind;
+use crate::model::time::HOUR;
 use crate::stats::autocovariance::{self, TakenOut};
 use crate::stats::describe;
 use crate::stats::structural::Memory;
-use crate::time::HOUR;
 
 /// Median of a squared standard normal.
 const MEDIAN_CHI2: f64 = 0.454_936;

@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::blame::LEAST_BLAME;
 use super::{Comparison, Context, Estimate, Judgement, SeriesSummary, Verdict, verdict};
-use crate::deploy::Event;
-use crate::metric::{Class, Direction, Series, SeriesKey};
-use crate::time::{DAY, HOUR, MINUTE, Window};
+use crate::model::event::Event;
+use crate::model::metric::{Class, Direction, Series, SeriesKey};
+use crate::model::time::{DAY, HOUR, MINUTE, Window};
 
 /// A placebo keeps this far from every real deploy and other event: a real change within it would be told at the real
 /// deploy only if it can be told apart.
@@ -361,7 +361,7 @@ mod tests {
         Test {
             key: SeriesKey {
                 service: "api".into(),
-                kind: crate::metric::Kind::Operation,
+                kind: crate::model::metric::Kind::Operation,
                 target: "GET /".into(),
                 signal: "x".into(),
             },

@@ -8,7 +8,7 @@ use super::event;
 use super::mix::{self, Service};
 use super::service::Judged;
 use super::{Comparison, Verdict};
-use crate::metric::{Class, Direction, Kind};
+use crate::model::metric::{Class, Direction, Kind};
 
 /// One service with everything that was found out about its series.
 #[derive(Clone, Copy)]

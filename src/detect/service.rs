@@ -22,12 +22,12 @@ use super::traffic::Traffic;
 use super::verdict;
 use super::{Comparison, Context, Elsewhere, Pattern, SeriesSummary, Verdict};
 use crate::config::Judge;
-use crate::deploy::{self, DeployGroup, Event};
-use crate::metric::{Class, Direction, Kind, Series};
+use crate::model::event::{DeployGroup, Event, group};
+use crate::model::metric::{Class, Direction, Kind, Series};
+use crate::model::time::MINUTE;
 use crate::stats::describe;
 use crate::stats::distribution;
 use crate::stats::structural::Workspace;
-use crate::time::MINUTE;
 
 /// A chain of close deploys is cut into groups no longer than this.
 const LONGEST_GROUP: i64 = 120 * MINUTE;
@@ -35,7 +35,7 @@ const LONGEST_GROUP: i64 = 120 * MINUTE;
 /// Returns the deploy groups of a service that touch the grid. Those of before it say nothing, and would stand in its
 /// first bucket.
 pub fn groups(events: &[Event], service: &str, judge: &Judge, calendar: &Calendar) -> Vec<DeployGroup> {
-    let mut groups = deploy::group(events, service, judge.group_ms, LONGEST_GROUP);
+    let mut groups = group(events, service, judge.group_ms, LONGEST_GROUP);
     let (start, end) = (calendar.at(0), calendar.at(calendar.len()));
     groups.retain(|group| group.window.end + judge.settle_ms > start && group.window.start < end);
     groups

@@ -2,10 +2,10 @@
 
 use super::calendar::Calendar;
 use super::{Context, Estimate, SeriesSummary};
-use crate::metric::{Class, Direction, Kind, Series};
+use crate::model::metric::{Class, Direction, Kind, Series};
+use crate::model::time::{DAY, HOUR, Window};
 use crate::stats::describe;
 use crate::stats::distribution;
-use crate::time::{DAY, HOUR, Window};
 
 /// Summarises one series. `requests`: of each bucket of the calendar, or empty.
 pub fn of(

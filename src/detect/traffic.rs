@@ -7,7 +7,7 @@ use super::calendar::Calendar;
 use super::grid;
 use super::load::Load;
 use super::track::Input;
-use crate::metric::{Class, Kind, Series, SeriesKey, front_of};
+use crate::model::metric::{Class, Kind, Series, SeriesKey, front_of};
 
 /// The requests of one target.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The rule that turns an estimate, its interval and the limit into a verdict. Nothing else enters.
 
 use super::{Estimate, Verdict};
-use crate::metric::Direction;
+use crate::model::metric::Direction;
 
 /// Returns the verdict of the contract's table, before multiplicity, location and rivals are looked at.
 ///

@@ -22,14 +22,14 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
-use crate::deploy::Event;
-use crate::metric::{Series, SeriesKey};
-use crate::recorded::{self, Duplicates, LeftOut, Part, RecordError, RecordedFile, Wanted};
-use crate::time::{DAY, Window};
+use crate::format::{self, Duplicates, LeftOut, Part, RecordError, RecordedFile, Wanted};
+use crate::model::event::Event;
+use crate::model::metric::{Series, SeriesKey};
+use crate::model::time::{DAY, Window};
 
 use segment::Segment;
 
-pub use crate::recorded::merge;
+pub use crate::format::merge;
 
 /// Name of the events' file; the number is the format version.
 const EVENTS: &str = "events.1.jsonl";
@@ -369,8 +369,8 @@ impl Store {
     }
 
     fn write_events(&self, mut all: Vec<Event>) -> Result<(), StoreError> {
-        recorded::events::sort(&mut all);
-        let text: String = all.iter().map(|event| recorded::events::to_line(event) + "\n").collect();
+        format::events::sort(&mut all);
+        let text: String = all.iter().map(|event| format::events::to_line(event) + "\n").collect();
         segment::write_whole(&self.folder, EVENTS, |file| file.write_all(text.as_bytes()))
             .map_err(|source| StoreError::Write { file: self.shown(&self.folder.join(EVENTS)), source })
     }
@@ -390,7 +390,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let name = self.shown(&path);
-        Ok(recorded::events::read(&[(path, name)]).map_err(StoreError::Segment)?.events)
+        Ok(format::events::read(&[(path, name)]).map_err(StoreError::Segment)?.events)
     }
 
     /// Reads segments in order, later ones winning; those that cannot be read are left out and returned.
@@ -413,7 +413,7 @@ impl Store {
             }
         }
         loop {
-            let error = match recorded::read(&files, Wanted { window, part }, Duplicates::LaterWins) {
+            let error = match format::read(&files, Wanted { window, part }, Duplicates::LaterWins) {
                 Ok(read) => {
                     let sources: Vec<String> = files.iter().map(|file| source_of(Path::new(&file.name))).collect();
                     for (series, files) in read.series.iter().zip(&read.files) {
@@ -532,7 +532,7 @@ struct Newer {
 
 /// Returns the window of a UTC day.
 fn whole(day: NaiveDate) -> Window {
-    let start = crate::time::midnight(day, chrono_tz::UTC);
+    let start = crate::model::time::midnight(day, chrono_tz::UTC);
     Window::new(start, start.saturating_add(DAY))
 }
 

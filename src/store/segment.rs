@@ -34,8 +34,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
-use crate::metric::{Dimension, Series, UNITS};
-use crate::recorded::{RecordedFile, TEXT_COLUMNS, WRITTEN_UNIT};
+use crate::format::{RecordedFile, TEXT_COLUMNS, WRITTEN_UNIT};
+use crate::model::metric::{Dimension, Series, UNITS};
 
 use super::StoreError;
 

@@ -16,8 +16,8 @@ use std::path::{Component, Path, PathBuf};
 use tar::{Archive, Builder, EntryType, Header};
 
 use super::{EVENTS, Store, StoreError, segment, told};
-use crate::recorded::{self, Part};
-use crate::time::Window;
+use crate::format::{self, Part};
+use crate::model::time::Window;
 
 /// Folder of the series, in the store and in the archive.
 const SERIES: &str = "series";
@@ -91,10 +91,9 @@ impl Store {
             let id = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             for one in other.segments(&folder)?.0 {
                 let file = segment::open(&one.path, &name)?;
-                let wanted = recorded::Wanted { window: super::whole(one.day), part: Part::WHOLE };
+                let wanted = format::Wanted { window: super::whole(one.day), part: Part::WHOLE };
                 let is_sealed = segment::is_sealed(&file);
-                let read =
-                    recorded::read(&[file], wanted, recorded::Duplicates::LaterWins).map_err(StoreError::Segment)?;
+                let read = format::read(&[file], wanted, format::Duplicates::LaterWins).map_err(StoreError::Segment)?;
                 let sealed: Vec<_> = is_sealed.then_some(one.day).into_iter().collect();
                 written += self.append_to(&id, &read.series, &sealed)?.segments;
             }
@@ -116,7 +115,7 @@ fn unpack(from: &Path, folder: &Path) -> io::Result<()> {
     for entry in archive.entries()? {
         let entry = entry.map_err(|_| refused("it is cut off or no archive"))?;
         let name = entry.path()?.into_owned();
-        let shown = recorded::escaped(&name.to_string_lossy());
+        let shown = format::escaped(&name.to_string_lossy());
         if entry.header().entry_type() != EntryType::Regular {
             return Err(refused(&format!("`{shown}` is no plain file")));
         }

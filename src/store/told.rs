@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Store, StoreError, segment};
-use crate::deploy::Event;
+use crate::model::event::Event;
 
 /// Folder of the lists, in the store and in an archive.
 pub(super) const FOLDER: &str = "told";

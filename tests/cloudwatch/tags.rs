@@ -1,8 +1,8 @@
 //! Resources that stand under the service which their tag names.
 
-use fortnight::collect::Note;
-use fortnight::collect::source::{SourceCheck, SourceHealth};
-use fortnight::recorded::Part as Slice;
+use fortnight::format::Part as Slice;
+use fortnight::source::Note;
+use fortnight::source::registry::{SourceCheck, SourceHealth};
 use fortnight::store::Store;
 
 use super::*;

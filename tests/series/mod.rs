@@ -8,9 +8,9 @@ pub mod random;
 use chrono::{Datelike, Timelike};
 use chrono_tz::Tz;
 use fortnight::config::Config;
-use fortnight::deploy::{Event, EventKind};
-use fortnight::metric::{Kind, Series, SeriesKey, Unit};
-use fortnight::time::{self, DAY, HOUR, MINUTE, Window};
+use fortnight::model::event::{Event, EventKind};
+use fortnight::model::metric::{Kind, Series, SeriesKey, Unit};
+use fortnight::model::time::{self, DAY, HOUR, MINUTE, Window};
 use random::Random;
 
 /// What a series does besides its season and noise. Times are UTC ms; factors multiply, so 1.25 is +25 %.

@@ -1,0 +1,198 @@
+//! What `doctor` asks of sources that answer over the network: variables, permissions, reach, price.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::config::{Source, SourceKind};
+use crate::model::time::{DAY, Window};
+use crate::render::doctor::{Check, Health};
+use crate::source::registry::{self, Source as Asked, SourceCheck, SourceHealth};
+use crate::source::told;
+
+/// Longest that one source may take for one question, so that `doctor` ends whatever a server does.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Days of a month, for a price that people can hold against a bill.
+const MONTH: f64 = 30.0;
+
+/// What is to be known before anything is asked.
+pub(super) struct Question {
+    /// UTC milliseconds.
+    pub now: i64,
+    /// How far back a report looks, milliseconds.
+    pub wanted_ms: i64,
+    pub patience: Duration,
+    /// Ask nothing over the network.
+    pub offline: bool,
+}
+
+/// Checks the sources that are no files, all at once; the checks are in the order of the config.
+///
+/// `is_set`: tells whether an environment variable has a value. The value itself is not looked at here.
+/// `open`: makes a source of what the config says.
+pub(super) async fn all(
+    question: &Question,
+    sources: &[&Source],
+    is_set: impl Fn(&str) -> bool,
+    open: impl Fn(&Source) -> Result<Option<Box<dyn Asked>>, crate::source::SourceError>,
+) -> Vec<Check> {
+    let all = sources.iter().filter(|source| !source.kind.is_files()).map(|source| {
+        let (mut checks, has_variables) = variables(source, &is_set);
+        let folder = queries(source);
+        let is_complete = has_variables && folder.as_ref().is_none_or(|check| check.health == Health::Ok);
+        checks.extend(folder);
+        let opened = match is_complete && !question.offline {
+            true => Some(open(source)),
+            false => None,
+        };
+        async move {
+            match opened {
+                None if is_complete => checks.push(Check::ok("source", &source.id, "not asked (`--offline`)")),
+                // What is missing has its own line.
+                None => {}
+                Some(Ok(None)) => {}
+                Some(Ok(Some(asked))) => checks.extend(ask(question, source, &*asked).await),
+                Some(Err(error)) => checks.push(failed("source", source, &told(&error))),
+            }
+            softened(checks, source)
+        }
+    });
+    join_all(all).await.into_iter().flatten().collect()
+}
+
+/// Looks for the environment variables that a source names; tells whether all are there.
+fn variables(source: &Source, is_set: impl Fn(&str) -> bool) -> (Vec<Check>, bool) {
+    let needed: Vec<(&str, &str)> = match &source.kind {
+        SourceKind::Files { .. } => Vec::new(),
+        SourceKind::NewRelic(settings) => vec![(&settings.key_env, "a user key of New Relic (it begins with NRAK-)")],
+        SourceKind::CloudWatch(settings) if settings.external_id_env.is_empty() => Vec::new(),
+        SourceKind::CloudWatch(settings) => vec![(&settings.external_id_env, "the external id of the role")],
+    };
+    let is_complete = needed.iter().all(|(name, _)| is_set(name));
+    let checks = needed.into_iter().map(|(name, what)| {
+        if is_set(name) {
+            return Check::ok("variable", &source.id, format!("{name} is set"));
+        }
+        let help = format!("put {what} into the environment: export {name}=...");
+        Check::fail("variable", &source.id, format!("{name} is not set"), vec![help])
+    });
+    (checks.collect(), is_complete)
+}
+
+/// Looks whether the folder with queries of the team's own can be read; what stands in it is checked by opening the source.
+fn queries(source: &Source) -> Option<Check> {
+    let folder = match &source.kind {
+        SourceKind::Files { .. } => None,
+        SourceKind::NewRelic(settings) => settings.queries.as_deref(),
+        SourceKind::CloudWatch(settings) => settings.queries.as_deref(),
+    }?;
+    let shown = folder.display();
+    Some(match std::fs::read_dir(folder) {
+        Ok(_) => Check::ok("queries", &source.id, format!("{shown}")),
+        Err(error) => {
+            let help = vec!["make the folder, or leave `queries` of the source out".to_owned()];
+            Check::fail("queries", &source.id, format!("{shown}: cannot be listed: {error}"), help)
+        }
+    })
+}
+
+/// Asks one source everything.
+async fn ask(question: &Question, source: &Source, asked: &dyn Asked) -> Vec<Check> {
+    let today = question.now.div_euclid(DAY) * DAY;
+    let (looked, estimate) = futures_util::future::join(
+        tokio::time::timeout(question.patience, asked.checks(question.now)),
+        tokio::time::timeout(question.patience, asked.estimate(Window::new(today - DAY, today))),
+    )
+    .await;
+    let mut checks: Vec<Check> = match looked {
+        Ok(found) => found.into_iter().map(|check| access(source, check)).collect(),
+        Err(_) => vec![silent("access", source, question.patience)],
+    };
+    let is_broken = checks.iter().any(|check| check.health == Health::Fail);
+    match estimate {
+        Ok(Ok(estimate)) => checks.push(price(source, &estimate)),
+        // A permission that is missing is told above; that it makes the estimate fail as well is no news.
+        Ok(Err(_)) | Err(_) if is_broken => {}
+        Ok(Err(error)) => checks.push(failed("estimate", source, &told(&error))),
+        Err(_) => checks.push(silent("estimate", source, question.patience)),
+    }
+    checks.push(reach(source, asked.reach_ms(), question.wanted_ms));
+    checks
+}
+
+fn access(source: &Source, check: SourceCheck) -> Check {
+    let health = match check.health {
+        SourceHealth::Ok => Health::Ok,
+        SourceHealth::Warn => Health::Warn,
+        SourceHealth::Fail => Health::Fail,
+    };
+    let found = format!("{}: {}", check.name, check.found);
+    let mut help = check.help;
+    if health != Health::Ok && help.is_empty() {
+        help.push(format!("see docs/collect.md for what the source `{}` needs", source.id));
+    }
+    Check { health, help, ..Check::ok("access", &source.id, found) }
+}
+
+/// Tells what collecting a day takes.
+fn price(source: &Source, estimate: &registry::Estimate) -> Check {
+    let cost = match estimate.cost_usd {
+        Some(cost) => {
+            let day = if cost < 0.005 { "less than US$ 0.01".to_owned() } else { format!("about US$ {cost:.2}") };
+            let month = cost * MONTH;
+            let month = if month < 10.0 { format!("{month:.2}") } else { format!("{month:.0}") };
+            format!(", {day} a day by the vendor's list, {month} a month")
+        }
+        None => String::new(),
+    };
+    let found = format!("{} series, {} requests a day{cost}", estimate.series, estimate.requests);
+    if estimate.series > 0 {
+        return Check::ok("estimate", &source.id, found);
+    }
+    let help = match &source.kind {
+        SourceKind::NewRelic(_) => "no application fits `applications` of the source, or none of them reported lately",
+        _ => "no resource fits `resources` of the source, or none of them measured anything lately; check `regions`",
+    };
+    Check::warn("estimate", &source.id, found, help)
+}
+
+/// Holds how far back a source answers against what a report looks at.
+fn reach(source: &Source, reach_ms: i64, wanted_ms: i64) -> Check {
+    let (days, wanted) = (reach_ms / DAY, wanted_ms / DAY);
+    if reach_ms >= wanted_ms {
+        return Check::ok("reach", &source.id, format!("answers {days} days back, a report looks {wanted} days back"));
+    }
+    let found = format!("answers {days} days back; a report looks {wanted} days back and finds the rest in the store");
+    let check = Check::ok("reach", &source.id, found);
+    let help = "run `fortnight collect` every day from today on; the first report with a whole baseline comes \
+                when the store holds as many days";
+    Check { help: vec![help.to_owned()], ..check }
+}
+
+fn failed(check: &'static str, source: &Source, error: &str) -> Check {
+    let (help, reason): (Vec<&str>, Vec<&str>) = error.lines().partition(|line| line.starts_with("help: "));
+    let mut help: Vec<String> = help.iter().map(|line| line.replacen("help: ", "", 1)).collect();
+    if help.is_empty() {
+        help.push(format!("check the keys of the source `{}` in the config", source.id));
+    }
+    Check::fail(check, &source.id, reason.join(", "), help)
+}
+
+fn silent(check: &'static str, source: &Source, patience: Duration) -> Check {
+    let help =
+        vec!["check the network, the proxy (HTTPS_PROXY) and `endpoint` of the source, then try again".to_owned()];
+    Check::fail(check, &source.id, format!("no answer within {} s", patience.as_secs()), help)
+}
+
+/// Lets a source fail that the report can do without.
+fn softened(mut checks: Vec<Check>, source: &Source) -> Vec<Check> {
+    for check in checks.iter_mut().filter(|check| source.optional && check.health == Health::Fail) {
+        check.health = Health::Warn;
+        check.help.push("the report goes on without it (`optional = true`), and says so".to_owned());
+    }
+    checks
+}
+
+#[cfg(test)]
+mod tests;

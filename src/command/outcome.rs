@@ -1,0 +1,326 @@
+//! How a run ends: exit codes, failures with advice, and the words on standard error.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::anyhow;
+
+use super::period;
+use crate::cli::FailOn;
+use crate::config::{Config, ConfigError};
+use crate::detect::{Judgement, Verdict};
+use crate::model::event::Event;
+use crate::model::time::Window;
+use crate::publish::PublishError;
+use crate::render::json::source_state;
+use crate::render::text::{self, Style};
+use crate::source::SourceState;
+use crate::source::query::QueryError;
+use crate::store::StoreError;
+
+/// The exit codes that other programs rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Could not do the work.
+    Failed = 1,
+    /// Wrong use or invalid config.
+    Usage = 2,
+    /// A regression at or above `--fail-on`.
+    Regression = 3,
+    /// Not enough evidence, with `--strict`.
+    NotEnough = 4,
+    /// Report written, but a source failed, with `--fail-on partial`.
+    Partial = 5,
+}
+
+/// Why the work was not done, and what to do next.
+#[derive(Debug)]
+pub struct Failure {
+    /// How the program ends.
+    pub exit: Exit,
+    /// What happened; its words continue "failed to …".
+    pub error: anyhow::Error,
+    /// What to do next, one a line.
+    pub help: Vec<String>,
+}
+
+impl Failure {
+    /// Makes a failure of the one who typed.
+    pub(super) fn usage(reason: impl Into<String>, help: impl Into<String>) -> Self {
+        let help = Some(help.into()).filter(|help| !help.is_empty()).into_iter().collect();
+        Self { exit: Exit::Usage, error: anyhow!(reason.into()), help }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { exit: Exit::Failed, error, help: Vec::new() }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let help = error.help().into_iter().collect();
+        Self { exit: Exit::Usage, error: anyhow!(error).context("read the config"), help }
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        let help = error.help().into_iter().collect();
+        Self { exit: Exit::Usage, error: anyhow!(error).context("read the queries that the config names"), help }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let help = error.help().into_iter().collect();
+        Self { exit: Exit::Failed, error: anyhow!(error).context("use the store"), help }
+    }
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        anyhow!(error).into()
+    }
+}
+
+/// How to talk on standard error.
+#[derive(Debug, Clone, Copy)]
+pub struct Talk {
+    /// Say what came out.
+    pub summary: bool,
+    /// Say it as a log record instead of lines for people.
+    pub as_record: bool,
+    /// Show how far the work is.
+    pub progress: bool,
+    /// Colours and signs.
+    pub style: Style,
+    /// Text on standard output may be set bold and in colour.
+    pub colour_data: bool,
+}
+
+impl Talk {
+    /// Returns how text on standard output looks.
+    pub(super) fn data_style(&self) -> Style {
+        Style { colour: self.colour_data, signs: true }
+    }
+
+    /// Says which commands to go on with.
+    pub(super) fn next(self, commands: &[String]) {
+        if self.as_record {
+            tracing::info!(next = commands.join("; "), "written");
+        } else if self.summary {
+            let lines: String = commands.iter().map(|command| format!("next: {command}\n")).collect();
+            // Standard error that is gone is no reason to fail: the files are written.
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), lines.as_bytes());
+        }
+    }
+
+    /// Says what came out, and the command to go on with.
+    pub(super) fn tell(
+        self,
+        judgement: &Judgement,
+        events: &[Event],
+        sources: &[SourceState],
+        config: &Config,
+        next: Option<String>,
+    ) {
+        if self.as_record {
+            tracing::info!(
+                worse = text::count(judgement, Verdict::Worse),
+                possibly_worse = text::count(judgement, Verdict::PossiblyWorse),
+                better = text::count(judgement, Verdict::Better),
+                comparisons = judgement.comparisons.len(),
+                findings = judgement.findings.len(),
+                "judged"
+            );
+        } else if self.summary {
+            // Standard error that is gone is no reason to fail: the report is written.
+            let mut summary = text::summary(judgement, events, sources, config, self.style);
+            if let Some(next) = next {
+                summary.push_str(&format!("next: {next}\n"));
+            }
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), summary.as_bytes());
+        }
+    }
+}
+
+/// Returns the exit code of a written report: 3 before 5 before 4.
+pub(super) fn exit_code(
+    judgement: &Judgement,
+    sources: &[SourceState],
+    config: &Config,
+    fail_on: &[FailOn],
+    strict: bool,
+) -> Exit {
+    let level = |levels: &[FailOn]| fail_on.iter().any(|level| levels.contains(level));
+    let has = |verdicts: &[Verdict]| judgement.comparisons.iter().any(|one| verdicts.contains(&one.verdict));
+    let worse = level(&[FailOn::Worse, FailOn::Possibly, FailOn::Inconclusive]) && has(&[Verdict::Worse]);
+    let possibly = level(&[FailOn::Possibly, FailOn::Inconclusive]) && has(&[Verdict::PossiblyWorse]);
+    if worse || possibly {
+        return Exit::Regression;
+    }
+    let gaps = coverage(judgement).is_some_and(|coverage| coverage < config.judge.min_coverage);
+    if level(&[FailOn::Partial]) && (gaps || sources.iter().any(|state| source_state(state) != "ok")) {
+        return Exit::Partial;
+    }
+    let unknown = has(&[Verdict::Inconclusive, Verdict::TooEarly, Verdict::NoData]);
+    if (strict || level(&[FailOn::Inconclusive])) && unknown { Exit::NotEnough } else { Exit::Done }
+}
+
+/// Returns the share of the period's points that were there, over all series.
+fn coverage(judgement: &Judgement) -> Option<f64> {
+    let series = &judgement.series;
+    (!series.is_empty()).then(|| series.iter().map(|series| series.coverage).sum::<f64>() / series.len() as f64)
+}
+
+/// Refuses to go on without a source that the config does not call optional, or without any at all, so
+/// that a poorer report never replaces a good one.
+///
+/// # Errors
+/// The first such source with its reason.
+pub(super) fn refuse_failed(config: &Config, states: &[SourceState]) -> Result<(), Failure> {
+    let failed = |id: &str| states.iter().find(|state| state.id == id && !state.error.is_empty());
+    let all = config.sources.iter().all(|source| failed(&source.id).is_some());
+    for source in &config.sources {
+        let Some(state) = failed(&source.id).filter(|_| all || !source.optional) else { continue };
+        // The reason may bring its own advice, on lines that begin with `help: `.
+        let (advice, reason): (Vec<&str>, Vec<&str>) = state.error.lines().partition(|line| line.starts_with("help: "));
+        let error = anyhow!(reason.join(", ")).context("read what the config names");
+        let mut help: Vec<String> = advice.iter().map(|line| line.replacen("help: ", "", 1)).collect();
+        help.push(if all {
+            "no source could be read, so nothing was written".to_owned()
+        } else {
+            format!("a report without it needs `optional = true` at the source `{}`", source.id)
+        });
+        return Err(Failure { exit: Exit::Failed, error, help });
+    }
+    Ok(())
+}
+
+/// Explains a period without data by what the sources cover.
+pub(super) fn no_data(config: &Config, period: Window, covered: Option<Window>) -> Failure {
+    let typed = |at| period::typed(at, config.zone);
+    let error = anyhow!("no source has a point in it").context(format!(
+        "judge the period from {} to {}",
+        typed(period.start),
+        typed(period.end)
+    ));
+    let help = match covered {
+        None if config.sources.iter().any(|source| !source.kind.is_files()) => {
+            vec!["nothing is collected yet: run `fortnight collect`; `fortnight doctor` says what it needs".to_owned()]
+        }
+        None => vec!["the sources are empty: check `series` in the config".to_owned()],
+        Some(covered) => {
+            let next = period::suggested(config, covered);
+            vec![
+                format!("the data cover {} to {}", typed(covered.start), typed(covered.end)),
+                format!("type `--from {} --to {}`", typed(next.start), typed(next.end)),
+            ]
+        }
+    };
+    Failure { exit: Exit::Failed, error, help }
+}
+
+/// Returns the time of day in UTC milliseconds, or what `SOURCE_DATE_EPOCH` says instead.
+pub(super) fn now() -> Result<i64, Failure> {
+    if let Some(at) = source_date_epoch()? {
+        return Ok(at);
+    }
+    let elapsed =
+        SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| anyhow!(error).context("read the clock"))?;
+    Ok(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Returns `SOURCE_DATE_EPOCH` (whole seconds since 1970) in UTC milliseconds, if it is set.
+///
+/// # Errors
+/// It is set to something else; silence would make builds that only look reproducible.
+pub(super) fn source_date_epoch() -> Result<Option<i64>, Failure> {
+    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else { return Ok(None) };
+    let seconds = text.to_str().and_then(|text| text.parse::<i64>().ok());
+    match seconds.and_then(|seconds| seconds.checked_mul(1000)).filter(|at| period::EVER.contains(*at)) {
+        Some(at) => Ok(Some(at)),
+        None => Err(Failure::usage(
+            format!("read SOURCE_DATE_EPOCH: {text:?} is not a count of seconds since 1970"),
+            "unset it, or set it as `SOURCE_DATE_EPOCH=$(date +%s)`",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::json::tests::{Sample, sample};
+
+    fn code(change: impl Fn(&mut Sample), fail_on: &[FailOn], strict: bool) -> Exit {
+        let mut sample = sample();
+        for series in &mut sample.judgement.series {
+            series.coverage = 1.0;
+        }
+        change(&mut sample);
+        exit_code(&sample.judgement, &sample.sources, &sample.config, fail_on, strict)
+    }
+
+    fn all(verdict: Verdict) -> impl Fn(&mut Sample) {
+        move |sample| sample.judgement.comparisons.iter_mut().for_each(|one| one.verdict = verdict)
+    }
+
+    #[test]
+    fn findings_alone_never_fail_a_report() {
+        assert_eq!(code(all(Verdict::Worse), &[], false), Exit::Done);
+        assert_eq!(code(all(Verdict::Worse), &[FailOn::Worse], false), Exit::Regression);
+    }
+
+    #[test]
+    fn each_level_takes_the_graver_ones_with_it() {
+        let possibly = || all(Verdict::PossiblyWorse);
+        assert_eq!(code(possibly(), &[FailOn::Worse], false), Exit::Done);
+        assert_eq!(code(possibly(), &[FailOn::Possibly], false), Exit::Regression);
+        assert_eq!(code(possibly(), &[FailOn::Inconclusive], false), Exit::Regression);
+        for unknown in [Verdict::Inconclusive, Verdict::TooEarly, Verdict::NoData] {
+            assert_eq!(code(all(unknown), &[FailOn::Possibly], false), Exit::Done);
+            assert_eq!(code(all(unknown), &[FailOn::Inconclusive], false), Exit::NotEnough);
+            assert_eq!(code(all(unknown), &[], true), Exit::NotEnough);
+        }
+        assert_eq!(code(all(Verdict::Better), &[FailOn::Inconclusive], true), Exit::Done);
+    }
+
+    #[test]
+    fn three_goes_before_five_before_four() {
+        let broken = |verdict| {
+            move |sample: &mut Sample| {
+                all(verdict)(sample);
+                sample.sources.iter_mut().for_each(|state| state.error = "refused".into());
+            }
+        };
+        let levels = [FailOn::Worse, FailOn::Partial];
+        assert_eq!(code(broken(Verdict::Worse), &levels, true), Exit::Regression);
+        assert_eq!(code(broken(Verdict::Inconclusive), &levels, true), Exit::Partial);
+        assert_eq!(code(all(Verdict::Inconclusive), &levels, true), Exit::NotEnough);
+        let gaps = |sample: &mut Sample| sample.judgement.series.iter_mut().for_each(|series| series.coverage = 0.2);
+        assert_eq!(code(gaps, &[FailOn::Partial], false), Exit::Partial);
+    }
+
+    #[test]
+    fn only_optional_sources_may_fail_and_never_all() {
+        let text = "[[source]]\nkind = \"files\"\nid = \"a\"\nseries = [\"a\"]\n\
+                    [[source]]\nkind = \"files\"\nid = \"b\"\noptional = true\nseries = [\"b\"]\n";
+        let config = Config::parse(text, std::path::Path::new("x.toml")).expect("valid");
+        let states = |a: &str, b: &str| -> Vec<SourceState> {
+            let state = sample().sources.remove(0);
+            vec![
+                SourceState { id: "a".into(), error: a.into(), ..state.clone() },
+                SourceState { id: "b".into(), error: b.into(), ..state },
+            ]
+        };
+        assert!(refuse_failed(&config, &states("", "gone")).is_ok());
+        let needed = refuse_failed(&config, &states("gone\nhelp: look", "")).expect_err("needed");
+        assert_eq!(needed.help.first().map(String::as_str), Some("look"));
+        assert!(needed.help.concat().contains("optional = true") && !format!("{:#}", needed.error).contains("help"));
+        assert!(refuse_failed(&config, &states("gone", "gone")).is_err());
+    }
+}

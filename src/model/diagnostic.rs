@@ -1,0 +1,150 @@
+//! One thing that a person should know about a run: an error, a warning, or a count of rows that were ignored.
+//!
+//! A diagnostic travels from where it happens to where it is shown as a value. No room puts causes or advice into
+//! the text and no room takes them out of it again: [`message`](Diagnostic::message) says what happened,
+//! [`causes`](Diagnostic::causes) say why, and [`help`](Diagnostic::help) says what to do next.
+
+use std::error::Error;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How much a diagnostic matters. The most severe is the largest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing is missing; it helps to read the report.
+    Info,
+    /// The report goes on with less, or with something repaired.
+    Warning,
+    /// A source, a segment or a step failed.
+    Error,
+}
+
+/// Where on the way from config to page it happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Reading the config or its query lists.
+    Config,
+    /// Asking a source, or reading its files.
+    Source,
+    /// Reading or writing the store.
+    Store,
+    /// Judging.
+    Detect,
+    /// Rendering a page.
+    Render,
+    /// Publishing what was rendered.
+    Publish,
+}
+
+/// One thing that a person should know about a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Diagnostic {
+    /// How much it matters.
+    pub severity: Severity,
+    /// Where it happened.
+    pub stage: Stage,
+    /// What it is about: the id of a source, `store`, a file. Comes from outside: escape it.
+    pub subject: String,
+    /// Stable word, such as `duplicate_same_value`; the catalogues have a sentence for it.
+    pub code: String,
+    /// What happened: a lowercase fragment without its causes, one line.
+    pub message: String,
+    /// Why, from the nearest cause to the first one, one line each.
+    #[serde(default)]
+    pub causes: Vec<String>,
+    /// What to do next, one step each.
+    #[serde(default)]
+    pub help: Vec<String>,
+    /// How many rows, points or events it concerns; 0 if it counts nothing.
+    #[serde(default)]
+    pub count: u64,
+    /// The first place, such as `series.csv:17`; empty if there is none.
+    #[serde(default)]
+    pub example: String,
+}
+
+impl Diagnostic {
+    /// Makes a diagnostic of an error: its own text as the message, its sources as the causes.
+    pub fn of_error(stage: Stage, subject: impl Into<String>, error: &dyn Error) -> Self {
+        let mut causes = Vec::new();
+        let mut cause = error.source();
+        while let Some(deeper) = cause {
+            causes.push(deeper.to_string());
+            cause = deeper.source();
+        }
+        Self {
+            severity: Severity::Error,
+            stage,
+            subject: subject.into(),
+            code: "failed".to_owned(),
+            message: error.to_string(),
+            causes,
+            help: Vec::new(),
+            count: 0,
+            example: String::new(),
+        }
+    }
+
+    /// Makes a diagnostic that counts rows, points or events.
+    pub fn counted(
+        stage: Stage,
+        subject: impl Into<String>,
+        code: impl Into<String>,
+        count: u64,
+        example: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity: Severity::Warning,
+            stage,
+            subject: subject.into(),
+            code: code.into(),
+            message: String::new(),
+            causes: Vec::new(),
+            help: Vec::new(),
+            count,
+            example: example.into(),
+        }
+    }
+
+    /// Adds a next step.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Returns the message with its causes on one line, without the next steps.
+    pub fn reason(&self) -> String {
+        let parts = std::iter::once(&self.message).chain(&self.causes).filter(|part| !part.is_empty());
+        parts.map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("read the page")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn an_error_keeps_its_causes_apart_from_its_message() {
+        let error = Outer(std::io::Error::other("the disk is full"));
+        let diagnostic = Diagnostic::of_error(Stage::Source, "aws", &error).with_help("free some space");
+        assert_eq!(
+            (diagnostic.message.as_str(), diagnostic.causes.as_slice()),
+            ("read the page", &["the disk is full".to_owned()][..])
+        );
+        assert_eq!(diagnostic.reason(), "read the page: the disk is full");
+        assert_eq!(diagnostic.help, ["free some space"]);
+    }
+
+    #[test]
+    fn the_most_severe_is_the_largest() {
+        assert!(Severity::Error > Severity::Warning && Severity::Warning > Severity::Info);
+    }
+}

@@ -1,0 +1,11 @@
+//! The vocabulary that every room shares: measured things, events, time, effects and verdicts. Imports no other room.
+//!
+//! Read `metric` and `time` first, then `event`, `effect` and `verdict`; `diagnostic` carries what went wrong.
+
+pub mod diagnostic;
+pub mod effect;
+pub mod event;
+pub mod metric;
+pub mod secret;
+pub mod time;
+pub mod verdict;

@@ -1,0 +1,179 @@
+//! What `doctor` asks: credentials, each permission by a harmless call, what is there and what is not watched.
+
+use std::collections::BTreeSet;
+
+use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials;
+
+use super::answer::Grid;
+use super::client::RegionClient;
+use super::error::CloudWatchError;
+use super::lists::List;
+use super::resources::{Listed, Query, Resource};
+use super::tags::{self, Tags};
+use super::{ask, events, period};
+use crate::format::shown;
+use crate::model::time::{HOUR, Window};
+use crate::source::registry::{SourceCheck, SourceHealth};
+
+/// Pages of all metrics of a region that are looked through: 10,000 metrics.
+const MOST_PAGES: usize = 20;
+
+/// Names that a line of a check shows before it only counts.
+const SHOWN: usize = 6;
+
+fn check(name: &str, health: SourceHealth, found: String, help: Option<String>) -> SourceCheck {
+    SourceCheck { name: name.to_owned(), health, found, help: help.into_iter().collect() }
+}
+
+fn failed(name: &str, health: SourceHealth, error: &CloudWatchError) -> SourceCheck {
+    let mut found = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(deeper) = cause {
+        found = format!("{found}: {deeper}");
+        cause = deeper.source();
+    }
+    check(name, health, found, error.help())
+}
+
+/// What kept a source from being opened.
+pub fn not_opened(error: &CloudWatchError) -> SourceCheck {
+    failed("credentials", SourceHealth::Fail, error)
+}
+
+/// Looks for credentials; names the account where the chain knows it.
+///
+/// `has_role`: a role is assumed with what the standard chain gives.
+pub async fn credentials(config: &SdkConfig, has_role: bool) -> SourceCheck {
+    let name = "credentials";
+    let help = "give credentials the usual way (AWS_PROFILE, AWS_ACCESS_KEY_ID, a role of the machine), and check `profile` and `role_arn`";
+    let Some(provider) = config.credentials_provider() else {
+        return check(name, SourceHealth::Fail, "no credentials found".to_owned(), Some(help.to_owned()));
+    };
+    match provider.provide_credentials().await {
+        Ok(found) => {
+            let account =
+                found.account_id().map(|id| format!(" for account {}", shown(id.as_str()))).unwrap_or_default();
+            check(name, SourceHealth::Ok, format!("found{account}"), None)
+        }
+        Err(error) => {
+            let place = config.region().map(ToString::to_string).unwrap_or_default();
+            let action = if has_role { "sts:AssumeRole" } else { "the standard chain" };
+            failed(name, SourceHealth::Fail, &CloudWatchError::of_credentials(&place, action, error))
+        }
+    }
+}
+
+/// Tries the permissions of one region.
+///
+/// `found`: the resources that are watched, or why nothing can be listed.
+pub async fn region(
+    region: &RegionClient,
+    lists: &[List],
+    found: Result<(&[Resource<'_>], &[Query]), CloudWatchError>,
+    now: i64,
+) -> Vec<SourceCheck> {
+    let mut checks = Vec::new();
+    let of = |name: &str| format!("{name} {}", region.region);
+    match found {
+        Err(error) => checks.push(failed(&of("cloudwatch:ListMetrics"), SourceHealth::Fail, &error)),
+        Ok((resources, queries)) => {
+            checks.push(check(&of("cloudwatch:ListMetrics"), SourceHealth::Ok, "allowed".to_owned(), None));
+            checks.push(watched(&of("resources"), resources));
+            let hour = Window::new((now / HOUR - 2) * HOUR, (now / HOUR - 1) * HOUR);
+            let grid = Grid { window: hour, width: HOUR };
+            checks.push(data(&of("cloudwatch:GetMetricData"), region, queries, grid, now).await);
+            checks.extend(unwatched(&of("metrics"), region, lists).await);
+        }
+    }
+    checks.push(match events::try_out(region, now).await {
+        Ok(()) => check(&of("cloudtrail:LookupEvents"), SourceHealth::Ok, "allowed".to_owned(), None),
+        // Without it, deploys have to be told; everything else stays.
+        Err(error) => failed(&of("cloudtrail:LookupEvents"), SourceHealth::Warn, &error),
+    });
+    checks
+}
+
+/// Tells what the tags of a region say, and of how many resources.
+pub fn tags(region: &RegionClient, tags: &Tags, keys: &[String], tagged: usize, resources: usize) -> SourceCheck {
+    let name = format!("{} {}", tags::GET, region.region);
+    if let Some(error) = &tags.failure {
+        // Names go on to count; everything else stays.
+        return failed(&name, SourceHealth::Warn, error);
+    }
+    let keys: Vec<String> = keys.iter().map(|key| format!("`{}`", shown(key))).collect();
+    let keys = keys.join(", ");
+    if let Some((count, first)) = &tags.unusable {
+        let help = format!("give it another value: at most {} printable characters, not `*`", tags::LONGEST);
+        let found = format!("{count} values of {keys} are no name of a service: {first}");
+        return check(&name, SourceHealth::Warn, found, Some(help));
+    }
+    let found = format!("allowed; {tagged} of {resources} watched resources have {keys}");
+    let help = "keys of tags care about case; Auto Scaling groups and REST APIs cannot be found by a tag";
+    match tagged {
+        0 if resources > 0 => check(&name, SourceHealth::Warn, found, Some(help.to_owned())),
+        _ => check(&name, SourceHealth::Ok, found, None),
+    }
+}
+
+/// Asks for one hour of one metric: one that is there, else one that no account has.
+async fn data(name: &str, region: &RegionClient, queries: &[Query], grid: Grid, now: i64) -> SourceCheck {
+    let made_up = Query {
+        namespace: "Fortnight".to_owned(),
+        metric: "Probe".to_owned(),
+        dimensions: Vec::new(),
+        stat: "Sum".to_owned(),
+    };
+    let one = std::slice::from_ref(queries.first().unwrap_or(&made_up));
+    match ask::data(region, one, grid, now).await {
+        Ok(_) => check(name, SourceHealth::Ok, format!("allowed; buckets from {} s on", period::FINEST / 1000), None),
+        Err(error) => failed(name, SourceHealth::Fail, &error),
+    }
+}
+
+fn watched(name: &str, resources: &[Resource]) -> SourceCheck {
+    if resources.is_empty() {
+        let help =
+            "check `regions` and `resources` of the source; CloudWatch lists what measured something within two weeks";
+        return check(name, SourceHealth::Warn, "none fits".to_owned(), Some(help.to_owned()));
+    }
+    let targets: BTreeSet<&str> = resources.iter().map(|resource| &*resource.target).collect();
+    check(name, SourceHealth::Ok, some(targets.iter().map(|name| shown(name)), targets.len()), None)
+}
+
+/// Names metrics that are there and in no list.
+async fn unwatched(name: &str, region: &RegionClient, lists: &[List]) -> Option<SourceCheck> {
+    let (listed, is_all) = match ask::list(region, None, Some(MOST_PAGES)).await {
+        Ok(found) => found,
+        Err(error) => return Some(failed(name, SourceHealth::Warn, &error)),
+    };
+    let is_watched = |one: &Listed| {
+        lists.iter().any(|list| {
+            list.namespace == one.namespace
+                && list.dimensions.iter().eq(one.dimensions.iter().map(|(name, _)| name))
+                && list.metrics.iter().flat_map(|metric| metric.asks()).any(|ask| ask.metric == one.metric)
+        })
+    };
+    let namespaces: BTreeSet<&str> = lists.iter().map(|list| list.namespace.as_str()).collect();
+    let strange: BTreeSet<&str> =
+        listed.iter().map(|one| one.namespace.as_str()).filter(|name| !namespaces.contains(name)).collect();
+    let watched = listed.iter().filter(|one| is_watched(one)).count();
+    let more = if is_all { "" } else { " at least" };
+    let mut found = format!("{watched} of{more} {} are in a list", listed.len());
+    let mut help = None;
+    if !strange.is_empty() {
+        found.push_str(&format!(
+            "; namespaces without one: {}",
+            some(strange.iter().map(|name| shown(name)), strange.len())
+        ));
+        help = Some("to watch them, add a list to the folder that `queries` of the source names".to_owned());
+    }
+    Some(check(name, SourceHealth::Ok, found, help))
+}
+
+fn some(names: impl Iterator<Item = String>, count: usize) -> String {
+    let shown: Vec<String> = names.take(SHOWN).collect();
+    let more = count.saturating_sub(shown.len());
+    let rest = if more > 0 { format!(", and {more} more") } else { String::new() };
+    shown.join(", ") + &rest
+}

@@ -1,0 +1,266 @@
+//! Query text is data: loads `queries/<source>/*` and the user's own folder, fills placeholders, refuses unknown ones.
+//!
+//! # A query file
+//!
+//! ```text
+//! -- id: apm_operations                  unique over all files
+//! -- about: what it gives                optional
+//! -- use: series                         or `versions`: which versions ran when
+//! -- applications: apm                   or `otel`, or `none`: what {applications} holds
+//! -- service: appName                    the facet that names the service; `… by |` when it holds several
+//! -- kind: operation                     or datastore, resource
+//! -- target: {name}                      made of facets
+//! -- grain: step                         the width of the configuration; or `hour`
+//! -- longest: 6 hours                    optional: the longest window of one request
+//! -- split: name                         optional: the facet by which a truncated answer is taken apart
+//! -- top: 50                             optional: the text takes only so many facets, on purpose
+//! -- signal: latency_p95 = p.95; unit s; class latency; better lower; absent unknown
+//! SELECT percentile(duration, 95) AS 'p' FROM … WHERE appName IN ({applications}){narrow} FACET appName, name
+//! SINCE {since} UNTIL {until} TIMESERIES {step} LIMIT MAX
+//! ```
+//!
+//! A signal is a column, a part of a column (`p.95`), or a column divided by another or by `seconds`, the width of a
+//! bucket. `absent zero` says that a column without a value, in a bucket that has the divisor, is nothing rather
+//! than unknown; anything else that is absent is a gap.
+
+mod header;
+pub mod nrql;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{Config, SourceKind};
+use crate::model::metric::{Class, Direction, Kind, Unit, is_known_signal};
+
+use header::Header;
+
+/// The queries of the kind `newrelic` that the program carries, as file name and text, in the order of asking.
+///
+/// Where two queries give the same series, the earlier one wins.
+pub const NEWRELIC: &[(&str, &str)] = &[
+    ("apm_services.nrql", include_str!("../../queries/newrelic/apm_services.nrql")),
+    ("apm_services_volume.nrql", include_str!("../../queries/newrelic/apm_services_volume.nrql")),
+    ("apm_operations.nrql", include_str!("../../queries/newrelic/apm_operations.nrql")),
+    ("apm_operations_volume.nrql", include_str!("../../queries/newrelic/apm_operations_volume.nrql")),
+    ("apm_datastores.nrql", include_str!("../../queries/newrelic/apm_datastores.nrql")),
+    ("apm_statements.nrql", include_str!("../../queries/newrelic/apm_statements.nrql")),
+    ("apm_external.nrql", include_str!("../../queries/newrelic/apm_external.nrql")),
+    ("hosts.nrql", include_str!("../../queries/newrelic/hosts.nrql")),
+    ("otel_services.nrql", include_str!("../../queries/newrelic/otel_services.nrql")),
+    ("otel_operations.nrql", include_str!("../../queries/newrelic/otel_operations.nrql")),
+    ("otel_spans.nrql", include_str!("../../queries/newrelic/otel_spans.nrql")),
+    ("otel_datastores.nrql", include_str!("../../queries/newrelic/otel_datastores.nrql")),
+    ("versions_apm.nrql", include_str!("../../queries/newrelic/versions_apm.nrql")),
+    ("versions_otel.nrql", include_str!("../../queries/newrelic/versions_otel.nrql")),
+];
+
+/// Largest query file that is read, bytes: far above any query, far below what fills a memory.
+const LARGEST_BY: u64 = 64 << 10;
+
+/// One query with what its header says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// Unique over all files.
+    pub id: String,
+    /// File and line of the id, for messages.
+    pub place: String,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// What `{applications}` holds.
+    pub applications: Applications,
+    /// The facet that names the service.
+    pub service: String,
+    /// What separates several services in that facet.
+    pub service_separator: Option<String>,
+    /// What the series are measured on.
+    pub kind: Kind,
+    /// The series' target with facets in braces.
+    pub target: String,
+    /// Always whole hours, whatever the configuration says.
+    pub is_hourly: bool,
+    /// The longest window of one request, milliseconds.
+    pub longest_ms: Option<i64>,
+    /// The facet by which an answer that is too large is taken apart.
+    pub split: Option<String>,
+    /// How many facets the text takes on purpose.
+    pub top: Option<usize>,
+    /// What the columns mean; empty for versions.
+    pub signals: Vec<Signal>,
+    /// The text with its placeholders, in one line.
+    pub text: String,
+}
+
+/// What a query is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Points of series.
+    Series,
+    /// Versions with their first and last sight.
+    Versions,
+}
+
+/// Which names `{applications}` holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Applications {
+    /// Those of APM agents.
+    Apm,
+    /// Services that speak OpenTelemetry.
+    Otel,
+    /// No such placeholder.
+    None,
+}
+
+/// One signal of a query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signal {
+    /// The contract's name, or one of the user's.
+    pub name: String,
+    /// The column.
+    pub column: String,
+    /// The part of a column that is an object: a percentile's number.
+    pub part: Option<f64>,
+    /// What it is divided by.
+    pub divisor: Divisor,
+    /// Unit of the result.
+    pub unit: Unit,
+    /// Golden signal.
+    pub class: Class,
+    /// Which way is better.
+    pub better: Direction,
+    /// No value in a bucket that has the divisor means 0.
+    pub is_zero_when_absent: bool,
+}
+
+/// What a column is divided by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Divisor {
+    /// Nothing.
+    One,
+    /// The width of the bucket in seconds.
+    Seconds,
+    /// Another column; a quotient by nothing is a gap.
+    Column(String),
+}
+
+/// What is wrong with the query files. Every text names file and line.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The folder or a file cannot be read.
+    #[error("{}: the queries cannot be read", path.display())]
+    Read {
+        /// Folder or file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The folder holds no query.
+    #[error("{}: no file ends in `.nrql`", .0.display())]
+    Empty(PathBuf),
+    /// Something in a file has no meaning.
+    #[error("{place}: {reason}")]
+    Wrong {
+        /// `folder/file.nrql:3`.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl QueryError {
+    /// Returns what to do next.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Read { .. } | Self::Empty(_) => {
+                Some("`queries` in the configuration names a folder with files that end in `.nrql`".to_owned())
+            }
+            Self::Wrong { .. } => Some("what a query file holds is told in queries/README.md".to_owned()),
+        }
+    }
+}
+
+/// Loads the queries of the kind `newrelic`: the program's, then those of the user's folder by file name.
+///
+/// # Errors
+/// [`QueryError`] for the first file without a meaning, and for an id that stands twice.
+pub fn newrelic(folder: Option<&Path>) -> Result<Vec<Query>, QueryError> {
+    let mut queries = Vec::new();
+    for (name, text) in NEWRELIC {
+        add(&mut queries, Query::parse(&format!("queries/newrelic/{name}"), text)?)?;
+    }
+    for (path, text) in folder.map_or_else(|| Ok(Vec::new()), files)? {
+        add(&mut queries, Query::parse(&path.display().to_string(), &text)?)?;
+    }
+    Ok(queries)
+}
+
+/// Tells the judge about signals that only query files know; the configuration's own word wins.
+///
+/// # Errors
+/// As [`newrelic`], for the sources that name a folder of queries.
+pub fn teach(config: &mut Config) -> Result<(), QueryError> {
+    let mut natures = Vec::new();
+    for source in &config.sources {
+        if let SourceKind::NewRelic(settings) = &source.kind {
+            natures.extend(newrelic(settings.queries.as_deref())?.into_iter().flat_map(|query| query.signals));
+        }
+    }
+    for signal in natures.iter().filter(|signal| !is_known_signal(&signal.name)) {
+        let rule = config.signals.entry(signal.name.clone()).or_default();
+        rule.class.get_or_insert(signal.class);
+        rule.better.get_or_insert(signal.better);
+    }
+    Ok(())
+}
+
+fn add(queries: &mut Vec<Query>, query: Query) -> Result<(), QueryError> {
+    if let Some(other) = queries.iter().find(|other| other.id == query.id) {
+        let reason = format!("id `{}` stands at {} too", query.id, other.place);
+        return Err(QueryError::Wrong { place: query.place, reason });
+    }
+    queries.push(query);
+    Ok(())
+}
+
+/// Reads the query files of a folder, sorted by name.
+fn files(folder: &Path) -> Result<Vec<(PathBuf, String)>, QueryError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| QueryError::Read { path, source }
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed(folder))? {
+        let path = entry.map_err(failed(folder))?.path();
+        if path.extension().is_some_and(|extension| extension == "nrql") && path.is_file() {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(QueryError::Empty(folder.to_owned()));
+    }
+    paths.sort();
+    let read = |path: PathBuf| {
+        let length = std::fs::metadata(&path).map_err(failed(&path))?.len();
+        if length > LARGEST_BY {
+            let reason = format!("{length} bytes are more than a query has; the limit is {LARGEST_BY}");
+            return Err(QueryError::Wrong { place: path.display().to_string(), reason });
+        }
+        let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
+        Ok((path, text))
+    };
+    paths.into_iter().map(read).collect()
+}
+
+impl Query {
+    /// Reads one file; `file` is what messages call it.
+    ///
+    /// # Errors
+    /// [`QueryError::Wrong`] with the line.
+    pub fn parse(file: &str, text: &str) -> Result<Self, QueryError> {
+        let header = Header::parse(file, text)?;
+        let query = header.query()?;
+        nrql::check(&query, &header.text_place())?;
+        Ok(query)
+    }
+}
