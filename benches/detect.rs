@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench detect`; the throughput is series a second, on as many cores as `RAYON_NUM_THREADS` allows.
 
-#[path = "../tests/series/mod.rs"]
+#[path = "../tests/support/series/mod.rs"]
 mod series;
 
 use std::hint::black_box;

@@ -5,7 +5,7 @@
 //! $ NEW_RELIC_API_KEY=NRAK-CANARY-0123456789ABCDEF fortnight collect -c fortnight.toml   # endpoint = "http://127.0.0.1:8787/graphql"
 //! ```
 
-#[path = "../tests/servers/mod.rs"]
+#[path = "../tests/support/servers/mod.rs"]
 #[allow(missing_docs, reason = "tests need none")]
 mod servers;
 

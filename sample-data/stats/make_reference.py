@@ -1,4 +1,4 @@
-"""Writes the reference numbers that `tests/statistics.rs` compares `src/stats/` with.
+"""Writes the reference numbers that `tests/fast/statistics.rs` compares `src/stats/` with.
 
     python sample-data/stats/make_reference.py        # writes *.json beside itself
 

@@ -20,11 +20,11 @@ const NO_IDEA: f64 = 20.0;
 const POWER: f64 = 0.8;
 
 /// How much larger a change must be because, as long as it is not accepted, a part of it passes for noise and for the
-/// usual course. Measured by simulation over series of many natures: `tests/simulation.rs` holds the power to it.
+/// usual course. Measured by simulation over series of many natures: `tests/long/simulation.rs` holds the power to it.
 const HIDING: f64 = 1.4;
 
 /// How much wider the error of an accepted step is than the model says: moment, usual course and noise were chosen by the
-/// same values. Measured on made worlds and recorded series; `tests/simulation.rs` holds the interval to it.
+/// same values. Measured on made worlds and recorded series; `tests/long/simulation.rs` holds the interval to it.
 const CHOSEN: f64 = 1.16;
 
 /// The points of Student's t that a series needs again and again.

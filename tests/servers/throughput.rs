@@ -5,21 +5,19 @@
 //! The servers make each answer once, before anything is measured, so that what is compared is the reading of it.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what was measured is for whoever looks")]
 
-mod common;
-mod servers;
-
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::time::Instant;
 
+use crate::support::program;
+use crate::support::servers::cloudwatch::{CloudWatch, complete, page};
+use crate::support::servers::nerdgraph::{KEY, Quick};
+use crate::support::servers::process;
+use crate::support::servers::world::World;
 use fortnight::config::Config;
 use fortnight::model::time::{DAY, Window};
 use fortnight::source::registry;
-use servers::cloudwatch::{CloudWatch, complete, page};
-use servers::nerdgraph::{KEY, Quick};
-use servers::process;
-use servers::world::World;
 
 const METRICS: usize = 500;
 const DAYS: i64 = 14;
@@ -30,7 +28,7 @@ const MORE_KB: u64 = 20_000;
 async fn collect(url: &str, days: i64) -> (f64, usize, u64) {
     let text = format!("[[source]]\nkind = \"cloudwatch\"\nregions = [\"eu-west-1\"]\nendpoint = \"{url}\"\n");
     let config = Config::parse(&text, Path::new("fortnight.toml")).expect("valid");
-    let source = source::open(&config, &config.sources[0]).expect("opens").expect("no files");
+    let source = registry::open(&config, &config.sources[0]).expect("opens").expect("no files");
     let today = chrono::Utc::now().timestamp_millis().div_euclid(DAY) * DAY;
     let start = Instant::now();
     let mut points = 0;
@@ -77,7 +75,7 @@ fn collecting_is_bound_by_the_server_and_flat_in_memory() {
     let name = "collecting_is_bound_by_the_server_and_flat_in_memory";
     const URL: &str = "FORTNIGHT_TEST_URL";
     if let Ok(url) = std::env::var(URL) {
-        process::run(name, &[], async || {
+        process::run(module_path!(), name, &[], async || {
             let (_, _, two) = collect(&url, 2).await;
             let (seconds, points, fourteen) = collect(&url, DAYS).await;
             println!("measured {seconds} {points} {two} {fourteen}");
@@ -99,7 +97,7 @@ fn collecting_is_bound_by_the_server_and_flat_in_memory() {
     let url = server.server.uri();
     let keys = [("AWS_ACCESS_KEY_ID", "AKIATEST"), ("AWS_SECRET_ACCESS_KEY", "secret"), (URL, url.as_str())];
     let measured = || {
-        let said = process::run(name, &keys, async || {}).expect("outside");
+        let said = process::run(module_path!(), name, &keys, async || {}).expect("outside");
         let line = said.lines().find_map(|line| line.split_once("measured ")).expect("a measurement").1.to_owned();
         line.split(' ').map(|word| word.parse::<f64>().expect("a number")).collect::<Vec<f64>>()
     };
@@ -136,14 +134,14 @@ fn collecting_from_new_relic_asks_what_a_bare_client_asks() {
         let folder = tempfile::tempdir().expect("a folder");
         let config =
             format!("[[source]]\nkind = \"newrelic\"\naccount = \"1\"\nendpoint = \"{}\"\n", server.endpoint());
-        common::write(&folder, "fortnight.toml", &config);
+        program::write(&folder, "fortnight.toml", &config);
         let since = fortnight::model::time::rfc3339(now - DAYS * DAY, chrono_tz::UTC);
-        let mut command = common::command(folder.path());
+        let mut command = program::command(folder.path());
         command.args(["collect", "--since", &since]).env("NEW_RELIC_API_KEY", KEY).env("NO_PROXY", "127.0.0.1");
         command.env("SOURCE_DATE_EPOCH", (now / 1000).to_string());
         let start = Instant::now();
         let output = command.output().expect("runs");
-        (start.elapsed().as_secs_f64(), common::told(&output))
+        (start.elapsed().as_secs_f64(), program::told(&output))
     };
     // Once to make the answers and to learn the requests.
     collect();

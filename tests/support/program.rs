@@ -1,5 +1,4 @@
 //! Running the program as others call it: what every test of a command needs.
-#![allow(dead_code, reason = "each test file is a program of its own and uses a part of this")]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,10 +1,13 @@
 //! What every kind of source owes, looped over the list of them: a kind that nothing here plays fails at once.
 
-mod servers;
-
 use std::any::Any;
 use std::path::Path;
 
+use crate::support::servers::cloudwatch::CloudWatch;
+use crate::support::servers::nerdgraph::{KEY, NerdGraph};
+use crate::support::servers::raw::Raw;
+use crate::support::servers::world::World;
+use crate::support::servers::{process, with_causes};
 use fortnight::config::{Config, SourceKind};
 use fortnight::model::metric::Series;
 use fortnight::model::time::{DAY, HOUR, MINUTE, Window};
@@ -12,11 +15,6 @@ use fortnight::source::registry::{self, Source};
 use fortnight::source::{self, Intake, Part, SourceError};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use servers::cloudwatch::CloudWatch;
-use servers::nerdgraph::{KEY, NerdGraph};
-use servers::process;
-use servers::raw::Raw;
-use servers::world::World;
 
 /// What is planted in the environment and may be seen nowhere.
 const PLANTED: [(&str, &str); 3] = [
@@ -27,7 +25,7 @@ const PLANTED: [(&str, &str); 3] = [
 
 /// Runs a test's body in a process that has the keys, and searches all that it said for them.
 fn with_keys(name: &str, body: impl AsyncFnOnce()) {
-    if let Some(said) = process::run(name, &PLANTED, body) {
+    if let Some(said) = process::run(module_path!(), name, &PLANTED, body) {
         no_secret(&said);
     }
 }
@@ -55,7 +53,7 @@ fn config(kind: &str, url: &str) -> Config {
 
 fn open(kind: &str, url: &str) -> Box<dyn Source> {
     let config = config(kind, url);
-    source::open(&config, &config.sources[0]).expect("opens").expect("is asked over the network")
+    registry::open(&config, &config.sources[0]).expect("opens").expect("is asked over the network")
 }
 
 /// Starts what plays a kind well: what keeps it alive, and where it listens.
@@ -88,7 +86,7 @@ fn yesterday() -> Window {
 
 /// Tells an error as users see it.
 fn told(error: &SourceError) -> String {
-    let text = format!("{}\nhelp: {}", servers::with_causes(error), error.help().unwrap_or_default());
+    let text = format!("{}\nhelp: {}", with_causes(error), error.help().unwrap_or_default());
     no_secret(&text);
     no_secret(&format!("{error:?}"));
     text
@@ -151,7 +149,7 @@ fn what_passes_is_asked_again_and_what_does_not_is_not() {
     with_keys("what_passes_is_asked_again_and_what_does_not_is_not", async || {
         for kind in asked() {
             for (status, is_asked_again) in [
-                // Amazon says it by a code of its own: `tests/cloudwatch.rs`.
+                // Amazon says it by a code of its own: `tests/fast/cloudwatch.rs`.
                 ("429 Too Many Requests", kind != "cloudwatch"),
                 ("503 Service Unavailable", true),
                 ("401 Unauthorized", false),
@@ -212,9 +210,9 @@ fn files_keep_the_same_word() {
         .expect("written");
     let text = "[[source]]\nkind = \"files\"\nseries = [\"series.csv\"]\n";
     let config = Config::parse(text, &folder.path().join("fortnight.toml")).expect("valid");
-    assert!(source::open(&config, &config.sources[0]).expect("opens").is_none(), "read where it is");
+    assert!(registry::open(&config, &config.sources[0]).expect("opens").is_none(), "read where it is");
     let window = Window::new(start, start + DAY);
-    let collected = collect::collect(&config, window, Part::WHOLE);
+    let collected = source::collect(&config, window, Part::WHOLE);
     assert_eq!(collected.states[0].error, "");
     let intake = Intake { series: collected.series, ..Intake::default() };
     keeps_its_word("files", &intake, window);

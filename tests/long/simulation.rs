@@ -3,18 +3,16 @@
 
 #![expect(clippy::print_stdout, reason = "the measured shares are what one runs this for; shown with --nocapture")]
 
-mod series;
-
 use std::sync::OnceLock;
 
+use crate::support::series::random::Random;
+use crate::support::series::{Change, Load, Spec, config, event, four_weeks, instant};
 use chrono_tz::Tz;
 use fortnight::detect::{self, Comparison, Context, Judgement, Verdict};
 use fortnight::model::event::{Event, EventKind};
 use fortnight::model::metric::{Class, Series};
 use fortnight::model::time::Window;
 use rayon::prelude::*;
-use series::random::Random;
-use series::{Change, Load, Spec, config, event, four_weeks, instant};
 
 /// Reports in a world.
 const REPORTS: u64 = 24;

@@ -6,15 +6,18 @@ const INSIDE: &str = "FORTNIGHT_TEST_INSIDE";
 
 /// Runs a body in a child process that has these variables; none of AWS's and no proxy besides.
 ///
-/// `name`: the test's whole name. Returns what the child said, `None` inside of it.
-pub fn run(name: &str, variables: &[(&str, &str)], body: impl AsyncFnOnce()) -> Option<String> {
-    if std::env::var(INSIDE).is_ok_and(|inside| inside == name) {
+/// `module` is the caller's `module_path!()`, `name` the test's name in it. Returns what the child printed, `None` inside
+/// of it.
+pub fn run(module: &str, name: &str, variables: &[(&str, &str)], body: impl AsyncFnOnce()) -> Option<String> {
+    // The test runner leaves the program's own name out.
+    let name = &module.split_once("::").map_or(name.to_owned(), |(_, module)| format!("{module}::{name}"));
+    if std::env::var(INSIDE).is_ok_and(|inside| &inside == name) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         runtime.block_on(body());
         return None;
     }
     let mut child = Command::new(std::env::current_exe().expect("this program"));
-    child.args([name, "--exact", "--nocapture"]).env(INSIDE, name);
+    child.args([name.as_str(), "--exact", "--nocapture"]).env(INSIDE, name);
     environment(&mut child, variables);
     let output = child.output().expect("runs");
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -2,13 +2,16 @@
 //!
 //! Credentials come from the environment, as they do for users, so each test runs its body in a process of its own.
 
-mod servers;
-#[path = "cloudwatch/tags.rs"]
 mod tags;
 
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::servers::cloudwatch::{
+    CloudWatch, DataRequest, Part, Query, complete, fault, metric, page, page_with, value,
+};
+use crate::support::servers::raw::Raw;
+use crate::support::servers::{process, with_causes};
 use fortnight::config::Config;
 use fortnight::model::metric::Series;
 use fortnight::model::time::{DAY, MINUTE, Window};
@@ -16,9 +19,6 @@ use fortnight::source::registry::{self, Source};
 use fortnight::source::{Intake, SourceError};
 use fortnight::store::Store;
 use proptest::prelude::*;
-use servers::cloudwatch::{CloudWatch, DataRequest, Part, Query, complete, fault, metric, page, page_with, value};
-use servers::process;
-use servers::raw::Raw;
 
 /// Secrets that may be seen nowhere.
 const CANARIES: [&str; 6] = [
@@ -38,7 +38,7 @@ fn with_keys(name: &str, body: impl AsyncFnOnce()) {
 fn in_process(name: &str, has_keys: bool, body: impl AsyncFnOnce()) {
     let keys = variables();
     let variables = if has_keys { &keys[..] } else { &keys[3..] };
-    if let Some(said) = process::run(name, variables, body) {
+    if let Some(said) = process::run(module_path!(), name, variables, body) {
         no_canary(&said);
     }
 }
@@ -72,7 +72,7 @@ fn open(endpoint: &str, more: &str) -> Box<dyn Source> {
 
 fn try_open(endpoint: &str, more: &str) -> Result<Box<dyn Source>, SourceError> {
     let config = config(endpoint, more);
-    source::open(&config, &config.sources[0]).map(|source| source.expect("no files"))
+    registry::open(&config, &config.sources[0]).map(|source| source.expect("no files"))
 }
 
 /// A whole UTC day, so many days ago.
@@ -83,7 +83,7 @@ fn day(ago: i64) -> Window {
 
 /// Tells an error as users see it, and that nothing in it is secret.
 fn told(error: &SourceError) -> String {
-    let text = format!("{}\nhelp: {}", servers::with_causes(error), error.help().unwrap_or_default());
+    let text = format!("{}\nhelp: {}", with_causes(error), error.help().unwrap_or_default());
     no_canary(&text);
     no_canary(&format!("{error:?}"));
     text
@@ -698,7 +698,7 @@ fn checks_name_each_permission() {
     with_keys("checks_name_each_permission", async || {
         let server = server(&[ecs(), vec!["Shop/Orders Placed Country=jp".to_owned()]].concat()).await;
         let now = chrono::Utc::now().timestamp_millis();
-        let lines = |checks: Vec<source::SourceCheck>| -> Vec<String> {
+        let lines = |checks: Vec<registry::SourceCheck>| -> Vec<String> {
             checks
                 .iter()
                 .map(|check| format!("{:?} {}: {} | {}", check.health, check.name, check.found, check.help.join(" ")))

@@ -9,9 +9,7 @@ use fortnight::stats::{describe, distribution, fdr, slope};
 use proptest::prelude::*;
 use serde_json::Value;
 
-#[path = "series/random.rs"]
-mod random;
-use random::Random;
+use crate::support::series::random::Random;
 
 /// Reads the cases of one reference file.
 fn cases(name: &str) -> Vec<Value> {

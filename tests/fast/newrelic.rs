@@ -1,12 +1,14 @@
 //! The source `newrelic` against a server that speaks NerdGraph: what is good, what is cut, what is broken.
 
-mod servers;
-
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::servers::nerdgraph::{self, Asked, Before, KEY, NerdGraph, answered, refusal};
+use crate::support::servers::nrql;
+use crate::support::servers::with_causes;
+use crate::support::servers::world::World;
 use async_trait::async_trait;
 use fortnight::config::NewRelic;
 use fortnight::model::event::EventKind;
@@ -20,10 +22,6 @@ use fortnight::source::query::nrql::Filling;
 use fortnight::source::query::{self, Purpose};
 use fortnight::source::registry::{Source, SourceHealth};
 use serde_json::{Value, json};
-use servers::nerdgraph::{self, Asked, Before, KEY, NerdGraph, answered, refusal};
-use servers::nrql;
-use servers::with_causes;
-use servers::world::World;
 use wiremock::ResponseTemplate;
 
 /// 2026-11-22T00:00:00Z, the day before the world's now.

@@ -116,7 +116,7 @@ impl NerdGraph {
 
 /// The vendor's schema.
 pub fn schema() -> Valid<Schema> {
-    let text = include_str!("../newrelic/nerdgraph.graphql");
+    let text = include_str!("nerdgraph.graphql");
     Schema::parse_and_validate(text, "nerdgraph.graphql").expect("a valid schema")
 }
 

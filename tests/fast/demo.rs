@@ -18,7 +18,7 @@ fn read(out: &Path, name: &str) -> String {
 }
 
 fn stories() -> Vec<Value> {
-    serde_json::from_str(include_str!("../sample-data/stories.json")).expect("stories parse")
+    serde_json::from_str(include_str!("../../sample-data/stories.json")).expect("stories parse")
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {

@@ -1,15 +1,12 @@
 //! Whole runs of `collect`: what comes from sources is kept, carried elsewhere and judged there.
 
-mod common;
-mod servers;
-
 use std::path::Path;
 
-use common::{code, command, run, stderr, stdout, told};
+use crate::support::program::{self, code, command, run, stderr, stdout, told};
+use crate::support::servers::nerdgraph::{KEY, NerdGraph};
+use crate::support::servers::world::{DAY, HOUR, World};
 use fortnight::command::sample;
 use serde_json::Value;
-use servers::nerdgraph::{KEY, NerdGraph};
-use servers::world::{DAY, HOUR, World};
 use tempfile::TempDir;
 
 /// The sample data in a folder of their own.
@@ -117,7 +114,7 @@ fn two_fortnights_day_by_day_give_the_verdicts_of_one_pull() {
     );
     let [daily, whole] = [0, 1].map(|_| tempfile::tempdir().expect("temporary folder"));
     for folder in [&daily, &whole] {
-        common::write(folder, "fortnight.toml", &config);
+        program::write(folder, "fortnight.toml", &config);
     }
     // The first run fetches what its report would need; each later one the day that is over and the hours so far.
     for day in (0..DAYS).rev() {
@@ -167,11 +164,11 @@ fn each_of_several_sources_of_one_kind_counts_its_own_events() {
     };
     let config = [account("small", 1, &small), account("large", 2, &large), files("one"), files("two")].concat();
     let config = format!("[period]\nanchor = \"2026-11-09\"\n[judge]\nbaseline_days = 2\n{config}");
-    common::write(&folder, "fortnight.toml", &config);
+    program::write(&folder, "fortnight.toml", &config);
     let event = |id: u8| format!("{{\"id\":\"{id}\",\"service\":\"app-0\",\"at\":\"2026-11-1{id}T00:00:00Z\"}}\n");
-    common::write(&folder, "none.csv", "time,service,kind,target,signal,unit,value\n");
-    common::write(&folder, "one.jsonl", &event(1));
-    common::write(&folder, "two.jsonl", &[event(2), event(3)].concat());
+    program::write(&folder, "none.csv", "time,service,kind,target,signal,unit,value\n");
+    program::write(&folder, "one.jsonl", &event(1));
+    program::write(&folder, "two.jsonl", &[event(2), event(3)].concat());
     at(MORNING, folder.path(), &["collect", "-q"]);
     at(MORNING, folder.path(), &["report", "--offline", "--format", "json", "--out", "out"]);
     let report: Value =

@@ -3,18 +3,16 @@
 
 #![expect(clippy::print_stdout, reason = "the counts are what one runs this for; shown with --nocapture")]
 
-mod series;
-
 use std::collections::BTreeMap;
 
+use crate::support::series::random::Random;
+use crate::support::series::{Change, Load, Spec, config, event, four_weeks, instant};
 use chrono_tz::Tz;
 use fortnight::detect::{self, Comparison, Context, ElsewhereKind, Judgement, Pattern, Verdict};
 use fortnight::model::event::{Event, EventKind};
 use fortnight::model::metric::{Series, SeriesKey, Unit};
 use fortnight::model::time::{HOUR, MINUTE, Window};
 use rayon::prelude::*;
-use series::random::Random;
-use series::{Change, Load, Spec, config, event, four_weeks, instant};
 
 /// Draws of each world.
 const SEEDS: u64 = 8;

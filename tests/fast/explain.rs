@@ -1,8 +1,6 @@
 //! `fortnight explain`: what it prints of a written report, by which names findings are found, and what it refuses.
 
-mod common;
-
-use common::{run, stderr, told as stdout};
+use crate::support::program::{run, stderr, told as stdout};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -1,11 +1,9 @@
 //! The command as others call it: exit codes, what goes to which stream, and the help.
 
-mod common;
-
 use std::path::Path;
 use std::process::Output;
 
-use common::{code, command, run, stderr, stdout, write};
+use crate::support::program::{code, command, run, stderr, stdout, write};
 use tempfile::TempDir;
 
 const CONFIG: &str = "[[source]]\nkind = \"files\"\nseries = [\"series.csv\"]\n";
@@ -286,8 +284,8 @@ fn as_json_every_line_of_talk_is_an_object() {
 #[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let folder = folder();
-    let program = assert_cmd::cargo::cargo_bin("fortnight");
-    let script = format!("{{ '{}' schema report; echo $? >code; }} | true", program.display());
+    let program = env!("CARGO_BIN_EXE_fortnight");
+    let script = format!("{{ '{program}' schema report; echo $? >code; }} | true");
     let status =
         std::process::Command::new("sh").args(["-c", &script]).current_dir(folder.path()).output().expect("runs");
     assert!(status.stderr.is_empty(), "{}", String::from_utf8_lossy(&status.stderr));

@@ -1,15 +1,13 @@
 //! Verdicts, held against text scripts: `tests/detect/*.txt`. A new case needs no Rust; the language is told in
 //! `tests/detect/README.md`.
 
-mod series;
-
+use crate::support::series::{self, Change, Load, Spec};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use fortnight::detect::{self, Comparison, Context, ElsewhereKind, Judgement, Pattern};
 use fortnight::model::event::{Event, EventKind};
 use fortnight::model::metric::{Kind, Series, UNITS};
 use fortnight::model::time::{self, HOUR, MINUTE, Window};
-use series::{Change, Load, Spec};
 
 /// One case as its script says.
 struct Case {

@@ -1,10 +1,8 @@
 //! `fortnight doctor`: the checks and what to do about them; and the placebo deploys, their counts and their refusals.
 
-mod common;
-
 use std::process::Output;
 
-use common::{code, run, stderr, stdout, write};
+use crate::support::program::{code, run, stderr, stdout, write};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -1,13 +1,11 @@
 //! What a new team meets: `init`, then `doctor`; and markers from a pipeline or from files.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use common::{code, command, run, stderr, stdout, told, write};
+use crate::support::program::{code, command, run, stderr, stdout, told, write};
 use serde_json::Value;
 use tempfile::TempDir;
 

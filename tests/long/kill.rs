@@ -1,19 +1,16 @@
 //! A collector that is killed at any moment loses nothing, and the next one completes what it began.
 
-mod common;
-mod servers;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{command, told};
+use crate::support::program::{command, told};
+use crate::support::servers::nerdgraph::{KEY, NerdGraph};
+use crate::support::servers::world::{DAY, HOUR, World};
 use fortnight::format::Part;
 use fortnight::model::time::Window;
 use fortnight::store::Store;
-use servers::nerdgraph::{KEY, NerdGraph};
-use servers::world::{DAY, HOUR, World};
 
 /// Collectors that are killed.
 const KILLS: u64 = 200;

@@ -1,0 +1,23 @@
+//! Everything that a change is tried against every few minutes: no server of somebody else, no browser.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod architecture;
+mod build;
+mod causes;
+mod cli;
+mod cloudwatch;
+mod collect;
+mod contract;
+mod demo;
+mod detect;
+mod doctor;
+mod explain;
+mod hostile;
+mod intake;
+mod newrelic;
+mod parquet;
+mod setup;
+mod statistics;
+mod store;

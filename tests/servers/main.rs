@@ -1,0 +1,8 @@
+//! Collecting from a server that somebody else wrote, and beside a client that somebody else wrote. `tests/run` installs
+//! both; without them these tests fail.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod ministack;
+mod throughput;

@@ -1,0 +1,6 @@
+//! What several tests need: running the program, servers that speak a vendor's protocol, made-up series.
+#![allow(dead_code, reason = "each test program uses a part of this")]
+
+pub mod program;
+pub mod series;
+pub mod servers;
