@@ -10,8 +10,8 @@
 mod servers;
 
 use std::net::TcpListener;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use fortnight::model::clock::Clock;
 use servers::nerdgraph::{KEY, NerdGraph};
 use servers::world::World;
 
@@ -22,7 +22,7 @@ async fn main() {
     let world = World {
         applications: numbers.next().unwrap_or(3),
         transactions: numbers.next().unwrap_or(4),
-        now: SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64,
+        now: Clock::System.now(),
         stands_still: false,
         ..World::default()
     };

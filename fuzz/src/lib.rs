@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use fortnight::source::registry::{self, Source};
 use fortnight::config::Config;
+use fortnight::model::clock::Clock;
 use fortnight::format::{Part, Wanted};
 use fortnight::model::time::{DAY, Window};
 use tempfile::TempDir;
@@ -52,7 +53,7 @@ impl Answered {
         });
         let text = format!("[[source]]\nkind = \"{kind}\"\nendpoint = \"{url}\"\n{more}");
         let config = Config::parse(&text, Path::new("fortnight.toml")).expect("valid");
-        let source = source::open(&config, &config.sources[0]).expect("opens").expect("over the network");
+        let source = registry::open(&config, &config.sources[0], Clock::Fixed(20_781 * DAY)).expect("opens").expect("over the network");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { body, source, runtime }
     }

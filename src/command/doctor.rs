@@ -30,7 +30,7 @@ const MOST_ROUNDS: usize = 200;
 /// Checks the config and its sources, or runs the placebos.
 pub(super) fn doctor(args: &DoctorArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
     let mut config = load(&global.config, global.tz.as_deref())?;
-    let now = outcome::now()?;
+    let now = outcome::clock()?.now();
     let window = period::asked(&config, &args.span, now)?;
     if args.placebo {
         return placebos(args, &config, window, talk);
@@ -74,12 +74,14 @@ fn ask(config: &Config, period: Window, now: i64, offline: bool, talk: &Talk) ->
         patience: asked::PATIENCE,
         offline,
     };
+    let clock = outcome::clock()?;
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start to ask the sources")?;
     let bar = progress(1, talk);
     bar.set_message("asking");
-    let checks = runtime.block_on(asked::all(&question, &sources, is_set, |source| registry::open(config, source)));
+    let checks =
+        runtime.block_on(asked::all(&question, &sources, is_set, |source| registry::open(config, source, clock)));
     bar.finish_and_clear();
     // A server that still has not answered is not waited for.
     runtime.shutdown_background();

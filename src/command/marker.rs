@@ -36,7 +36,7 @@ pub(super) fn marker(command: &MarkerCommand, global: &Global) -> Result<Exit, F
 fn add(args: &MarkerAddArgs, config: &Config, store: &Store) -> Result<Exit, Failure> {
     let at = match period::instant(config, "--at", &args.at)? {
         Some(at) => at,
-        None => outcome::now()?,
+        None => outcome::clock()?.now(),
     };
     let until = period::instant(config, "--until", &args.until)?;
     let event = told(args, at, until).map_err(|reason| {

@@ -78,7 +78,7 @@ fn report(args: &ReportArgs, global: &Global, talk: &Talk) -> Result<Exit, Failu
     if !args.format.is_empty() {
         config.output.formats.clone_from(&args.format);
     }
-    let window = period::asked(&config, &args.span, outcome::now()?)?;
+    let window = period::asked(&config, &args.span, outcome::clock()?.now())?;
     let history = Window::new(window.start - i64::from(config.judge.baseline_days) * DAY, window.end);
     let asked = if args.offline { Vec::new() } else { pull::refresh(&config, history, talk)? };
     let mut review = judge(&config, window, talk)?;

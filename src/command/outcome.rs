@@ -1,13 +1,12 @@
 //! How a run ends: exit codes, failures with advice, and the words on standard error.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use anyhow::anyhow;
 
 use super::period;
 use crate::cli::FailOn;
 use crate::config::{Config, ConfigError};
 use crate::detect::{Judgement, Verdict};
+use crate::model::clock::Clock;
 use crate::model::event::Event;
 use crate::model::time::Window;
 use crate::publish::PublishError;
@@ -225,14 +224,12 @@ pub(super) fn no_data(config: &Config, period: Window, covered: Option<Window>) 
     Failure { exit: Exit::Failed, error, help }
 }
 
-/// Returns the time of day in UTC milliseconds, or what `SOURCE_DATE_EPOCH` says instead.
-pub(super) fn now() -> Result<i64, Failure> {
-    if let Some(at) = source_date_epoch()? {
-        return Ok(at);
-    }
-    let elapsed =
-        SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| anyhow!(error).context("read the clock"))?;
-    Ok(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
+/// Returns this machine's clock, or one that stands at `SOURCE_DATE_EPOCH`.
+///
+/// # Errors
+/// As [`source_date_epoch`].
+pub(super) fn clock() -> Result<Clock, Failure> {
+    Ok(source_date_epoch()?.map_or(Clock::System, Clock::Fixed))
 }
 
 /// Returns `SOURCE_DATE_EPOCH` (whole seconds since 1970) in UTC milliseconds, if it is set.

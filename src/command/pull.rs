@@ -55,7 +55,7 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Resul
         return Ok(Exit::Done);
     }
     let chosen = chosen(&config, args)?;
-    let now = outcome::now()?;
+    let now = outcome::clock()?.now();
     let typed = period::collected(&config, args)?;
     let span = Window::new(
         args.since.as_ref().map_or(wanted(&config, now).start, |_| typed.start),
@@ -175,9 +175,11 @@ fn dry_run(
     now: i64,
     args: &CollectArgs,
 ) -> Result<Exit, Failure> {
+    let clock = outcome::clock()?;
     let mut text = String::new();
     for source in chosen.iter().filter(|source| !source.kind.is_files()) {
-        let Some(asked) = registry::open(config, source).map_err(|error| failed(&[&source::told(&error)]))? else {
+        let Some(asked) = registry::open(config, source, clock).map_err(|error| failed(&[&source::told(&error)]))?
+        else {
             continue;
         };
         let pieces = missing(&store.days(&source.id)?, reach(span, &*asked, now), now, args.again);
@@ -212,7 +214,7 @@ pub(super) fn refresh(config: &Config, window: Window, talk: &Talk) -> Result<Ve
         return Ok(Vec::new());
     }
     let store = Store::open(&config.store.folder)?;
-    let pulled = pull_all(config, &sources, &store, window, outcome::now()?, false, None, talk)?;
+    let pulled = pull_all(config, &sources, &store, window, outcome::clock()?.now(), false, None, talk)?;
     let state = |source: &&Source| {
         let pulled = pulled.get(&source.id)?;
         Some(SourceState { error: pulled.error.clone(), notes: pulled.notes.clone(), ..SourceState::of(source) })
@@ -274,10 +276,11 @@ fn pull_all(
     most_requests: Option<u64>,
     talk: &Talk,
 ) -> Result<BTreeMap<String, Pulled>, Failure> {
+    let clock = outcome::clock()?;
     let mut jobs = Vec::new();
     let mut done = BTreeMap::new();
     for source in sources {
-        match registry::open(config, source) {
+        match registry::open(config, source, clock) {
             Ok(None) => {}
             Ok(Some(asked)) => {
                 let pieces = missing(&store.days(&source.id)?, reach(span, &*asked, now), now, again);

@@ -5,10 +5,10 @@
 //! hour of the series' own history at which nothing was deployed. A series that often has bad minutes needs a far
 //! worse one.
 
-use super::Burst;
 use super::calendar::Calendar;
 use super::changes::Moment;
 use super::noise::PER_HOUR;
+use super::{Burst, Scale};
 use crate::stats::describe;
 
 /// Hours before and after that a spell is held against, in buckets.
@@ -58,8 +58,8 @@ pub struct Course<'a> {
     pub sign: f64,
     /// Least size that matters, on the scale of the values.
     pub limit: f64,
-    /// The values are differences, not logs.
-    pub is_delta: bool,
+    /// How the values are compared.
+    pub scale: Scale,
 }
 
 /// A spell at one moment: mean beyond the usual over its buckets.
@@ -88,7 +88,7 @@ pub fn measure(course: &Course<'_>, group: usize, calendar: &Calendar) -> Option
         let p_value = (LATER.len() as f64 * course.chance(moment.from, length, spell.size)).clamp(LEAST_P, 1.0);
         if best.is_none_or(|best| p_value < best.p_value) {
             let (size, until) = (course.sign * spell.size, calendar.at(end));
-            best = Some(Burst { until, size, is_delta: course.is_delta, p_value, cost_s: None });
+            best = Some(Burst { until, size, scale: course.scale, p_value, cost_s: None });
         }
     }
     best
@@ -135,7 +135,7 @@ impl Course<'_> {
         if side.iter().filter(|value| value.is_finite()).count() < PER_HOUR {
             return None;
         }
-        if self.is_delta {
+        if self.scale.is_difference() {
             self.mean(from, to)
         } else {
             describe::median_of(side.iter().map(|value| self.sign * value))
@@ -212,7 +212,8 @@ mod tests {
             *value += size;
         }
         let calendar = Calendar::new(Window::new(0, 14 * DAY), chrono_tz::UTC, &std::collections::BTreeMap::new());
-        let course = Course { values, requests: None, moments: &[moment], sign: 1.0, limit: 0.1, is_delta: false };
+        let course =
+            Course { values, requests: None, moments: &[moment], sign: 1.0, limit: 0.1, scale: Scale::LogRatio };
         measure(&course, 0, &calendar)
     }
 

@@ -7,6 +7,7 @@ use super::shares::ShareTrack;
 use super::track::{Input, Track};
 use super::verdict;
 use super::{Comparison, Confounder, Estimate, Pattern, Verdict};
+use crate::model::effect::{Effect, Scale};
 use crate::model::metric::{Class, Direction};
 use crate::model::time::Window;
 use crate::stats::describe;
@@ -124,14 +125,8 @@ pub fn blank(subject: &Subject<'_>, place: &Place<'_>, at: impl Fn(usize) -> i64
         pattern: None,
         before: describe::median(before),
         after: None,
-        log_ratio: None,
-        delta: None,
-        plain_log_ratio: None,
-        plain_delta: None,
+        effect: None,
         burst: None,
-        limit: f64::INFINITY,
-        limit_delta: None,
-        detectable: None,
         p_value: None,
         q_value: None,
         coverage: if buckets > 0 { there / buckets as f64 } else { 0.0 },
@@ -172,25 +167,14 @@ pub fn level(
         interval(change.step, change.step.variance.sqrt() * track.inflation, points)
     });
     let reach = points.detectable * error;
-    if input.is_log() {
-        let limit = limit_log(subject, before);
-        comparison.limit = limit;
-        comparison.log_ratio = Some(estimate);
-        comparison.after = Some(before * estimate.value.exp());
-        comparison.detectable = Some(reach);
-        comparison.verdict = verdict::rule(estimate, limit, subject.direction);
-        if subject.class == Class::Latency && !subject.requests.is_empty() {
-            comparison.cost_s = Some(cost(subject, place, before * estimate.value.exp_m1()));
-        }
-    } else {
-        let limit = limit_delta(subject, before);
-        comparison.limit_delta = Some(limit);
-        comparison.limit = if before > 0.0 { (limit / before).ln_1p() } else { f64::INFINITY };
-        comparison.delta = Some(estimate);
-        comparison.after = Some(before + estimate.value);
-        comparison.detectable = (before > 0.0).then(|| (reach / before).ln_1p());
-        comparison.verdict = verdict::rule(estimate, limit, subject.direction);
+    let scale = input.grid.scale;
+    let limit = limit(subject, scale, before);
+    comparison.after = Some(scale.after(before, estimate.value));
+    comparison.verdict = verdict::rule(estimate, limit, subject.direction);
+    if scale == Scale::LogRatio && subject.class == Class::Latency && !subject.requests.is_empty() {
+        comparison.cost_s = Some(cost(subject, place, before * estimate.value.exp_m1()));
     }
+    comparison.effect = Some(Effect::new(scale, estimate, limit, Some(reach)));
     comparison
 }
 
@@ -217,16 +201,15 @@ pub fn share(
         })
     });
     comparison.after = Some((before + estimate.value).max(0.0));
-    comparison.delta = Some(estimate);
-    let ratio = [after / before, step.ratio[0], step.ratio[1]].map(f64::ln);
-    if ratio.iter().all(|value| value.is_finite()) {
-        comparison.log_ratio = Some(Estimate { value: ratio[0], low: ratio[1], high: ratio[2] });
-    }
-    comparison.limit_delta = Some(limit);
-    comparison.limit = if before > 0.0 { (limit / before).ln_1p() } else { f64::INFINITY };
     let reach = (step.difference[1] - step.difference[0]) / (2.0 * normal.interval) * normal.detectable;
-    comparison.detectable = (before > 0.0).then(|| (reach / before).ln_1p());
     comparison.verdict = verdict::rule(estimate, limit, subject.direction);
+    let ratio = [after / before, step.ratio[0], step.ratio[1]].map(f64::ln);
+    let is_known = ratio.iter().all(|value| value.is_finite());
+    let [value, low, high] = ratio;
+    comparison.effect = Some(Effect {
+        secondary_ratio: is_known.then_some(Estimate { value, low, high }),
+        ..Effect::new(Scale::Difference, estimate, limit, Some(reach))
+    });
     comparison
 }
 
@@ -244,10 +227,10 @@ fn interval(step: Step, error: f64, points: &Points) -> Estimate {
 /// `added`: what the load curve adds after the deploy, log ratio. Nothing is explained unless the plain change would
 /// matter and the change beyond the load does not.
 pub fn explain_by_load(comparison: &mut Comparison, added: f64, direction: Direction) {
-    let Some(beyond) = comparison.log_ratio else { return };
-    let plain = Estimate { value: beyond.value + added, low: beyond.low + added, high: beyond.high + added };
-    comparison.plain_log_ratio = Some(plain.value);
-    let moved = verdict::rule(plain, comparison.limit, direction).is_alarm();
+    let Some(effect) = comparison.effect.as_mut().filter(|effect| effect.scale == Scale::LogRatio) else { return };
+    let plain = effect.estimate.moved(added);
+    effect.add_seen(Confounder::Load, added);
+    let moved = verdict::rule(plain, effect.limit, direction).is_alarm();
     if moved && !comparison.verdict.is_alarm() && added.abs() > 0.5 * plain.value.abs() {
         comparison.verdict = Verdict::Explained;
         comparison.explained_by = Some(Confounder::Load);
@@ -281,17 +264,23 @@ fn mark(comparison: &mut Comparison, place: &Place<'_>, estimate: &mut Estimate,
     }
 }
 
-/// Returns the difference that matters: relative and absolute limit must both be exceeded. The relative limit is taken
-/// of the level or, where that is about 0, of the typical size of the series' values.
-pub fn limit_delta(subject: &Subject<'_>, level: f64) -> f64 {
+/// Returns the change of a level that matters, on a scale: relative and absolute limit must both be exceeded.
+pub fn limit(subject: &Subject<'_>, scale: Scale, level: f64) -> f64 {
+    match scale {
+        Scale::LogRatio => limit_log(subject, level),
+        Scale::Difference => limit_difference(subject, level),
+    }
+}
+
+/// The relative limit is taken of the level or, where that is about 0, of the typical size of the series' values.
+fn limit_difference(subject: &Subject<'_>, level: f64) -> f64 {
     let sizes =
         subject.raw.iter().filter(|value| value.is_finite()).fold((0.0, 0.0), |(s, c), v| (s + v.abs(), c + 1.0));
     let typical = if sizes.1 > 0.0 { sizes.0 / sizes.1 } else { 0.0 };
     (subject.relative * level.abs().max(typical)).max(subject.absolute)
 }
 
-/// Returns the change of a positive level that matters: relative and absolute limit must both be exceeded.
-pub fn limit_log(subject: &Subject<'_>, before: f64) -> f64 {
+fn limit_log(subject: &Subject<'_>, before: f64) -> f64 {
     let absolute = if before > 0.0 { (subject.absolute / before).ln_1p() } else { f64::INFINITY };
     subject.relative.ln_1p().max(absolute)
 }

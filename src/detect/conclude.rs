@@ -52,7 +52,9 @@ pub fn conclude(results: Vec<ServiceResult>, events: &[Event], context: &Context
     let threshold = control(&mut judgement.comparisons, &judgement.series, context);
     tell_bursts(&mut judgement.comparisons);
     judgement.audit = audit(tests, &material, threshold, &judgement.comparisons, context);
-    judgement.elsewhere.sort_by(|a, b| b.size.value.abs().total_cmp(&a.size.value.abs()).then(a.series.cmp(&b.series)));
+    judgement.elsewhere.sort_by(|a, b| {
+        b.change.estimate.value.abs().total_cmp(&a.change.estimate.value.abs()).then(a.series.cmp(&b.series))
+    });
     findings::tell(&mut judgement, events);
     judgement
 }
@@ -111,7 +113,7 @@ fn control(comparisons: &mut [Comparison], series: &[super::SeriesSummary], cont
 
 /// Keeps the bursts that so many comparisons would hardly show by chance, and calls the comparisons so.
 fn tell_bursts(comparisons: &mut [Comparison]) {
-    let judged = comparisons.iter().filter(|comparison| comparison.judged().is_some()).count();
+    let judged = comparisons.iter().filter(|comparison| comparison.effect.is_some()).count();
     for comparison in comparisons {
         comparison.burst = comparison.burst.filter(|burst| burst.p_value * judged as f64 <= burst::EXPECTED_FALSE);
         if comparison.burst.is_some() {

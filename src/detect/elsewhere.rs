@@ -1,10 +1,11 @@
 //! What changed with no deploy near: steps and slow drifts that matter.
 
 use super::calendar::Calendar;
-use super::compare::{Points, Subject, limit_delta, limit_log};
+use super::compare::{self, Points, Subject};
 use super::shares::ShareTrack;
 use super::track::{Input, Track};
 use super::{Context, Elsewhere, ElsewhereKind, Estimate};
+use crate::model::effect::{Scale, ScaledEstimate};
 use crate::model::metric::Direction;
 use crate::model::time::Window;
 use crate::stats::describe;
@@ -23,20 +24,19 @@ pub fn of_level(
         return Vec::new();
     }
     let level = describe::median(subject.raw).unwrap_or(0.0);
-    let limit = if input.is_log() { limit_log(subject, level) } else { limit_delta(subject, level) };
+    let limit = compare::limit(subject, input.grid.scale, level);
     let around = |value: f64, error: f64| Estimate {
         value,
         low: value - points.interval * error,
         high: value + points.interval * error,
     };
-    let told = |kind, at, size: Estimate, error: f64| Elsewhere {
+    let told = |kind, at, estimate: Estimate, error: f64| Elsewhere {
         series: subject.series,
         kind,
         at,
-        size,
-        is_delta: !input.is_log(),
-        p_value: distribution::two_sided_p(size.value / error, points.df),
-        is_worse: is_worse(size.value, subject.direction),
+        change: ScaledEstimate { scale: input.grid.scale, estimate },
+        p_value: distribution::two_sided_p(estimate.value / error, points.df),
+        is_worse: is_worse(estimate.value, subject.direction),
     };
     let mut found = Vec::new();
     if let Some(drift) = track.drift {
@@ -50,7 +50,7 @@ pub fn of_level(
             found.push(told(ElsewhereKind::Shift, at, around(change.step.size, error), error));
         }
     }
-    found.retain(|item| item.size.value.abs() >= limit && subject.direction != Direction::Neutral);
+    found.retain(|item| item.change.estimate.value.abs() >= limit && subject.direction != Direction::Neutral);
     found
 }
 
@@ -70,8 +70,10 @@ pub fn of_share(
             series: subject.series,
             kind: ElsewhereKind::Shift,
             at,
-            size: Estimate { value, low: step.difference[0], high: step.difference[1] },
-            is_delta: true,
+            change: ScaledEstimate {
+                scale: Scale::Difference,
+                estimate: Estimate { value, low: step.difference[0], high: step.difference[1] },
+            },
             p_value: step.p_value,
             is_worse: is_worse(value, subject.direction),
         })

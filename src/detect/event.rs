@@ -102,7 +102,7 @@ pub fn explain(
     if comparison.is_located_change() {
         let near = spans.iter().filter(|span| is_near(**span, moment));
         if near.copied().any(|span| began_with(comparison, course, span, moment, begin)) {
-            let amount = comparison.judged().map_or(0.0, |(estimate, _)| estimate.value);
+            let amount = comparison.estimate().map_or(0.0, |estimate| estimate.value);
             comparison.take_out(Confounder::Event, amount, 0.0);
         }
     } else if !comparison.verdict.is_alarm() {
@@ -127,7 +127,7 @@ fn began_with(
     moment: Moment,
     begin: usize,
 ) -> bool {
-    let (Some((estimate, _)), Some(before)) = (comparison.judged(), before(course, (from, to), moment, begin)) else {
+    let (Some(estimate), Some(before)) = (comparison.estimate(), before(course, (from, to), moment, begin)) else {
         return false;
     };
     let size = estimate.value;
@@ -163,9 +163,9 @@ fn cover(
     }
     let Some(before) = before(course, (from, to), moment, begin) else { return };
     let Some(inside) = course.level(start, end).map(|level| level - before) else { return };
-    let limit = comparison.limit_delta.unwrap_or(comparison.limit);
     let is_seen = |from: usize, to: usize| course.level(from, to).map(|level| (level - before) / inside);
-    let matters = limit.is_finite() && inside.abs() >= limit;
+    let Some(effect) = &mut comparison.effect else { return };
+    let matters = effect.limit.is_finite() && inside.abs() >= effect.limit;
     if !matters || !course.is_clear(start, end, inside) {
         return;
     }
@@ -173,14 +173,9 @@ fn cover(
     if from > moment.to && is_seen(moment.to, from).is_some_and(|share| share > 1.0 - HAS) {
         return;
     }
-    let ratio = course.requests.is_none();
     comparison.verdict = Verdict::Explained;
     comparison.explained_by = Some(Confounder::Event);
-    if ratio && comparison.limit_delta.is_none() {
-        comparison.plain_log_ratio = Some(inside);
-    } else {
-        comparison.plain_delta = Some(inside);
-    }
+    effect.replace_seen(Confounder::Event, inside);
     let at = |bucket: usize| comparison.after_window.start + (bucket as i64 - moment.to as i64) * BUCKET;
     comparison.onset = Some(Window::new(at(start), at(start + 1)));
     comparison.pattern = Some(Pattern::Recovered { until: at(end), by: None });

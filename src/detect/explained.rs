@@ -2,24 +2,25 @@
 //! a change is taken out of it.
 
 use super::blame::LEAST_BLAME;
-use super::{Comparison, Confounder, Estimate, Verdict};
+use super::{Comparison, Confounder, Effect, Estimate, Verdict};
 
 /// A change from this share of what matters on asks for an explanation.
 const LEAST_SIZE: f64 = 0.5;
 
 impl Comparison {
-    /// Returns the estimate that was judged and the limit that it was held against, on one scale.
-    pub fn judged(&self) -> Option<(Estimate, f64)> {
-        match (self.delta, self.limit_delta, self.log_ratio) {
-            (Some(delta), Some(limit), _) => Some((delta, limit)),
-            (_, _, Some(ratio)) => Some((ratio, self.limit)),
-            _ => None,
-        }
+    /// Returns the estimate that was judged, on the effect's scale.
+    pub fn estimate(&self) -> Option<Estimate> {
+        self.effect.as_ref().map(|effect| effect.estimate)
+    }
+
+    /// Returns the log ratio of a change that was judged by it.
+    pub fn log_ratio(&self) -> Option<Estimate> {
+        self.effect.as_ref().and_then(|effect| effect.scaled().log_ratio())
     }
 
     /// Returns the size of the change in limits: 1 is what matters; 0 if nothing is known.
     pub fn size_in_limits(&self) -> f64 {
-        self.judged().map_or(0.0, |(estimate, limit)| estimate.value.abs() / limit)
+        self.effect.as_ref().map_or(0.0, Effect::size_in_limits)
     }
 
     /// Tells whether the step was located at this deploy; only such steps are its own.
@@ -33,33 +34,16 @@ impl Comparison {
         moved && self.is_located() && self.size_in_limits() >= LEAST_SIZE
     }
 
-    /// Takes out what explains the change: the estimate becomes what is left, the plain change what was seen.
+    /// Takes out what explains the change: the estimate becomes what is left.
     ///
-    /// `amount`: on the judged scale. `error`: half the width of its 95 % interval.
+    /// `amount`: on the effect's scale. `error`: half the width of its 95 % interval.
     pub fn take_out(&mut self, rival: Confounder, amount: f64, error: f64) {
-        let less = |estimate: Estimate, amount: f64| {
-            let value = estimate.value - amount;
-            let side = |end: f64| (end - estimate.value).hypot(error);
-            Estimate { value, low: value - side(estimate.low), high: value + side(estimate.high) }
-        };
         self.verdict = Verdict::Explained;
         self.explained_by = Some(rival);
-        if let (Some(delta), Some(_)) = (self.delta, self.limit_delta) {
-            let left = less(delta, amount);
-            self.plain_delta = Some(delta.value);
-            self.plain_log_ratio = self.log_ratio.map(|ratio| ratio.value);
-            self.delta = Some(left);
-            // A ratio to what was there before, where that is not nothing.
-            self.log_ratio = self.before.filter(|before| *before > 0.0).and_then(|before| {
-                let [value, low, high] = [left.value, left.low, left.high].map(|delta| (delta / before).ln_1p());
-                [value, low, high].iter().all(|end| end.is_finite()).then_some(Estimate { value, low, high })
-            });
-            self.after = self.before.map(|before| (before + left.value).max(0.0));
-        } else if let Some(ratio) = self.log_ratio {
-            let left = less(ratio, amount);
-            self.plain_log_ratio = Some(ratio.value);
-            self.log_ratio = Some(left);
-            self.after = self.before.map(|before| before * left.value.exp());
-        }
+        let Some(effect) = &mut self.effect else { return };
+        effect.take_out(rival, amount, error, self.before);
+        let after = |before: f64| effect.scale.after(before, effect.estimate.value);
+        self.after =
+            self.before.map(after).map(|after| if effect.scale.is_difference() { after.max(0.0) } else { after });
     }
 }

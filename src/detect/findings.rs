@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::{Comparison, Confounder, Finding, Judgement, Pattern, Target, Verdict, hints};
+use super::{Comparison, Confounder, Effect, Finding, Judgement, Pattern, Target, Verdict, hints};
 use crate::model::event::Event;
 use crate::model::metric::{Class, Direction, Kind};
 use crate::model::time::HOUR;
@@ -198,7 +198,8 @@ fn weight(judgement: &Judgement, lead: usize, cost_s: f64) -> f64 {
                 .filter(|(hour, n)| n.is_finite() && after.contains(series.start + *hour as i64 * HOUR))
                 .map(|(_, n)| f64::from(*n))
                 .sum();
-            comparison.delta.map_or(0.0, |delta| delta.value.abs() * requests)
+            let failed = comparison.effect.as_ref().and_then(Effect::difference);
+            failed.map_or(0.0, |share| share.value.abs() * requests)
         }
         _ => comparison.size_in_limits(),
     }
@@ -206,9 +207,8 @@ fn weight(judgement: &Judgement, lead: usize, cost_s: f64) -> f64 {
 
 fn is_for_the_worse(judgement: &Judgement, index: usize) -> bool {
     let comparison = &judgement.comparisons[index];
-    let seen = comparison.plain_log_ratio.or(comparison.plain_delta);
-    let change = seen.or(comparison.log_ratio.or(comparison.delta).map(|estimate| estimate.value)).unwrap_or(0.0);
-    (change > 0.0) == (judgement.series[comparison.series].direction != Direction::Higher)
+    let seen = comparison.effect.as_ref().map_or(0.0, |effect| effect.unadjusted);
+    (seen > 0.0) == (judgement.series[comparison.series].direction != Direction::Higher)
 }
 
 /// When a target's old level was back, the deploy that did it, and the target.

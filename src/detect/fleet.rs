@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use super::calendar::Calendar;
 use super::changes::{Change, Moment};
-use super::grid::Scale;
 use super::noise::PER_HOUR;
 use super::service;
 use super::shares::ShareTrack;
 use super::track::{Input, Track};
 use super::{Comparison, Confounder, Context, SeriesSummary};
+use crate::model::effect::Scale;
 use crate::model::event::Event;
 use crate::model::metric::{Kind, Series};
 use crate::stats::describe;
@@ -55,8 +55,8 @@ struct Vote {
     error: f64,
 }
 
-/// Kind and signal, and whether its changes are differences.
-type Topic = (Kind, Arc<str>, bool);
+/// Kind and signal, and how its changes are counted.
+type Topic = (Kind, Arc<str>, Scale);
 
 /// The votes of one service at every moment that is asked about, by kind and signal; a moment without one has none.
 #[derive(Debug, Clone, Default)]
@@ -112,9 +112,9 @@ impl<'a> Poll<'a> {
 
     /// Asks a series judged by its level.
     pub fn ask_level(&mut self, index: usize, series: &Series, input: &Input, track: &Track) {
-        if input.grid.scale == Scale::Log {
+        if input.is_log() {
             let vote = |step: Step| Vote { size: step.size, error: step.variance.sqrt() * track.inflation };
-            self.ask(index, series, false, |at| {
+            self.ask(index, series, Scale::LogRatio, |at| {
                 let accepted = near(&track.changes, at).map(|change| change.step);
                 let moved = accepted.or_else(|| track.episode_near(at, NEAR));
                 Some(vote(moved.unwrap_or_else(|| track.step(at))))
@@ -124,17 +124,17 @@ impl<'a> Poll<'a> {
 
     /// Asks a series of failed shares.
     pub fn ask_share(&mut self, index: usize, series: &Series, track: &ShareTrack) {
-        self.ask(index, series, true, |at| {
+        self.ask(index, series, Scale::Difference, |at| {
             let (size, error) = track.rough_step(near(&track.changes, at).map_or(at, |change| change.at))?;
             Some(Vote { size, error })
         });
     }
 
-    fn ask(&mut self, index: usize, series: &Series, is_delta: bool, answer: impl Fn(usize) -> Option<Vote>) {
+    fn ask(&mut self, index: usize, series: &Series, scale: Scale, answer: impl Fn(usize) -> Option<Vote>) {
         if !self.asked.contains(&index) || self.moments.is_empty() {
             return;
         }
-        let own = self.answers.entry((series.key.kind, series.key.signal.clone(), is_delta)).or_default();
+        let own = self.answers.entry((series.key.kind, series.key.signal.clone(), scale)).or_default();
         for at in &self.moments {
             if let Some(vote) = answer(*at).filter(|vote| vote.size.is_finite() && vote.error.is_finite()) {
                 own.entry(*at).or_default().push(vote);
@@ -175,9 +175,9 @@ fn near(changes: &[Change], at: usize) -> Option<&Change> {
 pub fn explain(comparisons: &mut [Comparison], series: &[SeriesSummary], votes: &BTreeMap<Arc<str>, Votes>) {
     for comparison in comparisons {
         let key = &series[comparison.series].key;
-        let Some((estimate, limit)) = comparison.judged().filter(|_| comparison.is_located_change()) else { continue };
-        let is_delta = comparison.limit_delta.is_some();
-        let signal = (key.kind, key.signal.clone(), is_delta);
+        let Some(effect) = comparison.effect.as_ref().filter(|_| comparison.is_located_change()) else { continue };
+        let (estimate, limit) = (effect.estimate, effect.limit);
+        let signal = (key.kind, key.signal.clone(), effect.scale);
         let at = comparison.after_window.start;
         let others: Vec<Vote> = votes
             .iter()

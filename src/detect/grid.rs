@@ -5,6 +5,7 @@ use std::ops::Range;
 use wide::f64x2;
 
 use super::calendar::{BUCKET, Calendar};
+use crate::model::effect::Scale;
 use crate::model::metric::Series;
 use crate::model::time::MINUTE;
 use crate::stats::describe::{self, MAD_TO_SD};
@@ -18,19 +19,10 @@ const LOG_FLOOR: f64 = 0.01;
 /// Above this share of values at or below zero a series is judged as it is and not by its log.
 const LOG_ZEROS: f64 = 0.05;
 
-/// How values are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scale {
-    /// By ratios.
-    Log,
-    /// By differences, for series that are often zero or negative.
-    Linear,
-}
-
 /// A series on the grid.
 #[derive(Debug, Clone)]
 pub struct Gridded {
-    /// Ratio or difference.
+    /// Log ratios; differences for series that are often zero or negative.
     pub scale: Scale,
     /// Value of each bucket on that scale, NaN is missing.
     pub value: Vec<f64>,
@@ -123,14 +115,14 @@ pub fn grid(series: &Series, requests: &[f64], is_share: bool, calendar: &Calend
     }
     let typical = describe::rough_median(&series.values).unwrap_or(0.0);
     let scale = if !is_share && typical > 0.0 && f64::from(zeros) <= LOG_ZEROS * f64::from(finite) {
-        Scale::Log
+        Scale::LogRatio
     } else {
-        Scale::Linear
+        Scale::Difference
     };
     let floor = typical * LOG_FLOOR;
     let values: Vec<f64> = match scale {
-        Scale::Log => logs(&series.values, floor),
-        Scale::Linear => series.values.clone(),
+        Scale::LogRatio => logs(&series.values, floor),
+        Scale::Difference => series.values.clone(),
     };
     let spread = if is_share { f64::INFINITY } else { point_spread(&values) };
     let mut gridded = Gridded { scale, value: vec![f64::NAN; calendar.len()] };

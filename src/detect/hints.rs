@@ -9,7 +9,7 @@ use crate::model::metric::{Class, Kind};
 pub fn beside(judgement: &Judgement, lead: usize) -> Vec<(Hint, usize)> {
     let told = &judgement.comparisons[lead];
     let subject = &judgement.series[told.series];
-    let up = told.log_ratio.or(told.delta).is_some_and(|estimate| estimate.value > 0.0);
+    let up = told.estimate().is_some_and(|estimate| estimate.value > 0.0);
     let mut best: BTreeMap<u8, (Hint, usize, f64)> = BTreeMap::new();
     for (index, other) in judgement.comparisons.iter().enumerate() {
         let series = &judgement.series[other.series];
@@ -34,8 +34,8 @@ pub fn beside(judgement: &Judgement, lead: usize) -> Vec<(Hint, usize)> {
 
 /// Returns whether a comparison moved the way the finding did, and how telling that is among its like.
 fn fit(other: &Comparison, up: bool) -> (Fit, f64) {
-    let Some(estimate) = other.log_ratio.or(other.delta) else { return (Fit::CannotTell, -1.0) };
-    let limit = if other.log_ratio.is_some() { other.limit } else { other.limit_delta.unwrap_or(f64::INFINITY) };
+    let Some(effect) = &other.effect else { return (Fit::CannotTell, -1.0) };
+    let (estimate, limit) = (effect.estimate, effect.limit);
     let sign = if up { 1.0 } else { -1.0 };
     let (value, low) = (sign * estimate.value, if up { estimate.low } else { -estimate.high });
     let high = if up { estimate.high } else { -estimate.low };

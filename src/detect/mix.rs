@@ -7,9 +7,9 @@
 //! of the operations' distributions, each taken as straight between its own percentiles on a normal scale.
 
 use super::calendar::{Calendar, SLOTS};
-use super::grid::Scale;
 use super::track::Input;
 use super::{Comparison, Confounder};
+use crate::model::effect::Scale;
 use crate::model::metric::{Class, Direction, Kind, Series, SeriesKey};
 use crate::model::time::Window;
 use crate::stats::describe;
@@ -68,13 +68,11 @@ pub fn explain(service: &Service<'_>, calendar: &Calendar, comparisons: &mut [Co
         }
         if let Some(mix) = mix_of(service, calendar, comparisons, index) {
             let whole = &mut comparisons[index];
+            let change = |whole: &Comparison| Some(whole.effect.as_ref()?.log_ratio()?.value.exp_m1());
+            let seen = change(whole);
             whole.take_out(Confounder::Mix, mix, 0.0);
             // Nobody waited longer for what was always slow: only what is left cost anything.
-            whole.cost_s = whole
-                .cost_s
-                .zip(whole.log_ratio)
-                .zip(whole.plain_log_ratio)
-                .map(|((cost, left), seen)| cost * left.value.exp_m1() / seen.exp_m1());
+            whole.cost_s = whole.cost_s.zip(change(whole)).zip(seen).map(|((cost, left), seen)| cost * left / seen);
         }
     }
 }
@@ -83,9 +81,10 @@ pub fn explain(service: &Service<'_>, calendar: &Calendar, comparisons: &mut [Co
 fn mix_of(service: &Service<'_>, calendar: &Calendar, comparisons: &[Comparison], index: usize) -> Option<f64> {
     let whole = &comparisons[index];
     let class = service.natures[whole.series].0;
-    let (estimate, limit) = whole.judged()?;
+    let effect = whole.effect.as_ref()?;
+    let (estimate, limit) = (effect.estimate, effect.limit);
     let is_share = class == Class::Errors;
-    if !(is_share || class == Class::Latency && whole.limit_delta.is_none()) {
+    if !(is_share || class == Class::Latency && effect.scale == Scale::LogRatio) {
         return None;
     }
     let parts = parts(service, comparisons, whole, calendar, estimate.value)?;
@@ -140,11 +139,11 @@ fn parts<'a>(
         let own = comparisons.iter().find(|other| other.series == index && other.group == whole.group);
         if let Some(own) = own
             && own.is_located_change()
-            && own.judged().is_some_and(|(estimate, _)| estimate.value * change > 0.0)
+            && own.estimate().is_some_and(|estimate| estimate.value * change > 0.0)
         {
             return None;
         }
-        let moved = own.and_then(Comparison::judged).map_or(0.0, |(estimate, _)| estimate.value);
+        let moved = own.and_then(Comparison::estimate).map_or(0.0, |estimate| estimate.value);
         if let Some(level) = level(service, index, whole, calendar) {
             parts.push(Part { requests, level, change: moved });
         }
@@ -163,7 +162,7 @@ fn level(service: &Service<'_>, index: usize, whole: &Comparison, calendar: &Cal
             // Rare failures have a median of 0 whatever their share.
             let is_share = service.natures[index].0 == Class::Errors;
             let level = if is_share { mean(&kept) } else { describe::median(&kept) }?;
-            Some(if input.grid.scale == Scale::Log { level.exp() } else { level })
+            Some(if input.grid.scale == Scale::LogRatio { level.exp() } else { level })
         };
         values(whole.before_window).or_else(|| values(whole.after_window))
     };

@@ -39,7 +39,7 @@ pub use calendar::BUCKET;
 use rayon::prelude::*;
 
 use crate::config::Config;
-pub use crate::model::effect::Estimate;
+pub use crate::model::effect::{Effect, Estimate, Scale, ScaledEstimate};
 use crate::model::event::{DeployGroup, Event};
 use crate::model::metric::{Class, Direction, Series, SeriesKey, Unit};
 use crate::model::time::Window;
@@ -128,22 +128,10 @@ pub struct Comparison {
     pub before: Option<f64>,
     /// Typical level after, base unit: `before` changed by the estimate.
     pub after: Option<f64>,
-    /// Change as a log ratio (after / before), beyond time of day and load.
-    pub log_ratio: Option<Estimate>,
-    /// Change as a difference in the base unit, for shares near zero.
-    pub delta: Option<Estimate>,
-    /// The same log ratio before load and siblings were taken out, where that was done.
-    pub plain_log_ratio: Option<f64>,
-    /// The same of `delta`.
-    pub plain_delta: Option<f64>,
+    /// The change beyond time of day and load, if there is an estimate.
+    pub effect: Option<Effect>,
     /// A bad spell right after the deploy, if there was one.
     pub burst: Option<Burst>,
-    /// The change that matters, as a log ratio (positive); infinite when nothing could matter.
-    pub limit: f64,
-    /// The change that matters as a difference, with `delta`.
-    pub limit_delta: Option<f64>,
-    /// The smallest log ratio that would have been found with 80 % power.
-    pub detectable: Option<f64>,
     /// Two-sided p of no change.
     pub p_value: Option<f64>,
     /// p after control of the false discovery rate over the report.
@@ -169,10 +157,10 @@ pub struct Comparison {
 pub struct Burst {
     /// When it was over, UTC ms.
     pub until: i64,
-    /// How far the values lay beyond the usual, on the comparison's scale: a log ratio, or with `is_delta` a difference.
+    /// How far the values lay beyond the usual.
     pub size: f64,
-    /// `size` is a difference in the base unit.
-    pub is_delta: bool,
+    /// How `size` is counted: as the comparison's effect.
+    pub scale: Scale,
     /// Probability of as much at a moment without a deploy.
     pub p_value: f64,
     /// Seconds of waiting it added, for latency of operations with known traffic.
@@ -258,10 +246,8 @@ pub struct Elsewhere {
     pub kind: ElsewhereKind,
     /// When it happened (interval); for a drift the span it was seen over.
     pub at: Window,
-    /// Size as a log ratio (a difference for shares near zero: `is_delta`).
-    pub size: Estimate,
-    /// `size` is a difference in the base unit.
-    pub is_delta: bool,
+    /// The change: a log ratio, for shares near zero a difference.
+    pub change: ScaledEstimate,
     /// Two-sided p.
     pub p_value: f64,
     /// It is for the worse.
@@ -310,10 +296,7 @@ pub struct SeriesSummary {
     /// Typical level in the period before; NaN without data.
     pub level_before: f64,
     /// Change of the period against the span of the same length before it, hour of week matched.
-    /// A log ratio, or a difference when `change_is_delta`.
-    pub change: Option<Estimate>,
-    /// `change` is a difference in the base unit.
-    pub change_is_delta: bool,
+    pub change: Option<ScaledEstimate>,
     /// Largest value in the period, and when.
     pub peak: Option<(f64, i64)>,
     /// Requests × mean (or median) latency over the period, seconds; for latency of operations and datastores.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::blame::LEAST_BLAME;
-use super::{Comparison, Context, Estimate, Judgement, SeriesSummary, Verdict, verdict};
+use super::{Comparison, Context, Effect, Judgement, ScaledEstimate, SeriesSummary, Verdict, verdict};
 use crate::model::event::Event;
 use crate::model::metric::{Class, Direction, Series, SeriesKey};
 use crate::model::time::{DAY, HOUR, MINUTE, Window};
@@ -180,9 +180,7 @@ pub struct Test {
     /// What the judge said.
     pub verdict: Verdict,
     /// The estimate on the scale that it was judged on, if there is one.
-    pub estimate: Option<Estimate>,
-    /// The estimate is a difference in the base unit instead of a log ratio.
-    pub is_delta: bool,
+    pub estimate: Option<ScaledEstimate>,
     /// The change that would have been found with 80 % power, on the same scale.
     pub detectable: f64,
     /// Typical level before, base unit; NaN if unknown.
@@ -197,18 +195,10 @@ pub struct Test {
 
 impl Test {
     fn of(series: &SeriesSummary, comparison: &Comparison, at: i64, context: &Context<'_>) -> Self {
-        let is_delta = comparison.limit_delta.is_some();
-        let estimate = if is_delta { comparison.delta } else { comparison.log_ratio };
+        let effect = comparison.effect.as_ref();
         let before = comparison.before.unwrap_or(f64::NAN);
-        let detectable = match (is_delta, comparison.detectable, estimate) {
-            (false, Some(size), _) => size,
-            (true, Some(size), _) => before * size.exp_m1(),
-            // A share that was zero before has no ratio; its interval is about as long as what it could show.
-            (true, None, Some(estimate)) => estimate.high - estimate.low,
-            _ => f64::INFINITY,
-        };
         let (relative, absolute) = context.config.limit(&series.key.signal, series.class);
-        let base = match comparison.limit_delta {
+        let base = match effect.filter(|effect| effect.scale.is_difference()).map(|effect| effect.limit) {
             Some(limit) if series.class != Class::Errors && limit > absolute && relative > 0.0 => limit / relative,
             _ => before.abs(),
         };
@@ -219,14 +209,18 @@ impl Test {
             direction: series.direction,
             at,
             verdict: comparison.verdict,
-            estimate,
-            is_delta,
-            detectable,
+            estimate: effect.map(Effect::scaled),
+            detectable: effect.and_then(|effect| effect.detectable).unwrap_or(f64::INFINITY),
             before,
             is_located: located && comparison.pattern.is_some(),
             q_value: comparison.q_value.unwrap_or(1.0),
             base,
         }
+    }
+
+    /// Tells whether it was judged by its difference.
+    pub fn is_difference(&self) -> bool {
+        self.estimate.is_some_and(|change| change.scale.is_difference())
     }
 
     /// Tells whether the data sufficed to judge at all.
@@ -236,14 +230,14 @@ impl Test {
 
     /// Tells whether the 95 % interval holds "no change".
     pub fn holds_nothing(&self) -> bool {
-        self.estimate.is_some_and(|estimate| estimate.low <= 0.0 && 0.0 <= estimate.high)
+        self.estimate.is_some_and(|change| change.estimate.low <= 0.0 && 0.0 <= change.estimate.high)
     }
 
     /// Returns the change that would matter under other limits, on the test's scale.
     ///
     /// `absolute`: base unit; both limits must be exceeded.
     pub fn limit(&self, relative: f64, absolute: f64) -> f64 {
-        match (self.is_delta, self.before > 0.0) {
+        match (self.is_difference(), self.before > 0.0) {
             (true, _) => absolute.max(relative * if self.base.is_finite() { self.base } else { 0.0 }),
             (false, true) => relative.ln_1p().max((absolute / self.before).ln_1p()),
             (false, false) => f64::INFINITY,
@@ -256,7 +250,7 @@ impl Test {
         self.verdict != Verdict::Explained
             && self.is_located
             && self.q_value <= false_discovery
-            && self.estimate.is_some_and(|estimate| verdict::rule(estimate, limit, self.direction).is_alarm())
+            && self.estimate.is_some_and(|change| verdict::rule(change.estimate, limit, self.direction).is_alarm())
     }
 
     /// Tells whether a change of the size that matters would have been found, under other limits.
@@ -295,6 +289,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::model::effect::{Estimate, Scale};
 
     fn config() -> Config {
         Config::parse("[[source]]\nkind = \"files\"\nseries = [\"a.csv\"]\n", Path::new("x.toml")).expect("valid")
@@ -357,7 +352,7 @@ mod tests {
         assert_eq!(prefix(&[event]), "placebo_");
     }
 
-    fn test(estimate: (f64, f64, f64), is_delta: bool, before: f64) -> Test {
+    fn test(estimate: (f64, f64, f64), scale: Scale, before: f64) -> Test {
         Test {
             key: SeriesKey {
                 service: "api".into(),
@@ -369,8 +364,10 @@ mod tests {
             direction: Direction::Lower,
             at: 0,
             verdict: Verdict::Worse,
-            estimate: Some(Estimate { value: estimate.0, low: estimate.1, high: estimate.2 }),
-            is_delta,
+            estimate: Some(ScaledEstimate {
+                scale,
+                estimate: Estimate { value: estimate.0, low: estimate.1, high: estimate.2 },
+            }),
             detectable: 0.05,
             before,
             is_located: true,
@@ -381,7 +378,7 @@ mod tests {
 
     #[test]
     fn larger_limits_cry_less_and_decide_more() {
-        let test = test((0.2, 0.1, 0.3), false, 0.1);
+        let test = test((0.2, 0.1, 0.3), Scale::LogRatio, 0.1);
         assert!(test.would_cry(0.1, 0.005, 0.05) && !test.would_cry(0.3, 0.005, 0.05));
         // 30 ms of 100 ms: the absolute limit decides.
         assert!(!test.would_cry(0.1, 0.03, 0.05));
@@ -391,7 +388,7 @@ mod tests {
 
     #[test]
     fn differences_have_both_limits_too() {
-        let test = test((0.002, 0.001, 0.003), true, 0.01);
+        let test = test((0.002, 0.001, 0.003), Scale::Difference, 0.01);
         assert!(
             test.would_cry(0.1, 0.001, 0.05) && !test.would_cry(0.1, 0.003, 0.05) && !test.would_cry(0.5, 0.0, 0.05)
         );

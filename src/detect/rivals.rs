@@ -79,7 +79,7 @@ fn measure_bursts(known: &Known<'_>, comparisons: &mut [Comparison]) {
     let stayed = |comparison: &Comparison| {
         let verdict =
             matches!(comparison.verdict, Verdict::NoMaterialChange | Verdict::NotWorse | Verdict::Inconclusive);
-        verdict && comparison.pattern.is_none() && comparison.judged().is_some()
+        verdict && comparison.pattern.is_none() && comparison.effect.is_some()
     };
     if !is_felt || !comparisons.iter().any(stayed) {
         return;
@@ -92,19 +92,23 @@ fn measure_bursts(known: &Known<'_>, comparisons: &mut [Comparison]) {
     }
     known.service.inputs[series].load.leave_out_strange(&mut values);
     for comparison in comparisons.iter_mut().filter(|comparison| stayed(comparison)) {
-        let Some((_, limit)) = comparison.judged() else { continue };
+        let Some((scale, limit)) = comparison.effect.as_ref().map(|effect| (effect.scale, effect.limit)) else {
+            continue;
+        };
         let course = burst::Course {
             values: &values,
-            requests: (class == Class::Errors && comparison.limit_delta.is_some())
+            requests: (class == Class::Errors && scale.is_difference())
                 .then_some(known.service.inputs[series].requests.as_slice())
                 .filter(|requests| !requests.is_empty()),
             moments: known.moments,
             sign: if direction == Direction::Higher { -1.0 } else { 1.0 },
             limit,
-            is_delta: comparison.limit_delta.is_some(),
+            scale,
         };
         comparison.burst = burst::measure(&course, comparison.group, known.calendar);
-        let Some(burst) = comparison.burst.as_mut().filter(|burst| class == Class::Latency && !burst.is_delta) else {
+        let Some(burst) =
+            comparison.burst.as_mut().filter(|burst| class == Class::Latency && !burst.scale.is_difference())
+        else {
             continue;
         };
         let requests = &known.service.inputs[series].requests;

@@ -22,6 +22,7 @@ use super::traffic::Traffic;
 use super::verdict;
 use super::{Comparison, Context, Elsewhere, Pattern, SeriesSummary, Verdict};
 use crate::config::Judge;
+use crate::model::effect::Scale;
 use crate::model::event::{DeployGroup, Event, group};
 use crate::model::metric::{Class, Direction, Kind, Series};
 use crate::model::time::MINUTE;
@@ -358,7 +359,7 @@ fn explain_by_load(
         let (Class::Latency, Judged::Level(track)) = (natures[comparison.series].0, &judged[comparison.series]) else {
             continue;
         };
-        if track.baseline.load.is_empty() || comparison.log_ratio.is_none() {
+        if track.baseline.load.is_empty() || comparison.log_ratio().is_none() {
             continue;
         }
         let Some(Judged::Level(traffic)) = traffic.counted_by(key).map(|counted| &judged[counted]) else { continue };
@@ -379,7 +380,7 @@ fn widen_few(series: &[Series], natures: &[(Class, Direction)], traffic: &Traffi
     let mut medians: BTreeMap<(Kind, &str, usize), f64> = BTreeMap::new();
     for comparison in comparisons.iter() {
         let key = &series[comparison.series].key;
-        if let (true, Some(estimate)) = (&*key.signal == "latency_p50", comparison.log_ratio) {
+        if let (true, Some(estimate)) = (&*key.signal == "latency_p50", comparison.log_ratio()) {
             medians.insert((key.kind, &key.target, comparison.group), estimate.value);
         }
     }
@@ -394,11 +395,12 @@ fn widen_few(series: &[Series], natures: &[(Class, Direction)], traffic: &Traffi
         };
         let own = describe::rough_median(traffic.requests(key));
         let median = medians.get(&(key.kind, &*key.target, comparison.group));
-        if let (Some(estimate), Some(median), Some(own)) = (comparison.log_ratio, median, own) {
-            let wide = few::widen(estimate, *median, share, own * grid::buckets_of_a_point(series));
-            if wide != estimate {
-                comparison.log_ratio = Some(wide);
-                comparison.verdict = verdict::rule(wide, comparison.limit, natures[comparison.series].1);
+        let effect = comparison.effect.as_mut().filter(|effect| effect.scale == Scale::LogRatio);
+        if let (Some(effect), Some(median), Some(own)) = (effect, median, own) {
+            let wide = few::widen(effect.estimate, *median, share, own * grid::buckets_of_a_point(series));
+            if wide != effect.estimate {
+                effect.estimate = wide;
+                comparison.verdict = verdict::rule(wide, effect.limit, natures[comparison.series].1);
             }
         }
     }
@@ -413,7 +415,7 @@ fn tell_tails(series: &[Series], comparisons: &mut [Comparison]) {
         let is_calm = matches!(comparison.verdict, Verdict::NoMaterialChange | Verdict::NotWorse);
         if &*key.signal == "latency_p50"
             && is_calm
-            && let Some(ratio) = comparison.log_ratio
+            && let Some(ratio) = comparison.log_ratio()
         {
             medians.insert((&key.target, comparison.group), ratio.high);
         }
@@ -423,7 +425,7 @@ fn tell_tails(series: &[Series], comparisons: &mut [Comparison]) {
         let is_tail = matches!(&*key.signal, "latency_p90" | "latency_p95" | "latency_p99");
         // A fast median may move as far and still be too fast for its milliseconds to matter.
         let median = medians.get(&(&*key.target, comparison.group)).copied();
-        let moved = comparison.log_ratio.map(|ratio| ratio.value);
+        let moved = comparison.log_ratio().map(|ratio| ratio.value);
         if is_tail
             && comparison.verdict == Verdict::Worse
             && moved.zip(median).is_some_and(|(tail, median)| median < 0.5 * tail)

@@ -2,6 +2,7 @@
 
 use super::calendar::Calendar;
 use super::{Context, Estimate, SeriesSummary};
+use crate::model::effect::{Scale, ScaledEstimate};
 use crate::model::metric::{Class, Direction, Kind, Series};
 use crate::model::time::{DAY, HOUR, Window};
 use crate::stats::describe;
@@ -24,7 +25,7 @@ pub fn of(
     let before = Window::new(period.start - period.length(), period.start);
     let level = level(series, period);
     let level_before = self::level(series, before);
-    let (change, change_is_delta) = change(&hourly, start, class, level, level_before, context);
+    let change = change(&hourly, start, class, level, level_before, context);
     let hourly_requests = hourly_requests(requests, calendar, start, hours);
     SeriesSummary {
         key: series.key.clone(),
@@ -37,7 +38,6 @@ pub fn of(
         level,
         level_before,
         change,
-        change_is_delta,
         peak: peak(series, period),
         total_time_s: total_time(series, class, &hourly, &hourly_requests, start, period),
         hourly,
@@ -167,8 +167,9 @@ fn change(
     level: f64,
     level_before: f64,
     context: &Context<'_>,
-) -> (Option<Estimate>, bool) {
-    let is_delta = class == Class::Errors || !(level > 0.0 && level_before > 0.0);
+) -> Option<ScaledEstimate> {
+    let is_positive = level > 0.0 && level_before > 0.0;
+    let scale = if class != Class::Errors && is_positive { Scale::LogRatio } else { Scale::Difference };
     let length = context.period.length() / HOUR;
     let mut days: std::collections::BTreeMap<i64, (f64, f64)> = std::collections::BTreeMap::new();
     for (hour, now) in hourly.iter().enumerate() {
@@ -176,7 +177,10 @@ fn change(
         let earlier = usize::try_from(hour as i64 - length).ok().and_then(|hour| hourly.get(hour));
         let (Some(earlier), true) = (earlier, context.period.contains(at)) else { continue };
         let (now, earlier) = (f64::from(*now), f64::from(*earlier));
-        let difference = if is_delta { now - earlier } else { (now / earlier).ln() };
+        let difference = match scale {
+            Scale::LogRatio => (now / earlier).ln(),
+            Scale::Difference => now - earlier,
+        };
         if difference.is_finite() {
             let day = days.entry((at - context.period.start) / DAY).or_insert((0.0, 0.0));
             day.0 += difference;
@@ -186,11 +190,11 @@ fn change(
     let means: Vec<f64> = days.values().filter(|(_, hours)| *hours >= 6.0).map(|(sum, hours)| sum / hours).collect();
     let count = means.len() as f64;
     if count < 4.0 {
-        return (None, is_delta);
+        return None;
     }
     let mean = means.iter().sum::<f64>() / count;
     let variance = means.iter().map(|day| (day - mean).powi(2)).sum::<f64>() / (count - 1.0);
     // Neighbouring days still move together: half of them count as independent.
     let half = distribution::quantile(0.975, count / 2.0) * (variance / (count / 2.0)).sqrt();
-    (Some(Estimate { value: mean, low: mean - half, high: mean + half }), is_delta)
+    Some(ScaledEstimate { scale, estimate: Estimate { value: mean, low: mean - half, high: mean + half } })
 }

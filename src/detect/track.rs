@@ -7,9 +7,10 @@ use super::calendar::Calendar;
 use super::changes::{self, Change, Clarity, Moment, Search};
 use super::drift::{self, Drift};
 use super::episodes::{self, Episode};
-use super::grid::{Gridded, Scale};
+use super::grid::Gridded;
 use super::load::{Behind, Load};
 use super::noise::{self, Noise, PER_HOUR};
+use crate::model::effect::Scale;
 use crate::stats::describe;
 use crate::stats::distribution;
 use crate::stats::structural::{Scan, Step, Workspace};
@@ -437,6 +438,6 @@ impl Input {
 
     /// Tells whether the series is compared by ratio.
     pub fn is_log(&self) -> bool {
-        self.grid.scale == Scale::Log
+        self.grid.scale == Scale::LogRatio
     }
 }

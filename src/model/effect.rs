@@ -1,7 +1,7 @@
 //! How large a change is: one estimate on one scale, with its interval, its limit and what was taken out of it.
 //!
-//! Positive values of an [`Effect`] mean that the value went up, whatever is better. Inside the program differences are
-//! in base units; a report holds them in the unit of its series.
+//! Positive values mean that the value went up, whatever is better. Inside the program differences are in base units; a
+//! report holds them in the unit of its series.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,13 +9,28 @@ use serde::{Deserialize, Serialize};
 use super::verdict::Confounder;
 
 /// How a change is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scale {
     /// Natural logarithm of after / before; 0 is no change.
     LogRatio,
     /// After - before; 0 is no change.
     Difference,
+}
+
+impl Scale {
+    /// Tells whether changes are differences in a base unit.
+    pub fn is_difference(self) -> bool {
+        self == Self::Difference
+    }
+
+    /// Returns the level after a change of this size.
+    pub fn after(self, before: f64, change: f64) -> f64 {
+        match self {
+            Self::LogRatio => before * change.exp(),
+            Self::Difference => before + change,
+        }
+    }
 }
 
 /// An estimate with its 95 % interval, **as measured**: positive means the value went up, whatever is better.
@@ -29,9 +44,47 @@ pub struct Estimate {
     pub high: f64,
 }
 
+impl Estimate {
+    /// Returns the estimate moved by an exact amount, interval and all.
+    pub fn moved(self, by: f64) -> Self {
+        Self { value: self.value + by, low: self.low + by, high: self.high + by }
+    }
+
+    /// Returns the estimate without an amount that is itself uncertain.
+    ///
+    /// `error`: half the width of the amount's 95 % interval. The two errors add as independent ones.
+    pub fn without(self, amount: f64, error: f64) -> Self {
+        let value = self.value - amount;
+        let side = |end: f64| (end - self.value).hypot(error);
+        Self { value, low: value - side(self.low), high: value + side(self.high) }
+    }
+}
+
+/// A change with the scale that it is counted on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScaledEstimate {
+    /// How the change is counted.
+    pub scale: Scale,
+    /// The change.
+    pub estimate: Estimate,
+}
+
+impl ScaledEstimate {
+    /// Returns the log ratio, of a change that is one.
+    pub fn log_ratio(self) -> Option<Estimate> {
+        (self.scale == Scale::LogRatio).then_some(self.estimate)
+    }
+
+    /// Returns the difference in the base unit, of a change that is one.
+    pub fn difference(self) -> Option<Estimate> {
+        (self.scale == Scale::Difference).then_some(self.estimate)
+    }
+}
+
 /// The change of one series at one deploy.
 ///
-/// Every number of it is on its one scale, so that no reader has to choose between a ratio and a difference.
+/// Every number of it is on its one scale, so that no reader has to choose between a ratio and a difference. The two
+/// fields that are not say so.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Effect {
     /// How the change is counted.
@@ -46,6 +99,11 @@ pub struct Effect {
     pub unadjusted: f64,
     /// What was taken out, in order.
     pub adjustments: Vec<Adjustment>,
+    /// With a difference: the same change as a log ratio, where the levels allow one. Only to be read: no verdict rests
+    /// on it.
+    pub secondary_ratio: Option<Estimate>,
+    /// `secondary_ratio` before anything was taken out, where something was.
+    pub secondary_unadjusted: Option<f64>,
 }
 
 /// What was taken out of an effect: `unadjusted` minus all amounts is the estimate.
@@ -55,4 +113,97 @@ pub struct Adjustment {
     pub confounder: Confounder,
     /// How much of it, on the effect's scale.
     pub amount: f64,
+}
+
+impl Effect {
+    /// Returns an effect of which nothing was taken out.
+    pub fn new(scale: Scale, estimate: Estimate, limit: f64, detectable: Option<f64>) -> Self {
+        Self {
+            scale,
+            estimate,
+            limit,
+            detectable,
+            unadjusted: estimate.value,
+            adjustments: Vec::new(),
+            secondary_ratio: None,
+            secondary_unadjusted: None,
+        }
+    }
+
+    /// Returns the size of the change in limits: 1 is what matters.
+    pub fn size_in_limits(&self) -> f64 {
+        self.estimate.value.abs() / self.limit
+    }
+
+    /// Returns the change with its scale.
+    pub fn scaled(&self) -> ScaledEstimate {
+        ScaledEstimate { scale: self.scale, estimate: self.estimate }
+    }
+
+    /// Returns the log ratio, be it what was judged or only beside it.
+    pub fn log_ratio(&self) -> Option<Estimate> {
+        self.scaled().log_ratio().or(self.secondary_ratio)
+    }
+
+    /// Returns the difference in the base unit, of an effect that is counted so.
+    pub fn difference(&self) -> Option<Estimate> {
+        self.scaled().difference()
+    }
+
+    /// Returns the change before anything was taken out of it, where something was.
+    pub fn seen(&self) -> Option<f64> {
+        (!self.adjustments.is_empty()).then_some(self.unadjusted)
+    }
+
+    /// Records a part of what was seen that the estimate never held.
+    pub fn add_seen(&mut self, confounder: Confounder, amount: f64) {
+        self.unadjusted += amount;
+        self.adjustments.push(Adjustment { confounder, amount });
+    }
+
+    /// Records what was seen where the estimate did not look.
+    pub fn replace_seen(&mut self, confounder: Confounder, seen: f64) {
+        self.adjustments.push(Adjustment { confounder, amount: seen - self.unadjusted });
+        self.unadjusted = seen;
+    }
+
+    /// Takes an amount out of the estimate.
+    ///
+    /// `error`: half the width of the amount's 95 % interval. `before`: the level before, of which a difference is a ratio.
+    pub fn take_out(&mut self, confounder: Confounder, amount: f64, error: f64, before: Option<f64>) {
+        self.estimate = self.estimate.without(amount, error);
+        self.adjustments.push(Adjustment { confounder, amount });
+        if self.scale == Scale::Difference {
+            self.secondary_unadjusted = self.secondary_unadjusted.or(self.secondary_ratio.map(|ratio| ratio.value));
+            let Estimate { value, low, high } = self.estimate;
+            let ratio = |before: f64| [value, low, high].map(|change| ratio_of(change, before));
+            self.secondary_ratio = before
+                .filter(|before| *before > 0.0)
+                .map(ratio)
+                .filter(|ends| ends.iter().all(|end| end.is_finite()))
+                .map(|[value, low, high]| Estimate { value, low, high });
+        }
+    }
+
+    /// Returns the limit as a log ratio to the level before; infinite where there is none.
+    pub fn limit_ratio(&self, before: Option<f64>) -> f64 {
+        self.as_ratio(self.limit, before).unwrap_or(f64::INFINITY)
+    }
+
+    /// Returns the detectable change as a log ratio to the level before, where there is one.
+    pub fn detectable_ratio(&self, before: Option<f64>) -> Option<f64> {
+        self.as_ratio(self.detectable?, before)
+    }
+
+    fn as_ratio(&self, size: f64, before: Option<f64>) -> Option<f64> {
+        match self.scale {
+            Scale::LogRatio => Some(size),
+            Scale::Difference => before.filter(|before| *before > 0.0).map(|before| ratio_of(size, before)),
+        }
+    }
+}
+
+/// Returns a difference as a log ratio of the level that it leads to and the level before.
+fn ratio_of(difference: f64, before: f64) -> f64 {
+    (difference / before).ln_1p()
 }

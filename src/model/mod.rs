@@ -1,7 +1,8 @@
 //! The vocabulary that every room shares: measured things, events, time, effects and verdicts. Imports no other room.
 //!
-//! Read `metric` and `time` first, then `event`, `effect` and `verdict`; `diagnostic` carries what went wrong.
+//! Read `metric`, `time` and `clock` first, then `event`, `effect` and `verdict`; `diagnostic` carries what went wrong.
 
+pub mod clock;
 pub mod diagnostic;
 pub mod effect;
 pub mod event;

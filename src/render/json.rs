@@ -19,7 +19,7 @@ use schema::{
 pub use schema::{SCHEMA, schema};
 
 use crate::config::Config;
-use crate::detect::{self, ElsewhereKind, Estimate, Fit, Judgement, Pattern, Verdict};
+use crate::detect::{self, ElsewhereKind, Estimate, Fit, Judgement, Pattern, Scale, Verdict};
 use crate::model::event::Event;
 use crate::model::metric::Unit;
 use crate::model::time::{Window, rfc3339};
@@ -241,7 +241,7 @@ impl<'a> Input<'a> {
 
     fn elsewhere(&self, change: &detect::Elsewhere) -> Option<Elsewhere<'a>> {
         let series = self.judgement.series.get(change.series)?;
-        let (log_ratio, delta) = if change.is_delta { (None, Some(change.size)) } else { (Some(change.size), None) };
+        let (log_ratio, delta) = (change.change.log_ratio(), change.change.difference());
         let factor = series.unit.factor;
         Some(Elsewhere {
             service: &series.key.service,
@@ -286,18 +286,18 @@ impl<'a> Input<'a> {
             after: change.after,
             ratio: change.ratio,
             ratio_ci: change.ratio_ci,
-            plain_ratio: comparison.plain_log_ratio.and_then(|ratio| finite(ratio.exp())),
+            plain_ratio: change.plain_ratio,
             delta: change.delta,
             delta_ci: change.delta_ci,
-            plain_delta: comparison.plain_delta.and_then(|delta| finite(delta / factor)),
+            plain_delta: change.plain_delta,
             burst: comparison.burst.map(|burst| Burst {
-                ratio: (!burst.is_delta).then(|| finite(burst.size.exp())).flatten(),
-                delta: burst.is_delta.then(|| finite(burst.size / factor)).flatten(),
+                ratio: (!burst.scale.is_difference()).then(|| finite(burst.size.exp())).flatten(),
+                delta: burst.scale.is_difference().then(|| finite(burst.size / factor)).flatten(),
                 p_value: finite(burst.p_value),
             }),
-            limit: finite(comparison.limit.exp()),
-            limit_delta: comparison.limit_delta.and_then(|limit| finite(limit / factor)),
-            detectable: comparison.detectable.and_then(|ratio| finite(ratio.exp())),
+            limit: change.limit,
+            limit_delta: change.limit_delta,
+            detectable: change.detectable,
             p_value: comparison.p_value.and_then(finite),
             q_value: comparison.q_value.and_then(finite),
             coverage: finite(comparison.coverage),
@@ -328,24 +328,40 @@ struct Change {
     after: Option<f64>,
     ratio: Option<f64>,
     ratio_ci: Option<[f64; 2]>,
+    plain_ratio: Option<f64>,
     delta: Option<f64>,
     delta_ci: Option<[f64; 2]>,
+    plain_delta: Option<f64>,
+    limit: Option<f64>,
+    limit_delta: Option<f64>,
+    detectable: Option<f64>,
 }
 
 impl Change {
     fn of(comparison: &detect::Comparison, unit: Unit) -> Self {
         let in_unit = |value: f64| finite(value / unit.factor);
         let ends = |estimate: Estimate| (estimate.low, estimate.high);
+        let as_ratio = |log: f64| finite(log.exp());
+        let effect = comparison.effect.as_ref();
+        let log_ratio = effect.and_then(detect::Effect::log_ratio);
+        let delta = effect.and_then(detect::Effect::difference);
+        let plain = |effect: &detect::Effect| match effect.scale {
+            Scale::LogRatio => effect.seen(),
+            Scale::Difference => effect.secondary_unadjusted,
+        };
+        let difference = effect.filter(|effect| effect.scale.is_difference());
         Self {
             before: comparison.before.and_then(in_unit),
             after: comparison.after.and_then(in_unit),
-            ratio: comparison.log_ratio.and_then(|ratio| finite(ratio.value.exp())),
-            ratio_ci: comparison.log_ratio.map(ends).and_then(|(low, high)| interval(low.exp(), high.exp())),
-            delta: comparison.delta.and_then(|delta| in_unit(delta.value)),
-            delta_ci: comparison
-                .delta
-                .map(ends)
-                .and_then(|(low, high)| interval(low / unit.factor, high / unit.factor)),
+            ratio: log_ratio.and_then(|ratio| as_ratio(ratio.value)),
+            ratio_ci: log_ratio.map(ends).and_then(|(low, high)| interval(low.exp(), high.exp())),
+            plain_ratio: effect.and_then(plain).and_then(as_ratio),
+            delta: delta.and_then(|delta| in_unit(delta.value)),
+            delta_ci: delta.map(ends).and_then(|(low, high)| interval(low / unit.factor, high / unit.factor)),
+            plain_delta: difference.and_then(detect::Effect::seen).and_then(in_unit),
+            limit: effect.and_then(|effect| as_ratio(effect.limit_ratio(comparison.before))),
+            limit_delta: difference.and_then(|effect| in_unit(effect.limit)),
+            detectable: effect.and_then(|effect| effect.detectable_ratio(comparison.before)).and_then(as_ratio),
         }
     }
 }

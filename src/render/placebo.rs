@@ -304,7 +304,7 @@ fn alarms(judged: &[&Test], config: &Config) -> Vec<Alarm> {
 }
 
 fn alarm(test: &Test, config: &Config) -> Alarm {
-    let value = test.estimate.map_or(f64::NAN, |estimate| estimate.value);
+    let value = test.estimate.map_or(f64::NAN, |change| change.estimate.value);
     Alarm {
         service: test.key.service.to_string(),
         kind: test.key.kind.as_str(),
@@ -313,8 +313,8 @@ fn alarm(test: &Test, config: &Config) -> Alarm {
         at: rfc3339(test.at, config.zone),
         draws: 1,
         verdict: test.verdict.as_str(),
-        ratio: finite(value.exp()).filter(|_| !test.is_delta),
-        delta: finite(value).filter(|_| test.is_delta),
+        ratio: finite(value.exp()).filter(|_| !test.is_difference()),
+        delta: finite(value).filter(|_| test.is_difference()),
     }
 }
 
@@ -349,7 +349,7 @@ fn of_signal(signal: &str, tests: &[&Test], config: &Config) -> Option<SignalCou
     let sizes: Vec<f64> = tests
         .iter()
         .filter(|test| test.detectable.is_finite())
-        .map(|test| match (is_share, test.is_delta) {
+        .map(|test| match (is_share, test.is_difference()) {
             (true, true) => test.detectable,
             (true, false) => test.before * test.detectable.exp_m1(),
             (false, true) => test.detectable / test.before,

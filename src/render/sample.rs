@@ -7,8 +7,8 @@ use chrono_tz::Tz;
 
 use crate::config::{Config, Format, Judge, Language, Limit, Output, Period, Service, Source, SourceKind};
 use crate::detect::{
-    Audit, Comparison, Confounder, Elsewhere, ElsewhereKind, Estimate, Finding, Fit, Hint, Judgement, Pattern,
-    SeriesSummary, Target, Verdict,
+    Audit, Comparison, Confounder, Effect, Elsewhere, ElsewhereKind, Estimate, Finding, Fit, Hint, Judgement, Pattern,
+    Scale, ScaledEstimate, SeriesSummary, Target, Verdict,
 };
 use crate::model::event::{DeployGroup, Event, EventKind, group};
 use crate::model::metric::{Kind, SeriesKey, Unit, default_nature};
@@ -149,16 +149,15 @@ fn summary(
         coverage: 1.0,
         level: level * factor.sqrt(),
         level_before: level,
-        change: Some(Estimate {
-            value: factor.ln() / 2.0,
-            low: factor.ln() / 2.0 - 0.04,
-            high: factor.ln() / 2.0 + 0.04,
-        }),
-        change_is_delta: false,
+        change: Some(log_ratio((factor.ln() / 2.0, factor.ln() / 2.0 - 0.04, factor.ln() / 2.0 + 0.04))),
         peak,
         total_time_s: (class == crate::model::metric::Class::Latency).then_some(level * requests * 14.0 * 86_400.0),
         key,
     }
+}
+
+fn log_ratio((value, low, high): (f64, f64, f64)) -> ScaledEstimate {
+    ScaledEstimate { scale: Scale::LogRatio, estimate: Estimate { value, low, high } }
 }
 
 fn key(service: &str, kind: Kind, target: &str, signal: &str) -> SeriesKey {
@@ -286,14 +285,12 @@ fn comparison(
         pattern: None,
         before: known.then_some(level),
         after: known.then_some(level * value.exp()),
-        log_ratio: known.then_some(Estimate { value, low: ratio.1.ln_1p(), high: ratio.2.ln_1p() }),
-        delta: None,
-        plain_log_ratio: None,
-        plain_delta: None,
+        effect: known.then(|| {
+            let estimate = Estimate { value, low: ratio.1.ln_1p(), high: ratio.2.ln_1p() };
+            let detectable = 1.4 * (ratio.2.ln_1p() - ratio.1.ln_1p()) / 2.0;
+            Effect::new(Scale::LogRatio, estimate, 0.10f64.ln_1p(), Some(detectable))
+        }),
         burst: None,
-        limit: 0.10f64.ln_1p(),
-        limit_delta: None,
-        detectable: known.then_some(1.4 * (ratio.2.ln_1p() - ratio.1.ln_1p()) / 2.0),
         p_value: known.then_some(0.003),
         q_value: known.then_some(0.021),
         coverage: if known { 0.98 } else { 0.15 },
@@ -387,17 +384,20 @@ pub(crate) fn rich(languages: &[Language]) -> Input {
     findings[6].pattern = Some(Pattern::Burst);
     comparisons[doubled].coverage = 0.71;
     comparisons[loaded].explained_by = Some(Confounder::Load);
-    comparisons[loaded].plain_log_ratio = Some(0.19);
-    comparisons[errors].delta = Some(Estimate { value: 0.003, low: 0.0014, high: 0.0047 });
-    comparisons[errors].limit_delta = Some(0.001);
+    if let Some(effect) = &mut comparisons[loaded].effect {
+        effect.replace_seen(Confounder::Load, 0.19);
+    }
+    let estimate = Estimate { value: 0.003, low: 0.0014, high: 0.0047 };
+    let secondary_ratio = comparisons[errors].effect.as_ref().map(|effect| effect.estimate);
+    comparisons[errors].effect =
+        Some(Effect { secondary_ratio, ..Effect::new(Scale::Difference, estimate, 0.001, Some(0.0023)) });
     comparisons[errors].after = Some(0.0042);
     let elsewhere = vec![
         Elsewhere {
             series: find("wallet-api", "update ledger", "latency_mean"),
             kind: ElsewhereKind::Drift,
             at: Window::new(period().start - 28 * DAY, period().end),
-            size: Estimate { value: 0.31, low: 0.22, high: 0.4 },
-            is_delta: false,
+            change: log_ratio((0.31, 0.22, 0.4)),
             p_value: 1e-6,
             is_worse: true,
         },
@@ -405,8 +405,7 @@ pub(crate) fn rich(languages: &[Language]) -> Input {
             series: find("bff", "GET /home", "throughput"),
             kind: ElsewhereKind::Shift,
             at: Window::new(period().start + 70 * HOUR, period().start + 73 * HOUR),
-            size: Estimate { value: -0.2, low: -0.25, high: -0.15 },
-            is_delta: false,
+            change: log_ratio((-0.2, -0.25, -0.15)),
             p_value: 1e-6,
             is_worse: false,
         },

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use chrono_tz::Tz;
 
 use crate::config::Config;
-use crate::detect::{Burst, Comparison, Estimate, Finding, Judgement, Pattern, Verdict};
+use crate::detect::{Burst, Comparison, Estimate, Finding, Judgement, Pattern, Scale, Verdict};
 use crate::model::event::Event;
 use crate::model::metric::{Dimension, Unit};
 use crate::model::time::local;
@@ -157,7 +157,7 @@ fn target(judgement: &Judgement, finding: &Finding, name: &str, style: Style) ->
 
 /// Writes how bad a burst was: `+45 %` or `+1.20 points`.
 fn size(burst: Burst) -> String {
-    if burst.is_delta {
+    if burst.scale.is_difference() {
         format!("{:+.2} points", burst.size * 100.0)
     } else {
         format!("{:+.0} %", burst.size.exp_m1() * 100.0)
@@ -168,8 +168,7 @@ fn size(burst: Burst) -> String {
 fn levels(comparison: &Comparison, burst: Option<Burst>, unit: Unit, style: Style) -> String {
     let (Some(before), Some(after)) = (comparison.before, comparison.after) else { return String::new() };
     let after = match burst {
-        Some(burst) if burst.is_delta => before + burst.size,
-        Some(burst) => before * burst.size.exp(),
+        Some(burst) => burst.scale.after(before, burst.size),
         None => after,
     };
     let (factor, symbol) = match unit.dimension {
@@ -182,16 +181,17 @@ fn levels(comparison: &Comparison, burst: Option<Burst>, unit: Unit, style: Styl
 
 /// Writes `+25 % [+19 .. +32]`, or for shares near zero `+0.67 points [+0.61 .. +0.73]`.
 fn change(comparison: &Comparison, style: Style) -> String {
-    match (comparison.delta, comparison.log_ratio) {
-        (Some(delta), _) => {
+    let Some(effect) = &comparison.effect else { return String::new() };
+    let estimate = effect.estimate;
+    match effect.scale {
+        Scale::Difference => {
             let points = |value: f64| format!("{:+.2}", value * 100.0);
-            format!("{} points {}", points(delta.value), range(delta, points, style))
+            format!("{} points {}", points(estimate.value), range(estimate, points, style))
         }
-        (None, Some(ratio)) => {
+        Scale::LogRatio => {
             let percent = |value: f64| format!("{:+.0}", value.exp_m1() * 100.0);
-            format!("{} % {}", percent(ratio.value), range(ratio, percent, style))
+            format!("{} % {}", percent(estimate.value), range(estimate, percent, style))
         }
-        (None, None) => String::new(),
     }
 }
 
@@ -316,8 +316,7 @@ mod tests {
 
     #[test]
     fn without_signs_and_colour_the_text_is_ascii() {
-        let mut sample = sample();
-        sample.judgement.comparisons.iter_mut().for_each(|comparison| comparison.delta = None);
+        let sample = sample();
         let style = Style { colour: false, signs: false };
         let text = summary(&sample.judgement, &sample.events, &sample.sources, &sample.config, style);
         assert!(text.is_ascii(), "{text}");

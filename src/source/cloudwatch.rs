@@ -44,6 +44,7 @@ use glob::Pattern;
 use tokio::sync::OnceCell;
 
 use crate::config::{CloudWatch, Config, Source as SourceConfig};
+use crate::model::clock::Clock;
 use crate::model::event::Event;
 use crate::model::metric::Series;
 use crate::model::time::Window;
@@ -70,6 +71,8 @@ struct Account {
     settings: CloudWatch,
     lists: Vec<List>,
     patterns: Vec<Pattern>,
+    /// How wide the buckets of a day may be follows from its age.
+    clock: Clock,
     /// Made at the first question, because credentials are looked for then.
     regions: OnceCell<(aws_config::SdkConfig, Vec<RegionClient>)>,
 }
@@ -82,6 +85,7 @@ pub(super) fn open(
     config: &Config,
     source: &SourceConfig,
     settings: &CloudWatch,
+    clock: Clock,
 ) -> Result<Box<dyn Source>, SourceError> {
     let opened = || -> Result<Account, CloudWatchError> {
         let lists = lists::load(config, settings.queries.as_deref())?;
@@ -93,7 +97,7 @@ pub(super) fn open(
         });
         let patterns = patterns.collect::<Result<_, _>>()?;
         let (id, settings) = (source.id.clone(), settings.clone());
-        Ok(Account { id, settings, lists, patterns, regions: OnceCell::new() })
+        Ok(Account { id, settings, lists, patterns, clock, regions: OnceCell::new() })
     };
     let account = opened().map_err(|error| told(&source.id, error))?;
     Ok(Box::new(account))
@@ -101,11 +105,6 @@ pub(super) fn open(
 
 fn told(id: &str, error: CloudWatchError) -> SourceError {
     SourceError::CloudWatch { id: id.to_owned(), source: Box::new(error) }
-}
-
-/// Returns UTC milliseconds: how wide the buckets of a day may be follows from its age.
-fn now() -> i64 {
-    chrono::Utc::now().timestamp_millis()
 }
 
 #[async_trait]
@@ -184,7 +183,7 @@ impl Account {
         region: &RegionClient,
         window: Window,
     ) -> Result<(Vec<Series>, Vec<Note>), CloudWatchError> {
-        let now = now();
+        let now = self.clock.now();
         let grid = self.grid(region, window, now)?;
         let listed = self.listed(region).await?;
         let (found, _) = self.resources(region, &listed).await;
@@ -205,7 +204,7 @@ impl Account {
     async fn ask_events(&self, window: Window) -> Result<Events, CloudWatchError> {
         let mut events = Events::default();
         for region in self.regions().await? {
-            let now = now();
+            let now = self.clock.now();
             let mut of_region = Vec::new();
             if window.end <= now - events::REACH {
                 events.notes.push(note(&self.id, "events_forgotten", 1, region.region.clone()));
@@ -292,7 +291,7 @@ impl Account {
         let mut estimate = Estimate::default();
         let mut billed = 0;
         for region in self.regions().await? {
-            let now = now();
+            let now = self.clock.now();
             let listed = self.listed(region).await?;
             let (found, _) = self.resources(region, &listed).await;
             let plan = resources::plan(&found);

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 
 use crate::config::{Config, Source as SourceConfig, SourceKind};
+use crate::model::clock::Clock;
 use crate::model::time::Window;
 
 use super::{Events, Intake, SourceError};
@@ -83,14 +84,16 @@ pub enum SourceHealth {
 
 /// Opens a source that is asked over the network; `None` for files, which are read where they are.
 ///
+/// `clock`: what may be asked follows from the age of a day.
+///
 /// # Errors
 /// A key that is not there, a folder of queries that cannot be read.
-pub fn open(config: &Config, source: &SourceConfig) -> Result<Option<Box<dyn Source>>, SourceError> {
+pub fn open(config: &Config, source: &SourceConfig, clock: Clock) -> Result<Option<Box<dyn Source>>, SourceError> {
     match &source.kind {
         SourceKind::Files { .. } => Ok(None),
         SourceKind::NewRelic(settings) => super::newrelic::open(config, source, settings).map(Some),
         #[cfg(feature = "aws")]
-        SourceKind::CloudWatch(settings) => super::cloudwatch::open(config, source, settings).map(Some),
+        SourceKind::CloudWatch(settings) => super::cloudwatch::open(config, source, settings, clock).map(Some),
         #[cfg(not(feature = "aws"))]
         SourceKind::CloudWatch(_) => Err(SourceError::NotBuiltIn { id: source.id.clone(), feature: "aws" }),
     }

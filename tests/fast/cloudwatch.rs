@@ -11,8 +11,9 @@ use crate::support::servers::cloudwatch::{
     CloudWatch, DataRequest, Part, Query, complete, fault, metric, page, page_with, value,
 };
 use crate::support::servers::raw::Raw;
-use crate::support::servers::{process, with_causes};
+use crate::support::servers::{NOW, TODAY, process, with_causes};
 use fortnight::config::Config;
+use fortnight::model::clock::Clock;
 use fortnight::model::metric::Series;
 use fortnight::model::time::{DAY, MINUTE, Window};
 use fortnight::source::registry::{self, Source};
@@ -72,13 +73,12 @@ fn open(endpoint: &str, more: &str) -> Box<dyn Source> {
 
 fn try_open(endpoint: &str, more: &str) -> Result<Box<dyn Source>, SourceError> {
     let config = config(endpoint, more);
-    registry::open(&config, &config.sources[0]).map(|source| source.expect("no files"))
+    registry::open(&config, &config.sources[0], Clock::Fixed(NOW)).map(|source| source.expect("no files"))
 }
 
 /// A whole UTC day, so many days ago.
 fn day(ago: i64) -> Window {
-    let today = chrono::Utc::now().timestamp_millis().div_euclid(DAY) * DAY;
-    Window::new(today - ago * DAY, today - (ago - 1) * DAY)
+    Window::new(TODAY - ago * DAY, TODAY - (ago - 1) * DAY)
 }
 
 /// Tells an error as users see it, and that nothing in it is secret.
@@ -697,14 +697,13 @@ fn an_estimate_counts_what_is_then_asked() {
 fn checks_name_each_permission() {
     with_keys("checks_name_each_permission", async || {
         let server = server(&[ecs(), vec!["Shop/Orders Placed Country=jp".to_owned()]].concat()).await;
-        let now = chrono::Utc::now().timestamp_millis();
         let lines = |checks: Vec<registry::SourceCheck>| -> Vec<String> {
             checks
                 .iter()
                 .map(|check| format!("{:?} {}: {} | {}", check.health, check.name, check.found, check.help.join(" ")))
                 .collect()
         };
-        let good = lines(open(&server.server.uri(), "").checks(now).await);
+        let good = lines(open(&server.server.uri(), "").checks(NOW).await);
         assert!(good[0].starts_with("Ok credentials: found"), "{good:?}");
         for name in ["cloudwatch:ListMetrics", "cloudwatch:GetMetricData", "cloudtrail:LookupEvents"] {
             assert!(good.iter().any(|line| line.starts_with(&format!("Ok {name} eu-west-1: "))), "{name}: {good:?}");
@@ -715,7 +714,7 @@ fn checks_name_each_permission() {
             script.trail = None;
             script.answer = Some(Box::new(|_, _| fault(400, "AccessDenied", "no")));
         });
-        let bad = lines(open(&server.server.uri(), "resources = [\"nothing\"]").checks(now).await);
+        let bad = lines(open(&server.server.uri(), "resources = [\"nothing\"]").checks(NOW).await);
         assert!(
             bad.iter().any(|line| line.starts_with("Fail cloudwatch:GetMetricData eu-west-1: ")
                 && line.contains("| allow cloudwatch:GetMetricData")),

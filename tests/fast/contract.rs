@@ -7,10 +7,11 @@ use crate::support::servers::cloudwatch::CloudWatch;
 use crate::support::servers::nerdgraph::{KEY, NerdGraph};
 use crate::support::servers::raw::Raw;
 use crate::support::servers::world::World;
-use crate::support::servers::{process, with_causes};
+use crate::support::servers::{NOW, TODAY, process, with_causes};
 use fortnight::config::{Config, SourceKind};
+use fortnight::model::clock::Clock;
 use fortnight::model::metric::Series;
-use fortnight::model::time::{DAY, HOUR, MINUTE, Window};
+use fortnight::model::time::{DAY, MINUTE, Window};
 use fortnight::source::registry::{self, Source};
 use fortnight::source::{self, Intake, Part, SourceError};
 use proptest::strategy::{Strategy, ValueTree};
@@ -53,15 +54,15 @@ fn config(kind: &str, url: &str) -> Config {
 
 fn open(kind: &str, url: &str) -> Box<dyn Source> {
     let config = config(kind, url);
-    registry::open(&config, &config.sources[0]).expect("opens").expect("is asked over the network")
+    registry::open(&config, &config.sources[0], Clock::Fixed(NOW)).expect("opens").expect("is asked over the network")
 }
 
 /// Starts what plays a kind well: what keeps it alive, and where it listens.
 async fn played(kind: &str) -> (Box<dyn Any>, String) {
     match kind {
         "newrelic" => {
-            let now = today() + 9 * HOUR;
-            let server = NerdGraph::start(World { applications: 1, transactions: 2, now, ..World::default() }).await;
+            let server =
+                NerdGraph::start(World { applications: 1, transactions: 2, now: NOW, ..World::default() }).await;
             let url = server.endpoint();
             (Box::new(server), url)
         }
@@ -76,12 +77,8 @@ async fn played(kind: &str) -> (Box<dyn Any>, String) {
     }
 }
 
-fn today() -> i64 {
-    chrono::Utc::now().timestamp_millis().div_euclid(DAY) * DAY
-}
-
 fn yesterday() -> Window {
-    Window::new(today() - DAY, today())
+    Window::new(TODAY - DAY, TODAY)
 }
 
 /// Tells an error as users see it.
@@ -210,7 +207,10 @@ fn files_keep_the_same_word() {
         .expect("written");
     let text = "[[source]]\nkind = \"files\"\nseries = [\"series.csv\"]\n";
     let config = Config::parse(text, &folder.path().join("fortnight.toml")).expect("valid");
-    assert!(registry::open(&config, &config.sources[0]).expect("opens").is_none(), "read where it is");
+    assert!(
+        registry::open(&config, &config.sources[0], Clock::Fixed(NOW)).expect("opens").is_none(),
+        "read where it is"
+    );
     let window = Window::new(start, start + DAY);
     let collected = source::collect(&config, window, Part::WHOLE);
     assert_eq!(collected.states[0].error, "");

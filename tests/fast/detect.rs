@@ -4,7 +4,7 @@
 use crate::support::series::{self, Change, Load, Spec};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use fortnight::detect::{self, Comparison, Context, ElsewhereKind, Judgement, Pattern};
+use fortnight::detect::{self, Comparison, Context, Effect, ElsewhereKind, Judgement, Pattern};
 use fortnight::model::event::{Event, EventKind};
 use fortnight::model::metric::{Kind, Series, UNITS};
 use fortnight::model::time::{self, HOUR, MINUTE, Window};
@@ -121,7 +121,7 @@ fn check(case: &Case, got: &Judgement, made: &[Series], events: &[Event], words:
                     && rest.iter().all(|word| match word.split_once('=') {
                         None => item.is_worse == (*word == "worse"),
                         Some(("at", place)) => near_place(case, item.at, place),
-                        Some(("ratio", wanted)) => within(item.size.value.exp(), wanted).is_ok(),
+                        Some(("ratio", wanted)) => within(item.change.estimate.value.exp(), wanted).is_ok(),
                         Some((key, _)) => panic!("{}: no such key {key}", case.place),
                     })
             };
@@ -168,13 +168,16 @@ fn check(case: &Case, got: &Judgement, made: &[Series], events: &[Event], words:
 
 fn property(got: &Judgement, events: &[Event], comparison: &Comparison, word: &str) -> Result<(), String> {
     let pattern = comparison.pattern.map_or("no_pattern", Pattern::as_str);
+    let effect = comparison.effect.as_ref();
+    let (ratio, difference) = (effect.and_then(Effect::log_ratio), effect.and_then(Effect::difference));
+    let detectable = effect.and_then(|effect| effect.detectable_ratio(comparison.before));
     match word.split_once('=') {
-        Some(("ratio", wanted)) => within(comparison.log_ratio.ok_or("no ratio")?.value.exp(), wanted),
-        Some(("delta", wanted)) => within(comparison.delta.ok_or("no difference")?.value, wanted),
+        Some(("ratio", wanted)) => within(ratio.ok_or("no ratio")?.value.exp(), wanted),
+        Some(("delta", wanted)) => within(difference.ok_or("no difference")?.value, wanted),
         Some(("holds", truth)) => {
             let (estimate, truth) = match truth.strip_prefix('+') {
-                Some(delta) => (comparison.delta, float(delta)),
-                None => (comparison.log_ratio, float(truth).ln()),
+                Some(delta) => (difference, float(delta)),
+                None => (ratio, float(truth).ln()),
             };
             let estimate = estimate.ok_or("no interval")?;
             if estimate.low <= truth && truth <= estimate.high {
@@ -183,7 +186,7 @@ fn property(got: &Judgement, events: &[Event], comparison: &Comparison, word: &s
                 Err("interval without the truth".to_owned())
             }
         }
-        Some(("detectable", wanted)) => within(comparison.detectable.ok_or("nothing detectable")?.exp(), wanted),
+        Some(("detectable", wanted)) => within(detectable.ok_or("nothing detectable")?.exp(), wanted),
         Some(("coverage", wanted)) => within(comparison.coverage, wanted),
         Some(("explained_by", rival)) => {
             equal("explained by", comparison.explained_by.map_or("nothing", detect::Confounder::as_str), rival)
@@ -253,6 +256,7 @@ fn tell(got: &Judgement, events: &[Event], comparison: &Comparison) -> String {
         let three = estimate.map(|e| [e.value, e.low, e.high].map(turn));
         three.map_or(String::new(), |[value, low, high]| format!(" {name} {value:.4} [{low:.4}, {high:.4}]"))
     };
+    let effect = comparison.effect.as_ref();
     format!(
         "{} {} {} at {deploy}: {} {}{}{} limit {:.4} p {:.2e} q {:.2e} blame {:?} coverage {:.2}{}",
         key.service,
@@ -260,9 +264,9 @@ fn tell(got: &Judgement, events: &[Event], comparison: &Comparison) -> String {
         key.signal,
         comparison.verdict.as_str(),
         comparison.pattern.map_or("-", Pattern::as_str),
-        range("ratio", comparison.log_ratio, f64::exp),
-        range("delta", comparison.delta, |value| value),
-        comparison.limit.exp(),
+        range("ratio", effect.and_then(Effect::log_ratio), f64::exp),
+        range("delta", effect.and_then(Effect::difference), |value| value),
+        effect.map_or(f64::INFINITY, |effect| effect.limit_ratio(comparison.before)).exp(),
         comparison.p_value.unwrap_or(f64::NAN),
         comparison.q_value.unwrap_or(f64::NAN),
         comparison.blame,

@@ -19,5 +19,6 @@ mod intake;
 mod newrelic;
 mod parquet;
 mod setup;
+mod snapshots;
 mod statistics;
 mod store;

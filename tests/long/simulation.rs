@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use crate::support::series::random::Random;
 use crate::support::series::{Change, Load, Spec, config, event, four_weeks, instant};
 use chrono_tz::Tz;
-use fortnight::detect::{self, Comparison, Context, Judgement, Verdict};
+use fortnight::detect::{self, Comparison, Context, Estimate, Judgement, Verdict};
 use fortnight::model::event::{Event, EventKind};
 use fortnight::model::metric::{Class, Series};
 use fortnight::model::time::Window;
@@ -128,21 +128,29 @@ fn share<'a>(judged: impl Iterator<Item = &'a Judged>, holds: impl Fn(&Judged) -
     (yes as f64 / count.max(1) as f64, count)
 }
 
+fn ratio(judged: &Judged) -> Option<Estimate> {
+    judged.comparison.effect.as_ref()?.log_ratio()
+}
+
+fn difference(judged: &Judged) -> Option<Estimate> {
+    judged.comparison.effect.as_ref()?.difference()
+}
+
 fn is_latency(judged: &&Judged) -> bool {
-    judged.class == Class::Latency && judged.comparison.log_ratio.is_some()
+    judged.class == Class::Latency && ratio(judged).is_some()
 }
 
 fn holds_truth(judged: &Judged) -> bool {
-    judged.comparison.log_ratio.is_some_and(|ratio| ratio.low <= judged.truth && judged.truth <= ratio.high)
+    ratio(judged).is_some_and(|ratio| ratio.low <= judged.truth && judged.truth <= ratio.high)
 }
 
 /// Comparisons of errors that have an estimate.
 fn errors() -> impl Iterator<Item = &'static Judged> {
-    all(quiet()).filter(|one| one.class == Class::Errors && one.comparison.delta.is_some())
+    all(quiet()).filter(|one| one.class == Class::Errors && difference(one).is_some())
 }
 
 fn holds_nothing(judged: &Judged) -> bool {
-    judged.comparison.delta.is_some_and(|delta| delta.low <= 0.0 && 0.0 <= delta.high)
+    difference(judged).is_some_and(|delta| delta.low <= 0.0 && 0.0 <= delta.high)
 }
 
 #[test]
@@ -220,10 +228,10 @@ fn a_change_of_the_limit_is_not_proven_harmless() {
 fn the_detectable_change_is_found_four_times_of_five() {
     let middle = || all(quiet()).filter(is_latency).filter(|one| one.deploy == MIDDLE);
     let sizes: std::collections::BTreeMap<[u64; 3], f64> =
-        middle().filter_map(|one| Some((one.at, one.comparison.detectable?))).collect();
+        middle().filter_map(|one| Some((one.at, one.comparison.effect.as_ref()?.detectable?))).collect();
     let world = world(&move |at| sizes.get(&at).copied().unwrap_or(0.0));
     let changed = || all(&world).filter(is_latency).filter(|one| one.truth > 0.0);
-    let (power, count) = share(changed(), |one| one.comparison.log_ratio.is_some_and(|ratio| ratio.low > 0.0));
+    let (power, count) = share(changed(), |one| ratio(one).is_some_and(|ratio| ratio.low > 0.0));
     println!("power {power:.3} of {count}");
     // Three standard errors of a share of 768 are 0.043.
     assert!(count > 700 && (0.75..=0.88).contains(&power), "{power:.3} of {count}");

@@ -1,8 +1,8 @@
 //! Two weeks of one-minute points of 600 metrics in two accounts, put into somebody else's server by another client,
 //! collected by assuming a role in each account, and compared point for point with what was put.
 //!
-//! Every minute of all of them takes twelve minutes and 7 GB in the server. Therefore one metric in fifteen has every
-//! minute, and the others ninety minutes of each day; `FORTNIGHT_EVERY_MINUTE=1` puts every minute of all 600.
+//! Every minute of all of them takes twelve minutes and 7 GB in the server. Therefore ten metrics have every minute, and
+//! the others twenty minutes of each day; `FORTNIGHT_EVERY_MINUTE=1` puts every minute of all 600.
 //!
 //! And resources that Amazon's own client made and tagged there, found by the ARNs that the server gave them.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what was measured is for whoever looks")]
@@ -13,8 +13,9 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::support::servers::ministack::{MiniStack, venv};
-use crate::support::servers::process;
+use crate::support::servers::{NOW, TODAY, process};
 use fortnight::config::Config;
+use fortnight::model::clock::Clock;
 use fortnight::model::metric::Series;
 use fortnight::model::time::{DAY, MINUTE, Window};
 use fortnight::source::registry;
@@ -199,8 +200,7 @@ fn two_accounts_come_back_point_for_point() {
         let start = Instant::now();
         let log = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/ministack.log");
         let server = MiniStack::start(&log);
-        let today = chrono::Utc::now().timestamp_millis().div_euclid(DAY) * DAY;
-        let first = today - DAYS * DAY;
+        let first = TODAY - DAYS * DAY;
         let file = folder.path().join("put.tsv");
         let mut put = Command::new(venv().join("python"));
         put.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/ministack/put.py"));
@@ -218,7 +218,8 @@ fn two_accounts_come_back_point_for_point() {
         let config = config(&server.url, "");
         let start = Instant::now();
         for (number, account) in ["111111111111", "222222222222"].into_iter().enumerate() {
-            let source = registry::open(&config, &config.sources[number]).expect("opens").expect("no files");
+            let source =
+                registry::open(&config, &config.sources[number], Clock::Fixed(NOW)).expect("opens").expect("no files");
             let mut found = Vec::new();
             for day in 0..DAYS {
                 let window = Window::new(first + day * DAY, first + (day + 1) * DAY);
@@ -247,8 +248,7 @@ fn resources_are_found_by_the_tags_that_another_client_gave_them() {
     process::run(module_path!(), name, &VARIABLES, async || {
         let log = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/ministack-tags.log");
         let server = MiniStack::start(&log);
-        let today = chrono::Utc::now().timestamp_millis().div_euclid(DAY) * DAY;
-        let window = Window::new(today - 2 * DAY, today - DAY);
+        let window = Window::new(TODAY - 2 * DAY, TODAY - DAY);
         let mut made = Command::new(venv().join("python"));
         made.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/ministack/tags.py"));
         let output =
@@ -260,7 +260,8 @@ fn resources_are_found_by_the_tags_that_another_client_gave_them() {
 
         let config = config(&server.url, "service_tag = \"Service\"\n");
         let services = async |number: usize| {
-            let source = registry::open(&config, &config.sources[number]).expect("opens").expect("no files");
+            let source =
+                registry::open(&config, &config.sources[number], Clock::Fixed(NOW)).expect("opens").expect("no files");
             let intake = source.series(window).await.expect("answers");
             assert_eq!(intake.notes, []);
             let pairs =

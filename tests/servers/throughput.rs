@@ -13,9 +13,10 @@ use std::time::Instant;
 use crate::support::program;
 use crate::support::servers::cloudwatch::{CloudWatch, complete, page};
 use crate::support::servers::nerdgraph::{KEY, Quick};
-use crate::support::servers::process;
 use crate::support::servers::world::World;
+use crate::support::servers::{NOW, TODAY, process};
 use fortnight::config::Config;
+use fortnight::model::clock::Clock;
 use fortnight::model::time::{DAY, Window};
 use fortnight::source::registry;
 
@@ -28,12 +29,11 @@ const MORE_KB: u64 = 20_000;
 async fn collect(url: &str, days: i64) -> (f64, usize, u64) {
     let text = format!("[[source]]\nkind = \"cloudwatch\"\nregions = [\"eu-west-1\"]\nendpoint = \"{url}\"\n");
     let config = Config::parse(&text, Path::new("fortnight.toml")).expect("valid");
-    let source = registry::open(&config, &config.sources[0]).expect("opens").expect("no files");
-    let today = chrono::Utc::now().timestamp_millis().div_euclid(DAY) * DAY;
+    let source = registry::open(&config, &config.sources[0], Clock::Fixed(NOW)).expect("opens").expect("no files");
     let start = Instant::now();
     let mut points = 0;
     for ago in (1..=days).rev() {
-        let window = Window::new(today - ago * DAY, today - (ago - 1) * DAY);
+        let window = Window::new(TODAY - ago * DAY, TODAY - (ago - 1) * DAY);
         let intake = source.series(window).await.expect("answers");
         points += intake.rows as usize;
     }

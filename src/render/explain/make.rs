@@ -7,6 +7,7 @@ use super::{
 use crate::config::Config;
 use crate::detect::verdict;
 use crate::detect::{Comparison, Estimate, Finding, Fit, Hint, Judgement, Pattern, SeriesSummary, Verdict};
+use crate::model::effect;
 use crate::model::event::{DeployGroup, Event};
 use crate::model::metric::{Class, Direction, Unit};
 use crate::model::time::{Window, rfc3339};
@@ -93,18 +94,16 @@ pub(crate) fn make(
     }))
 }
 
-/// Tells whether a comparison is judged by its difference instead of its ratio.
-fn is_difference(comparison: &Comparison) -> bool {
-    comparison.delta.is_some() && (comparison.limit_delta.is_some() || comparison.log_ratio.is_none())
-}
-
 /// Returns the estimate that the verdict was made of, and its limit, on one scale (log ratio or base unit).
 fn judged(comparison: &Comparison) -> Option<(Estimate, f64, Scale)> {
-    if is_difference(comparison) {
-        let limit = comparison.limit_delta.unwrap_or(f64::INFINITY);
-        comparison.delta.map(|delta| (delta, limit, Scale::Difference))
-    } else {
-        comparison.log_ratio.map(|ratio| (ratio, comparison.limit, Scale::Ratio))
+    let effect = comparison.effect.as_ref()?;
+    Some((effect.estimate, effect.limit, scale_of(effect.scale)))
+}
+
+fn scale_of(scale: effect::Scale) -> Scale {
+    match scale {
+        effect::Scale::LogRatio => Scale::Ratio,
+        effect::Scale::Difference => Scale::Difference,
     }
 }
 
@@ -123,13 +122,8 @@ fn change_of(comparison: &Comparison, unit: Unit) -> Option<Change> {
 }
 
 fn detectable(lead: &Lead<'_>) -> Option<f64> {
-    let size = lead.comparison.detectable.filter(|size| size.is_finite())?;
-    let (.., scale) = judged(lead.comparison)?;
-    match scale {
-        Scale::Ratio => finite(size.exp()),
-        // The judge states every detectable size as a ratio of the level before.
-        Scale::Difference => finite(lead.comparison.before? * size.exp_m1() / lead.series.unit.factor),
-    }
+    let effect = lead.comparison.effect.as_ref()?;
+    written(effect.detectable?, scale_of(effect.scale), lead.series.unit)
 }
 
 /// Returns the limit with the keys of the config that it comes from.

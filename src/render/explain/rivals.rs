@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::hours::Sided;
 use super::make::{Lead, is_located};
 use super::{Answer, OtherDeploy, Reason, RivalCheck, RivalKind};
-use crate::detect::{Confounder, ElsewhereKind};
+use crate::detect::{Confounder, Effect, ElsewhereKind};
 use crate::model::metric::{Class, Kind};
 use crate::model::time::{HOUR, Window};
 use crate::render::json::{finite, round};
@@ -56,8 +56,9 @@ fn is_explained_by(lead: &Lead<'_>, rival: Confounder) -> bool {
 }
 
 fn load(lead: &Lead<'_>) -> RivalCheck {
-    let plain = lead.comparison.plain_log_ratio.filter(|plain| plain.is_finite());
-    let left = lead.comparison.log_ratio.map(|ratio| ratio.value).filter(|left| left.is_finite());
+    let effect = lead.comparison.effect.as_ref().filter(|effect| !effect.scale.is_difference());
+    let plain = effect.and_then(Effect::seen).filter(|plain| plain.is_finite());
+    let left = effect.map(|effect| effect.estimate.value).filter(|left| left.is_finite());
     let knows_load = match (lead.series.class, lead.series.key.kind) {
         (Class::Latency, _) => !lead.series.requests.is_empty(),
         (Class::Saturation | Class::Other, Kind::Resource) => service_counts_requests(lead),
@@ -182,7 +183,8 @@ fn drift(lead: &Lead<'_>) -> RivalCheck {
         .iter()
         .find(|change| change.series == lead.comparison.series && change.kind == ElsewhereKind::Drift);
     let Some(drift) = drift else { return blank(RivalKind::Drift, Answer::No) };
-    let plain = if drift.is_delta { drift.size.value / lead.series.unit.factor } else { drift.size.value.exp() };
+    let change = drift.change.estimate.value;
+    let plain = if drift.change.scale.is_difference() { change / lead.series.unit.factor } else { change.exp() };
     RivalCheck { plain: finite(plain), ..blank(RivalKind::Drift, Answer::TakenOut) }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
-use crate::detect::{Comparison, Confounder, Elsewhere, Hint, Judgement, SeriesSummary};
+use crate::detect::{Comparison, Confounder, Effect, Elsewhere, Hint, Judgement, Scale, ScaledEstimate, SeriesSummary};
 use crate::model::event::DeployGroup;
 use crate::model::metric::{Class, Direction, Kind, SeriesKey, Unit};
 use crate::model::time::{DAY, HOUR};
@@ -87,8 +87,10 @@ fn judgement() -> Judgement {
             series: 1,
             kind: ElsewhereKind::Drift,
             at: period,
-            size: Estimate { value: 0.001, low: 0.0005, high: 0.0015 },
-            is_delta: true,
+            change: ScaledEstimate {
+                scale: Scale::Difference,
+                estimate: Estimate { value: 0.001, low: 0.0005, high: 0.0015 },
+            },
             p_value: 1e-4,
             is_worse: true,
         }],
@@ -116,7 +118,6 @@ fn series(signal: &str, unit: &str) -> SeriesSummary {
         level: f64::NAN,
         level_before: f64::NAN,
         change: None,
-        change_is_delta: false,
         peak: None,
         total_time_s: None,
     }
@@ -134,20 +135,14 @@ fn comparison(series: usize, group: usize, verdict: Verdict) -> Comparison {
         pattern: (verdict == Verdict::Worse).then_some(Pattern::Recovered { until: START + 3 * DAY, by: Some(1) }),
         before: known.then_some(0.184),
         after: known.then_some(0.230),
-        log_ratio: known.then_some(ratio),
-        delta: known.then_some(Estimate { value: 0.046, low: 0.04, high: f64::INFINITY }),
-        plain_log_ratio: known.then_some(f64::NAN),
-        plain_delta: None,
+        effect: known.then(|| effect(ratio)),
         burst: known.then_some(detect::Burst {
             until: START + DAY,
             size: 0.4,
-            is_delta: false,
+            scale: Scale::LogRatio,
             p_value: 1e-7,
             cost_s: None,
         }),
-        limit: if known { 1.1_f64.ln() } else { f64::INFINITY },
-        limit_delta: None,
-        detectable: known.then_some(0.05),
         p_value: known.then_some(1e-300),
         q_value: known.then_some(0.0),
         coverage: 1.0,
@@ -158,6 +153,13 @@ fn comparison(series: usize, group: usize, verdict: Verdict) -> Comparison {
         cost_s: known.then_some(54.0),
         ready_at: (!known).then_some(START + DAY),
     }
+}
+
+/// A ratio before which nothing finite was seen.
+fn effect(ratio: Estimate) -> Effect {
+    let mut effect = Effect::new(Scale::LogRatio, ratio, 1.1_f64.ln(), Some(0.05));
+    effect.replace_seen(Confounder::Load, f64::NAN);
+    effect
 }
 
 pub(crate) fn rendered(sample: &Sample) -> String {

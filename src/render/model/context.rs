@@ -197,12 +197,10 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Returns a comparison's estimate as it is read, preferring the log ratio.
+/// Returns a comparison's estimate as it was judged.
 pub(super) fn effect(series: &SeriesSummary, comparison: &Comparison) -> Option<Effect> {
-    let delta = comparison.delta.map(|estimate| Effect { estimate, is_delta: true, unit: series.unit });
-    let ratio = comparison.log_ratio.map(|estimate| Effect { estimate, is_delta: false, unit: series.unit });
-    // Shares near zero are judged by their difference; a ratio of two tiny shares would mislead.
-    if comparison.limit_delta.is_some() { delta.or(ratio) } else { ratio.or(delta) }
+    let effect = comparison.effect.as_ref()?;
+    Some(Effect { estimate: effect.estimate, is_delta: effect.scale.is_difference(), unit: series.unit })
 }
 
 /// What users saw, where that is not what was judged.
@@ -222,12 +220,11 @@ pub(super) struct Seen {
 /// was seen.
 pub(super) fn seen(series: &SeriesSummary, comparison: &Comparison) -> Option<Seen> {
     let (size, is_delta, is_burst) = match (comparison.burst, comparison.pattern, comparison.verdict) {
-        (Some(burst), Some(Pattern::Burst), _) => (burst.size, burst.is_delta, true),
-        (.., Verdict::Explained) => match (comparison.plain_delta, comparison.plain_log_ratio) {
-            (Some(delta), _) => (delta, true, false),
-            (None, Some(ratio)) => (ratio, false, false),
-            (None, None) => return None,
-        },
+        (Some(burst), Some(Pattern::Burst), _) => (burst.size, burst.scale.is_difference(), true),
+        (.., Verdict::Explained) => {
+            let effect = comparison.effect.as_ref()?;
+            (effect.seen()?, effect.scale.is_difference(), false)
+        }
         _ => return None,
     };
     let estimate =
@@ -248,8 +245,8 @@ pub(super) fn seen_levels(series: &SeriesSummary, comparison: &Comparison) -> St
 }
 
 /// Returns the limit on the scale of [`effect`].
-pub(super) fn limit(effect: Effect, comparison: &Comparison) -> f64 {
-    if effect.is_delta { comparison.limit_delta.unwrap_or(f64::INFINITY) } else { comparison.limit }
+pub(super) fn limit(comparison: &Comparison) -> f64 {
+    comparison.effect.as_ref().map_or(f64::INFINITY, |effect| effect.limit)
 }
 
 /// Turns an estimate so that positive is worse. A signal that has no bad direction stays as it is.
@@ -262,8 +259,8 @@ pub(super) fn in_bad_direction(estimate: Estimate, direction: Direction) -> Esti
 
 /// Returns the period's change as it is read.
 pub(super) fn period_change(series: &SeriesSummary) -> Option<Effect> {
-    let estimate = series.change?;
-    Some(Effect { estimate, is_delta: series.change_is_delta, unit: series.unit })
+    let change = series.change?;
+    Some(Effect { estimate: change.estimate, is_delta: change.scale.is_difference(), unit: series.unit })
 }
 
 pub(super) fn hours(series: &SeriesSummary) -> Hours<'_> {

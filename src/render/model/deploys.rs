@@ -224,14 +224,14 @@ fn map_row(
     let draw = |estimate: Estimate| {
         let row = ForestRow {
             estimate,
-            limit: comparison.limit,
+            limit: limit(comparison),
             ink: ink(comparison.verdict),
             title: &title,
             description: &range,
         };
         forest_row(domain, &row)
     };
-    let limit = number::size(limit(shown, comparison), shown.is_delta, shown.unit);
+    let limit = number::size(limit(comparison), shown.is_delta, shown.unit);
     let group = context.group(comparison.group)?;
     let note = [
         ("service", Arg::from(clean::name(&series.key.service))),
@@ -266,7 +266,7 @@ fn busiest(context: &Context<'_>, named: &BTreeSet<usize>) -> Vec<usize> {
         let is_best = super::server::latency_of(context, &series.key).is_some_and(|best| std::ptr::eq(best, series));
         if is_endpoint
             && is_best
-            && comparison.log_ratio.is_some()
+            && comparison.log_ratio().is_some()
             && seen.insert((&*series.key.service, &*series.key.target))
         {
             last.push((series.total_time_s.unwrap_or(0.0), index));

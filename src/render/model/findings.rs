@@ -149,7 +149,7 @@ fn sentence(context: &Context<'_>, headline: &Phrase, series: &SeriesSummary, co
 }
 
 fn limit_text(effect: Effect, comparison: &Comparison) -> String {
-    number::size(limit(effect, comparison), effect.is_delta, effect.unit)
+    number::size(limit(comparison), effect.is_delta, effect.unit)
 }
 
 fn facts(
@@ -204,7 +204,9 @@ fn felt(context: &Context<'_>, finding: &Finding, series: &SeriesSummary, group:
         return context.fact(key, context.both(&number::waiting(finding.cost_s.abs())), note);
     }
     // For shares, the requests that failed more than before say more than hours.
-    let failed = |series: &SeriesSummary, comparison: &Comparison| Some(comparison.delta?.value * since_of(series)?);
+    let failed = |series: &SeriesSummary, comparison: &Comparison| {
+        Some(comparison.effect.as_ref()?.difference()?.value * since_of(series)?)
+    };
     let is_burst = finding.pattern == Some(Pattern::Burst);
     if series.class == Class::Errors
         && !is_burst
@@ -268,7 +270,7 @@ fn sure(
     sentences.extend(rarity(context, finding, comparison));
     if let Some(effect) = effect(series, comparison) {
         let bad = in_bad_direction(effect.estimate, series.direction);
-        let limit = limit(effect, comparison);
+        let limit = limit(comparison);
         let seen = seen(series, comparison);
         let is_seen = seen.is_some();
         let key = match () {
@@ -316,11 +318,16 @@ fn rarity(context: &Context<'_>, finding: &Finding, comparison: &Comparison) -> 
     (burst.p_value.is_finite()).then(|| context.label("sure.burst"))
 }
 
+/// Returns the change that would have been found, on the scale of the effect.
+pub(super) fn detectable(comparison: &Comparison) -> Option<f64> {
+    comparison.effect.as_ref()?.detectable.filter(|size| size.is_finite())
+}
+
 /// Returns about how many days of data more would make the limit visible; `None` if waiting does not help.
 ///
 /// The detectable size falls with the square root of the time observed.
 pub(super) fn more_days(comparison: &Comparison, limit: f64) -> Option<usize> {
-    let detectable = comparison.detectable.filter(|size| size.is_finite() && *size > limit)?;
+    let detectable = detectable(comparison).filter(|size| *size > limit)?;
     let seen = comparison.after_window.length() as f64 / crate::model::time::DAY as f64;
     let more = seen * ((detectable / limit).powi(2) - 1.0);
     (more.is_finite() && more > 0.0 && more <= 60.0).then(|| (more.ceil() as usize).max(1))

@@ -72,7 +72,8 @@ pub(super) fn others_range(context: &Context<'_>, finding: &Finding) -> Option<P
     let others = finding.targets.iter().skip(1).filter_map(|target| context.target(target));
     let mut sizes: Vec<(f64, String)> = others
         .filter(|(series, comparison)| {
-            series.key.kind == lead.key.kind && comparison.limit_delta.is_some() == (lead.class == Class::Errors)
+            let is_difference = comparison.effect.as_ref().is_some_and(|effect| effect.scale.is_difference());
+            series.key.kind == lead.key.kind && is_difference == (lead.class == Class::Errors)
         })
         .filter_map(|(series, comparison)| {
             let effect = effect(series, comparison)?;

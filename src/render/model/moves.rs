@@ -84,7 +84,8 @@ fn row(context: &Context<'_>, together: &[&Elsewhere]) -> Option<Vec<Cell>> {
         (_, true) => ("possibly_worse", "△"),
         (_, false) => ("better", "▽"),
     };
-    let effect = Effect { estimate: change.size, is_delta: change.is_delta, unit: series.unit };
+    let effect =
+        Effect { estimate: change.change.estimate, is_delta: change.change.scale.is_difference(), unit: series.unit };
     Some(vec![
         Cell::chip(Chip { class, glyph, word: context.label(kind) }),
         Cell::text(context.named(&series.key)).noted(note),

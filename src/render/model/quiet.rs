@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::context::{Context, effect, in_bad_direction, limit};
-use super::findings::more_days;
+use super::findings::{detectable, more_days};
 use super::view::{Align, Block, Cell, Section};
 use crate::detect::{Comparison, SeriesSummary, Verdict};
 use crate::render::clean;
@@ -58,7 +58,7 @@ fn ruled_out(context: &Context<'_>) -> Vec<Vec<Cell>> {
         entry.0 += 1;
         if matches!(comparison.verdict, Verdict::NoMaterialChange | Verdict::NotWorse) {
             entry.1 += 1;
-            if let Some(estimate) = comparison.log_ratio {
+            if let Some(estimate) = comparison.effect.as_ref().and_then(crate::detect::Effect::log_ratio) {
                 entry.2 = entry.2.max(in_bad_direction(estimate, series.direction).high);
             }
         }
@@ -115,10 +115,10 @@ fn needed(context: &Context<'_>, comparison: &Comparison, effect: Option<Effect>
     if comparison.verdict == Verdict::NoData {
         return context.say("needed.data", &[("share", number::share_words(comparison.coverage).into())]);
     }
-    let Some((effect, size)) = effect.zip(comparison.detectable.filter(|size| size.is_finite())) else {
+    let Some((effect, size)) = effect.zip(detectable(comparison)) else {
         return context.label("needed.unknown");
     };
-    let limit = limit(effect, comparison);
+    let limit = limit(comparison);
     let write = |value: f64| number::size(value, effect.is_delta, effect.unit);
     let args = [("size", Arg::from(write(size))), ("limit", write(limit).into())];
     let seen = context.say("needed.size", &args);

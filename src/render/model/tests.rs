@@ -1,7 +1,7 @@
 //! What the page says of each kind of verdict.
 
 use super::*;
-use crate::detect::{Confounder, Estimate, Pattern, Verdict};
+use crate::detect::{Confounder, Effect, Estimate, Pattern, Scale, ScaledEstimate, Verdict};
 use crate::model::metric::{Kind, SeriesKey};
 use crate::render::sample;
 
@@ -68,16 +68,14 @@ fn senseless_numbers_become_dashes() {
     let mut input = sample::rich(&BOTH);
     let wild = Estimate { value: f64::NAN, low: f64::NEG_INFINITY, high: f64::INFINITY };
     for comparison in &mut input.judgement.comparisons {
-        comparison.log_ratio = Some(wild);
-        comparison.limit = f64::INFINITY;
+        comparison.effect = Some(Effect::new(Scale::LogRatio, wild, f64::INFINITY, Some(f64::NAN)));
         comparison.blame = Some(f64::NAN);
         comparison.coverage = f64::NAN;
-        comparison.detectable = Some(f64::NAN);
     }
     for series in &mut input.judgement.series {
         series.level = f64::NAN;
         series.hourly.fill(f32::INFINITY);
-        series.change = Some(wild);
+        series.change = Some(ScaledEstimate { scale: Scale::LogRatio, estimate: wild });
         series.peak = Some((f64::INFINITY, i64::MAX));
         series.total_time_s = Some(f64::NAN);
     }

@@ -221,9 +221,8 @@ fn an_estimate_counts_the_pages_of_tags_too() {
 fn doctor_tries_the_permission_and_counts_what_has_the_tag() {
     with_keys("tags::doctor_tries_the_permission_and_counts_what_has_the_tag", async || {
         let server = tagged(&[(ECS_ARN, "Service", "payments")]).await;
-        let now = chrono::Utc::now().timestamp_millis();
         let check = async |more: &str| -> Option<SourceCheck> {
-            let checks = open(&server.server.uri(), more).checks(now).await;
+            let checks = open(&server.server.uri(), more).checks(NOW).await;
             checks.into_iter().find(|check| check.name.starts_with("tag:GetResources eu-west-1"))
         };
         assert!(check("").await.is_none(), "nobody asked for tags");

@@ -1,7 +1,7 @@
 //! MiniStack, a server of somebody else that speaks CloudWatch and STS, from the Python registry.
 //!
 //! `tests/run` installs it into `target/ministack`, and Debian's `faketime`: it forgets points older than 14 days by its
-//! own clock, which is therefore set a day back.
+//! own clock, which therefore begins a day before the tests' [`NOW`](super::NOW).
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,8 @@ impl MiniStack {
             .env("GATEWAY_PORT", port.to_string())
             .env("BIND_HOST", "127.0.0.1")
             .env("LD_PRELOAD", faketime())
-            .env("FAKETIME", "-1d")
+            .env("TZ", "UTC")
+            .env("FAKETIME", "@2026-11-22 09:00:00")
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))
             .stderr(log)

@@ -25,14 +25,14 @@ pub fn run(module: &str, name: &str, variables: &[(&str, &str)], body: impl Asyn
     Some(said)
 }
 
-/// Gives a command these variables, and nothing of AWS that the machine may have.
+/// Gives a command the time of day and these variables, and nothing of AWS that the machine may have.
 pub fn environment(command: &mut Command, variables: &[(&str, &str)]) {
     for (name, _) in std::env::vars() {
         if name.starts_with("AWS_") || name.to_lowercase().ends_with("_proxy") {
             command.env_remove(name);
         }
     }
-    command.env("AWS_EC2_METADATA_DISABLED", "true");
+    command.env("AWS_EC2_METADATA_DISABLED", "true").env("SOURCE_DATE_EPOCH", (super::NOW / 1000).to_string());
     command
         .env("AWS_CONFIG_FILE", "/nonexistent/config")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials");

@@ -35,15 +35,7 @@ pub struct World {
 impl Default for World {
     fn default() -> Self {
         // 2026-11-23T00:00:00Z
-        Self {
-            applications: 3,
-            transactions: 4,
-            otel: 1,
-            routes: 3,
-            now: 1_795_392_000_000,
-            stands_still: true,
-            account: 1,
-        }
+        Self { applications: 3, transactions: 4, otel: 1, routes: 3, now: super::TODAY, stands_still: true, account: 1 }
     }
 }
 
