@@ -1,7 +1,7 @@
 //! Queries with their headers, which users may add.
 #![no_main]
 
-use fortnight::source::query::Query;
+use fortnight::source::newrelic::query::Query;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -6,7 +6,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use fortnight::source::registry::{self, Source};
+use fortnight::source::registry;
+use fortnight::source::CollectedSource;
 use fortnight::config::Config;
 use fortnight::model::clock::Clock;
 use fortnight::format::{Part, Wanted};
@@ -31,7 +32,7 @@ pub fn as_file(name: &str, bytes: &[u8], read: impl FnOnce(&Path)) {
 /// A source whose every request is answered with the same bytes.
 pub struct Answered {
     body: Arc<Mutex<Vec<u8>>>,
-    source: Box<dyn Source>,
+    source: CollectedSource,
     runtime: tokio::runtime::Runtime,
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub use setup::{InitArgs, MarkerAddArgs, MarkerCommand, MarkerImportArgs, MarkerListArgs, Template};
+pub use setup::{InitArgs, MarkerAddArgs, MarkerCommand, MarkerImportArgs, MarkerListArgs};
 
 use crate::config::{Format, Language};
 

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Args, Subcommand};
 
 use crate::model::event::EventKind;
+use crate::source::SOURCES;
 
 pub(super) const INIT_EXAMPLES: &str = "\
 Examples:
@@ -28,9 +30,9 @@ Files are JSON lines or CSV (also gzip) with id, service, at and optional until,
 /// Flags of `init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// What the config starts from.
-    #[arg(long, value_enum, default_value_t = Template::NewrelicCloudwatch)]
-    pub template: Template,
+    /// Sources that the config starts from; several are separated by commas.
+    #[arg(long, value_name = "SOURCE", default_value = BOTH, value_delimiter = ',', value_parser = templates())]
+    pub template: Vec<String>,
     /// Folder for the files.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
@@ -39,17 +41,15 @@ pub struct InitArgs {
     pub force: bool,
 }
 
-/// What a config starts from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Template {
-    /// Applications in New Relic, resources in Amazon CloudWatch, in two accounts.
-    NewrelicCloudwatch,
-    /// Amazon CloudWatch alone.
-    Cloudwatch,
-    /// New Relic alone.
-    Newrelic,
-    /// Recorded series in Parquet or CSV.
-    Files,
+/// Two sources that many teams have together.
+const BOTH: &str = "newrelic-cloudwatch";
+
+/// Returns what `--template` takes: each kind of source, and [`BOTH`].
+fn templates() -> PossibleValuesParser {
+    let both =
+        PossibleValue::new(BOTH).help("Applications in New Relic, resources in Amazon CloudWatch, in two accounts");
+    let kinds = SOURCES.iter().map(|kind| PossibleValue::new(kind.kind).help(kind.about));
+    PossibleValuesParser::new(std::iter::once(both).chain(kinds))
 }
 
 /// What to do with markers.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, anyhow};
 
-use super::asked::{self, Question};
-use super::checks::{self, Findings, Seen};
+use super::checks::{self, CheckContext, Seen};
 use super::collected;
+use super::source_checks::{self, Question};
 use super::{
     Exit, Failure, History, Talk, data, load, outcome, period, progress, read_parts, services, with_causes, with_kept,
 };
@@ -15,7 +15,7 @@ use crate::config::{Config, Source, nearest};
 use crate::detect::placebo::{self, Extent, NoRoom};
 use crate::detect::{self, Judgement};
 use crate::format::Part;
-use crate::model::event::{Event, unite};
+use crate::model::event::{Event, deduplicate};
 use crate::model::metric::{Series, SeriesKey};
 use crate::model::time::{DAY, Window, local};
 use crate::render::doctor::{Check, Checkup, Health};
@@ -71,7 +71,7 @@ fn ask(config: &Config, period: Window, now: i64, offline: bool, talk: &Talk) ->
     let question = Question {
         now,
         wanted_ms: period.length() + i64::from(config.judge.baseline_days) * DAY,
-        patience: asked::PATIENCE,
+        patience: source_checks::PATIENCE,
         offline,
     };
     let clock = outcome::clock()?;
@@ -80,8 +80,8 @@ fn ask(config: &Config, period: Window, now: i64, offline: bool, talk: &Talk) ->
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start to ask the sources")?;
     let bar = progress(1, talk);
     bar.set_message("asking");
-    let checks =
-        runtime.block_on(asked::all(&question, &sources, is_set, |source| registry::open(config, source, clock)));
+    let checks = runtime
+        .block_on(source_checks::all(&question, &sources, is_set, |source| registry::open(config, source, clock)));
     bar.finish_and_clear();
     // A server that still has not answered is not waited for.
     runtime.shutdown_background();
@@ -102,7 +102,7 @@ fn examine_sources(config: &Config, global: &Global, period: Window, talk: &Talk
         source::add_states(&mut sources, collected.states);
         Ok(())
     });
-    let findings = Findings {
+    let context = CheckContext {
         config,
         path: global.config.display().to_string(),
         period,
@@ -113,39 +113,39 @@ fn examine_sources(config: &Config, global: &Global, period: Window, talk: &Talk
         series: &[],
         parts: source::parts_needed(rows, config.memory_by),
     };
-    Checkup::new(checks::of_sources(&findings))
+    Checkup::new(checks::of_sources(&context))
 }
 
 /// Reads everything that there is, and checks it. A source that fails is a line, not an end.
 fn examine(config: &Config, global: &Global, period: Window, now: i64, talk: &Talk) -> Checkup {
     let history = Window::new(period.start - i64::from(config.judge.baseline_days) * DAY, period.end);
     let CollectedEvents { events, states: mut sources } = source::events(config);
-    let kept = Kept::open(config);
+    let view = StoreView::open(config);
     let recorded = events.len();
-    let events = with_kept(events, kept.events.clone());
+    let events = with_kept(events, view.events.clone());
     let has_kept = events.len() > recorded;
-    let rows = source::rows_estimate(config).saturating_add(kept.rows);
+    let rows = source::rows_estimate(config).saturating_add(view.rows);
     let parts = source::parts_needed(rows, config.memory_by);
-    let map = kept.store.as_ref().and_then(|store| services::map(config, period::EVER, parts, store, &events).ok());
+    let map = view.store.as_ref().and_then(|store| services::map(config, period::EVER, parts, store, &events).ok());
     let map = map.unwrap_or_default();
     let mut events = map.map_events(events);
-    let told = events.len();
+    let all = events.len();
     if has_kept {
-        events = unite(events).events;
+        events = deduplicate(events).events;
     }
     let mut series: Vec<Seen> = Vec::new();
     let mut raw: BTreeSet<SeriesKey> = BTreeSet::new();
     // Reading hands every failure over as a state, so nothing can be refused here.
     let _ = read_parts(config, period::EVER, rows, talk, |collected, part| {
         source::add_states(&mut sources, collected.states);
-        let own = kept.beside(collected.series, part);
+        let own = view.beside(collected.series, part);
         raw.extend(own.iter().map(|series| series.key.clone()));
-        let read = |other| Ok(kept.beside(source::collect(config, period::EVER, other).series, other));
+        let read = |other| Ok(view.beside(source::collect(config, period::EVER, other).series, other));
         let own = services::of_part(&map, own, part, read)?;
         series.extend(own.iter().map(|series| Seen::of(series, period, config)));
         Ok(())
     });
-    let findings = Findings {
+    let context = CheckContext {
         config,
         path: global.config.display().to_string(),
         period,
@@ -156,11 +156,11 @@ fn examine(config: &Config, global: &Global, period: Window, now: i64, talk: &Ta
         series: &series,
         parts,
     };
-    let mut checks = checks::all(&findings);
-    checks.extend(checks::united(told, events.len()));
+    let mut checks = checks::all(&context);
+    checks.extend(checks::duplicates(all, events.len()));
     checks.extend(checks::unused(config, &raw));
-    checks.push(checks::store(&kept.outcome(), &config.store.folder));
-    checks.extend(kept.days(config, now));
+    checks.push(checks::store(&view.outcome(), &config.store.folder));
+    checks.extend(view.days(config, now));
     let keys = series.iter().map(|series| (&series.key, series.class));
     let services = coverage(keys, &events, config, period);
     checks.extend(checks::loose(&services));
@@ -168,7 +168,7 @@ fn examine(config: &Config, global: &Global, period: Window, now: i64, talk: &Ta
 }
 
 /// What the store holds, as far as it can be read.
-struct Kept {
+struct StoreView {
     store: Option<Store>,
     events: Vec<Event>,
     rows: u64,
@@ -176,21 +176,21 @@ struct Kept {
     trouble: std::cell::RefCell<Option<String>>,
 }
 
-impl Kept {
+impl StoreView {
     fn open(config: &Config) -> Self {
-        let mut kept =
+        let mut view =
             Self { store: None, events: Vec::new(), rows: 0, series: Default::default(), trouble: Default::default() };
-        let read = |kept: &mut Self| -> Result<(), StoreError> {
+        let read = |view: &mut Self| -> Result<(), StoreError> {
             let store = Store::open(&config.store.folder)?;
-            kept.events = store.events()?;
-            kept.rows = store.rows_estimate(period::EVER)?;
-            kept.store = Some(store);
+            view.events = store.events()?;
+            view.rows = store.rows_estimate(period::EVER)?;
+            view.store = Some(store);
             Ok(())
         };
-        if let Err(error) = read(&mut kept) {
-            kept.trouble = Some(with_causes(&error)).into();
+        if let Err(error) = read(&mut view) {
+            view.trouble = Some(with_causes(&error)).into();
         }
-        kept
+        view
     }
 
     /// Returns the series of the files together with what the store has kept.
@@ -216,7 +216,7 @@ impl Kept {
     fn days(&self, config: &Config, now: i64) -> Vec<Check> {
         let Some(store) = &self.store else { return Vec::new() };
         let today = local(now, chrono_tz::UTC).date_naive();
-        let sources = config.sources.iter().filter(|source| !source.kind.is_files());
+        let sources = config.sources.iter().filter(|source| !registry::is_recorded(source));
         let check = |source: &Source| match store.days(&source.id) {
             Ok(days) => collected::check(&source.id, &days, today),
             Err(error) => {

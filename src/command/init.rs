@@ -5,97 +5,96 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 
 use super::{Exit, Failure, Talk, data, listed};
-use crate::cli::{DEFAULT_CONFIG, Global, InitArgs, Template};
+use crate::cli::{DEFAULT_CONFIG, Global, InitArgs};
 use crate::config::Config;
 use crate::publish::PublishError;
 use crate::publish::file;
+use crate::source::descriptor::{Reading, SetupSecret};
+use crate::source::{SourceDescriptor, registry};
 
-/// A file to write: its path in the folder, its text, and the part that it is for; empty for every template.
-type Sheet = (&'static str, &'static str, &'static str);
+/// A file that `init` writes whatever the sources are: its path in the folder, and its text.
+type Sheet = (&'static str, &'static str);
 
-/// Everything that a template may write. `#[part]` to `#[end]` in a text goes with that part alone.
-const SHEETS: [Sheet; 13] = [
-    (DEFAULT_CONFIG, include_str!("../../templates/init/fortnight.toml"), ""),
-    (".fortnight/.gitignore", include_str!("../../templates/init/gitignore"), ""),
-    ("setup/reader-policy.json", include_str!("../../templates/init/setup/reader-policy.json"), "cloudwatch"),
-    ("setup/tags-policy.json", include_str!("../../templates/init/setup/tags-policy.json"), "cloudwatch"),
-    ("setup/reader-trust.json", include_str!("../../templates/init/setup/reader-trust.json"), "cloudwatch"),
-    ("setup/collector-policy.json", include_str!("../../templates/init/setup/collector-policy.json"), "cloudwatch"),
-    ("setup/aws.md", include_str!("../../templates/init/setup/aws.md"), "cloudwatch"),
-    ("setup/ecs.md", include_str!("../../templates/init/setup/ecs.md"), "cloudwatch"),
-    ("setup/github-actions.yml", include_str!("../../templates/init/setup/github-actions.yml"), "network"),
-    ("queries/README.md", include_str!("../../templates/init/queries/README.md"), "network"),
-    ("setup/crontab", include_str!("../../templates/init/setup/crontab"), ""),
-    ("setup/fortnight.service", include_str!("../../templates/init/setup/fortnight.service"), ""),
-    ("setup/fortnight.timer", include_str!("../../templates/init/setup/fortnight.timer"), ""),
+/// Stands in the config for the sources.
+const SOURCES_MARK: &str = "#{sources}\n";
+/// Stands in the workflow for the variables with secrets.
+const SECRETS_MARK: &str = "      #{secrets}\n";
+/// Stands in the workflow for the steps that sign in.
+const STEPS_MARK: &str = "      #{steps}\n";
+
+/// The config.
+const CONFIG: Sheet = (DEFAULT_CONFIG, include_str!("../../templates/init/fortnight.toml"));
+
+/// What keeps the store out of version control.
+const IGNORE: Sheet = (".fortnight/.gitignore", include_str!("../../templates/init/gitignore"));
+
+/// Goes with sources that are collected.
+const COLLECTED: [Sheet; 2] = [
+    ("setup/github-actions.yml", include_str!("../../templates/init/setup/github-actions.yml")),
+    ("queries/README.md", include_str!("../../templates/init/queries/README.md")),
 ];
 
-impl Template {
-    /// Returns the parts of the texts that go with it.
-    fn parts(self) -> &'static [&'static str] {
-        match self {
-            Self::NewrelicCloudwatch => &["newrelic", "cloudwatch", "network"],
-            Self::Cloudwatch => &["cloudwatch", "network"],
-            Self::Newrelic => &["newrelic", "network"],
-            Self::Files => &["files"],
-        }
-    }
-}
+/// Schedules.
+const SCHEDULES: [Sheet; 3] = [
+    ("setup/crontab", include_str!("../../templates/init/setup/crontab")),
+    ("setup/fortnight.service", include_str!("../../templates/init/setup/fortnight.service")),
+    ("setup/fortnight.timer", include_str!("../../templates/init/setup/fortnight.timer")),
+];
 
 /// Writes the files of a template; none of them if one is there already.
 pub(super) fn init(args: &InitArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
     let zone = global.tz.as_deref().map(super::zone).transpose()?.unwrap_or(chrono_tz::UTC);
-    let files = sheets(args.template, zone.name())?;
+    let kinds = kinds(&args.template)?;
+    let files = sheets(&kinds, zone.name())?;
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
     let paths = file::write_tree(&args.dir, &files, args.force).map_err(|error| refused(error, &args.dir))?;
     data(&listed(&paths))?;
-    talk.next(&next_steps(args));
+    talk.next(&next_steps(args, &kinds));
     Ok(Exit::Done)
 }
 
+/// Returns the kinds of sources that templates name, each once: `newrelic-cloudwatch` names two.
+fn kinds(templates: &[String]) -> Result<Vec<&'static SourceDescriptor>, Failure> {
+    let mut kinds: Vec<&SourceDescriptor> = Vec::new();
+    for word in templates.iter().flat_map(|template| template.split('-')) {
+        let Some(kind) = registry::descriptor(word) else {
+            return Err(Failure::usage(format!("read `--template`: no source is called {word:?}"), ""));
+        };
+        if !kinds.iter().any(|known| known.kind == kind.kind) {
+            kinds.push(kind);
+        }
+    }
+    Ok(kinds)
+}
+
+fn is_collected(kinds: &[&SourceDescriptor]) -> bool {
+    kinds.iter().any(|kind| kind.reading == Reading::Collected)
+}
+
 /// Fills the templates in, and proves that the config is one.
-fn sheets(template: Template, zone: &str) -> Result<Vec<(&'static str, String)>, Failure> {
-    let parts = template.parts();
-    let mut files = Vec::new();
-    for (name, text, part) in SHEETS {
-        if !part.is_empty() && !parts.contains(&part) {
-            continue;
-        }
-        let mut text = kept(text, parts);
-        if name == DEFAULT_CONFIG {
-            // Padded, so that the comments stay in their column.
-            let line = format!("timezone = \"{zone}\"");
-            text = text.replace(&format!("{:<35}", "timezone = \"UTC\""), &format!("{line:<35}"));
-            Config::parse(&text, Path::new(name)).context("fill the template in")?;
-        }
-        files.push((name, text));
+fn sheets(kinds: &[&SourceDescriptor], zone: &str) -> Result<Vec<(&'static str, String)>, Failure> {
+    let sections: Vec<&str> = kinds.iter().map(|kind| kind.setup.section).collect();
+    // Padded, so that the comments stay in their column.
+    let line = format!("timezone = \"{zone}\"");
+    let config = CONFIG.1.replace(SOURCES_MARK, &format!("{}\n", sections.join("\n")));
+    let config = config.replace(&format!("{:<35}", "timezone = \"UTC\""), &format!("{line:<35}"));
+    let parsed = Config::parse(&config, Path::new(CONFIG.0)).context("fill the template in")?;
+    registry::check(&parsed).context("fill the template in")?;
+
+    let secrets: String = kinds
+        .iter()
+        .flat_map(|kind| kind.setup.secrets)
+        .map(|SetupSecret { variable, .. }| format!("      {variable}: ${{{{ secrets.{variable} }}}}\n"))
+        .collect();
+    let steps: String = kinds.iter().map(|kind| kind.setup.github_steps).collect();
+    let filled = |text: &str| text.replace(SECRETS_MARK, &secrets).replace(STEPS_MARK, &steps);
+    let mut files = vec![(CONFIG.0, config), (IGNORE.0, IGNORE.1.to_owned())];
+    files.extend(kinds.iter().flat_map(|kind| kind.setup.files).map(|file| (file.path, file.text.to_owned())));
+    if is_collected(kinds) {
+        files.extend(COLLECTED.map(|(path, text)| (path, filled(text))));
     }
+    files.extend(SCHEDULES.map(|(path, text)| (path, text.to_owned())));
     Ok(files)
-}
-
-/// Leaves out the parts of a text that belong to other templates, and the marks around them.
-fn kept(text: &str, parts: &[&str]) -> String {
-    let mut keeps = true;
-    let mut result = String::with_capacity(text.len());
-    for line in text.lines() {
-        match line.trim_start().strip_prefix("#[").and_then(|rest| rest.strip_suffix(']')) {
-            Some("end") => keeps = true,
-            // `#[[service]]` is an example to switch on, no mark.
-            Some(part) if part.bytes().all(|byte| byte.is_ascii_lowercase()) && is_part(part) => {
-                keeps = parts.contains(&part);
-            }
-            _ if keeps => {
-                result.push_str(line);
-                result.push('\n');
-            }
-            _ => {}
-        }
-    }
-    result
-}
-
-fn is_part(word: &str) -> bool {
-    ["newrelic", "cloudwatch", "network", "files"].contains(&word)
 }
 
 fn refused(error: PublishError, folder: &Path) -> Failure {
@@ -110,22 +109,18 @@ fn refused(error: PublishError, folder: &Path) -> Failure {
 }
 
 /// Says what to type next.
-fn next_steps(args: &InitArgs) -> Vec<String> {
+fn next_steps(args: &InitArgs, kinds: &[&SourceDescriptor]) -> Vec<String> {
     let mut steps = Vec::new();
     if args.dir != Path::new(".") {
         steps.push(super::explain::command_line(&["cd".to_owned(), args.dir.display().to_string()]));
     }
-    let parts = args.template.parts();
-    let what = if parts.contains(&"network") { "   # accounts, regions, roles" } else { "" };
+    let is_collected = is_collected(kinds);
+    let what = if is_collected { "   # accounts, regions, roles" } else { "" };
     steps.push(format!("edit {DEFAULT_CONFIG}{what}"));
-    if parts.contains(&"newrelic") {
-        steps.push("export NEW_RELIC_API_KEY=NRAK-...".to_owned());
-    }
-    if parts.contains(&"cloudwatch") {
-        steps.push("export FORTNIGHT_EXTERNAL_ID=...   # setup/aws.md".to_owned());
-    }
+    let secrets = kinds.iter().flat_map(|kind| kind.setup.secrets);
+    steps.extend(secrets.map(|SetupSecret { variable, hint }| format!("export {variable}={hint}")));
     steps.push("fortnight doctor".to_owned());
-    if parts.contains(&"network") {
+    if is_collected {
         steps.push("fortnight collect".to_owned());
     }
     steps.push("fortnight report".to_owned());
@@ -135,36 +130,53 @@ fn next_steps(args: &InitArgs) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::SOURCES;
 
-    const ALL: [Template; 4] =
-        [Template::NewrelicCloudwatch, Template::Cloudwatch, Template::Newrelic, Template::Files];
+    /// Every kind of source by itself, and all of them together.
+    fn all() -> Vec<Vec<&'static SourceDescriptor>> {
+        let mut all: Vec<Vec<&SourceDescriptor>> = SOURCES.iter().map(|kind| vec![*kind]).collect();
+        all.push(SOURCES.to_vec());
+        all
+    }
+
+    fn named(template: &str) -> Vec<&'static SourceDescriptor> {
+        kinds(&[template.to_owned()]).expect("known")
+    }
 
     #[test]
     fn every_template_has_the_sources_of_its_name_and_no_marks() {
-        let kinds = |template| -> Vec<&str> {
-            let files = sheets(template, "Asia/Tokyo").expect("valid");
+        let of = |template| -> Vec<String> {
+            let files = sheets(&named(template), "Asia/Tokyo").expect("valid");
             let (_, text) = files.iter().find(|(name, _)| *name == DEFAULT_CONFIG).expect("a config");
             let config = Config::parse(text, Path::new("x.toml")).expect("valid");
             assert_eq!(config.zone, chrono_tz::Asia::Tokyo);
-            config.sources.iter().map(|source| source.kind.name()).collect::<Vec<_>>()
+            config.sources.iter().map(|source| source.kind.clone()).collect()
         };
-        assert_eq!(kinds(Template::NewrelicCloudwatch), ["newrelic", "cloudwatch", "cloudwatch"]);
-        assert_eq!(kinds(Template::Cloudwatch), ["cloudwatch", "cloudwatch"]);
-        assert_eq!(kinds(Template::Newrelic), ["newrelic"]);
-        assert_eq!(kinds(Template::Files), ["files"]);
-        for template in ALL {
-            for (name, text) in sheets(template, "UTC").expect("valid") {
-                for mark in ["#[newrelic]", "#[cloudwatch]", "#[network]", "#[files]", "#[end]"] {
-                    assert!(!text.contains(mark), "{name}: {mark}");
+        assert_eq!(of("newrelic-cloudwatch"), ["newrelic", "cloudwatch", "cloudwatch"]);
+        assert_eq!(of("cloudwatch"), ["cloudwatch", "cloudwatch"]);
+        assert_eq!(of("newrelic"), ["newrelic"]);
+        assert_eq!(of("files"), ["files"]);
+        for kinds in all() {
+            for (name, text) in sheets(&kinds, "UTC").expect("valid") {
+                for mark in [SOURCES_MARK, SECRETS_MARK, STEPS_MARK] {
+                    assert!(!text.contains(mark.trim()), "{name}: {mark}");
                 }
             }
         }
     }
 
     #[test]
+    fn a_kind_that_is_named_twice_is_written_once() {
+        let twice = ["newrelic".to_owned(), "newrelic-files".to_owned()];
+        let words: Vec<&str> = kinds(&twice).expect("known").iter().map(|kind| kind.kind).collect();
+        assert_eq!(words, ["newrelic", "files"]);
+        assert_eq!(kinds(&["prometheus-x".to_owned()]).err().map(|error| error.exit), Some(Exit::Usage));
+    }
+
+    #[test]
     fn the_examples_of_the_config_are_valid_too() {
-        for template in ALL {
-            let files = sheets(template, "UTC").expect("valid");
+        for kinds in all() {
+            let files = sheets(&kinds, "UTC").expect("valid");
             let (_, text) = files.iter().find(|(name, _)| *name == DEFAULT_CONFIG).expect("a config");
             let whole: String = text
                 .lines()
@@ -174,6 +186,7 @@ mod tests {
                 })
                 .collect();
             let config = Config::parse(&whole, Path::new("x.toml")).expect("examples are valid");
+            registry::check(&config).expect("examples are valid");
             assert_eq!((config.services.len(), config.holidays.len()), (1, 1));
         }
     }

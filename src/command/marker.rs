@@ -1,4 +1,4 @@
-//! `marker`: deploys and other events that somebody tells, kept in the store.
+//! `marker`: deploys and other events that a person or a pipeline reports, kept in the store.
 
 use std::io::Read;
 use std::path::Path;
@@ -39,7 +39,7 @@ fn add(args: &MarkerAddArgs, config: &Config, store: &Store) -> Result<Exit, Fai
         None => outcome::clock()?.now(),
     };
     let until = period::instant(config, "--until", &args.until)?;
-    let event = told(args, at, until).map_err(|reason| {
+    let event = reported(args, at, until).map_err(|reason| {
         Failure::usage(format!("record a marker: {reason}"), "`fortnight marker add --help` shows examples")
     })?;
     store.append_events(std::slice::from_ref(&event))?;
@@ -48,7 +48,7 @@ fn add(args: &MarkerAddArgs, config: &Config, store: &Store) -> Result<Exit, Fai
 }
 
 /// Makes the event, by the rules of recorded files.
-fn told(args: &MarkerAddArgs, at: i64, until: Option<i64>) -> Result<Event, String> {
+fn reported(args: &MarkerAddArgs, at: i64, until: Option<i64>) -> Result<Event, String> {
     let mut fields = Map::new();
     let texts = [
         ("service", &args.service),

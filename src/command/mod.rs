@@ -1,7 +1,6 @@
 //! The story: hands values from room to room, one function a command. The only place that knows all the
 //! rooms, and the only one that asks for the time of day.
 
-mod asked;
 mod checks;
 mod collected;
 mod doctor;
@@ -13,6 +12,7 @@ mod period;
 mod pull;
 pub mod sample;
 mod services;
+mod source_checks;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -26,7 +26,8 @@ pub use outcome::{Exit, Failure, Talk};
 
 use crate::cli::{Cli, Command, DemoArgs, Global, ReportArgs, SchemaArgs, SchemaOf};
 use crate::config::{self, Config, Format};
-use crate::model::event::{Event, unite};
+use crate::model::diagnostic::{Diagnostic, Stage};
+use crate::model::event::{Event, deduplicate};
 use crate::model::metric::Series;
 use crate::source::service_map::ServiceMap;
 
@@ -35,7 +36,7 @@ use crate::render::json::Input;
 use crate::render::text::plain;
 use crate::{detect, publish, render, source, store};
 use detect::Judgement;
-use source::{Collected, CollectedEvents, Part, SourceState};
+use source::{Collected, CollectedEvents, Part, SourceState, registry};
 use store::{Store, StoreError};
 
 /// Does what was typed.
@@ -89,17 +90,18 @@ fn report(args: &ReportArgs, global: &Global, talk: &Talk) -> Result<Exit, Failu
 
 /// Returns how the store fared, for the report's data section; `None` when all of it could be read, or it is empty.
 fn store_state(kept: &store::History) -> Option<SourceState> {
-    let refused: Vec<String> = kept.refused.iter().map(with_causes).collect();
-    let note = |left: &crate::format::LeftOut| source::Note {
-        source: "store".to_owned(),
-        reason: left.reason.to_owned(),
-        count: left.count,
-        example: left.example.clone(),
-    };
-    (!refused.is_empty() || !kept.left_out.is_empty()).then(|| SourceState {
+    let refused = kept.refused.iter().map(|error| {
+        let help = error.help().into_iter().collect();
+        Diagnostic { help, ..Diagnostic::of_error(Stage::Store, "store", error) }
+    });
+    let left_out = kept
+        .left_out
+        .iter()
+        .map(|left| Diagnostic::counted(Stage::Store, "store", left.reason, left.count, &left.example));
+    let diagnostics: Vec<Diagnostic> = refused.chain(left_out).collect();
+    (!diagnostics.is_empty()).then(|| SourceState {
         series: kept.series.len(),
-        error: refused.join("; "),
-        notes: kept.left_out.iter().map(note).collect(),
+        diagnostics,
         ..SourceState::kept("store".to_owned())
     })
 }
@@ -120,11 +122,11 @@ fn with_causes(error: &StoreError) -> String {
 fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
     let schema = match (args.what, args.toml) {
         (SchemaOf::Config, true) => {
-            data(config::DEFAULT_TOML.as_bytes())?;
+            data(registry::default_config().as_bytes())?;
             return Ok(Exit::Done);
         }
         (_, true) => return Err(Failure::usage("read the flags: `--toml` goes with `config` only", "")),
-        (SchemaOf::Config, false) => schemars::schema_for!(config::raw::RawConfig).to_value(),
+        (SchemaOf::Config, false) => registry::config_schema(),
         (SchemaOf::Report, false) => render::json::schema(),
         (SchemaOf::Explain, false) => render::explain::read::schema(),
         (SchemaOf::Doctor, false) => render::doctor::schema(),
@@ -168,10 +170,14 @@ fn man(out: Option<&Path>) -> Result<Exit, Failure> {
 
 fn load(path: &Path, zone: Option<&str>) -> Result<Config, Failure> {
     let mut config = Config::load(path)?;
+    registry::check(&config)?;
     if let Some(name) = zone {
         config.zone = self::zone(name)?;
     }
-    source::query::teach(&mut config)?;
+    registry::learn_signals(&mut config).map_err(|error| {
+        let help = error.help().into_iter().collect();
+        Failure { exit: Exit::Usage, error: anyhow!(error).context("read the queries that the config names"), help }
+    })?;
     Ok(config)
 }
 
@@ -231,7 +237,7 @@ impl<'a> History<'a> {
         let services = services::map(config, history, parts, &store, &events)?;
         let events = services.map_events(events);
         // Whoever records deploys in a file says which of them are the same; only several who tell can tell one twice.
-        let events = if events.len() > recorded { unite(events).events } else { events };
+        let events = if events.len() > recorded { deduplicate(events).events } else { events };
         Ok(Self { config, period, history, store, events, sources, services, rows })
     }
 

@@ -12,8 +12,7 @@ use crate::model::time::Window;
 use crate::publish::PublishError;
 use crate::render::json::source_state;
 use crate::render::text::{self, Style};
-use crate::source::SourceState;
-use crate::source::query::QueryError;
+use crate::source::{SourceState, registry};
 use crate::store::StoreError;
 
 /// The exit codes that other programs rely on.
@@ -63,13 +62,6 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let help = error.help().into_iter().collect();
         Self { exit: Exit::Usage, error: anyhow!(error).context("read the config"), help }
-    }
-}
-
-impl From<QueryError> for Failure {
-    fn from(error: QueryError) -> Self {
-        let help = error.help().into_iter().collect();
-        Self { exit: Exit::Usage, error: anyhow!(error).context("read the queries that the config names"), help }
     }
 }
 
@@ -182,14 +174,13 @@ fn coverage(judgement: &Judgement) -> Option<f64> {
 /// # Errors
 /// The first such source with its reason.
 pub(super) fn refuse_failed(config: &Config, states: &[SourceState]) -> Result<(), Failure> {
-    let failed = |id: &str| states.iter().find(|state| state.id == id && !state.error.is_empty());
+    let failed = |id: &str| states.iter().find(|state| state.id == id && state.failure().is_some());
     let all = config.sources.iter().all(|source| failed(&source.id).is_some());
     for source in &config.sources {
         let Some(state) = failed(&source.id).filter(|_| all || !source.optional) else { continue };
-        // The reason may bring its own advice, on lines that begin with `help: `.
-        let (advice, reason): (Vec<&str>, Vec<&str>) = state.error.lines().partition(|line| line.starts_with("help: "));
-        let error = anyhow!(reason.join(", ")).context("read what the config names");
-        let mut help: Vec<String> = advice.iter().map(|line| line.replacen("help: ", "", 1)).collect();
+        let Some(failure) = state.failure() else { continue };
+        let error = anyhow!(failure.reason()).context("read what the config names");
+        let mut help = failure.help.clone();
         help.push(if all {
             "no source could be read, so nothing was written".to_owned()
         } else {
@@ -209,7 +200,7 @@ pub(super) fn no_data(config: &Config, period: Window, covered: Option<Window>) 
         typed(period.end)
     ));
     let help = match covered {
-        None if config.sources.iter().any(|source| !source.kind.is_files()) => {
+        None if config.sources.iter().any(|source| !registry::is_recorded(source)) => {
             vec!["nothing is collected yet: run `fortnight collect`; `fortnight doctor` says what it needs".to_owned()]
         }
         None => vec!["the sources are empty: check `series` in the config".to_owned()],
@@ -251,7 +242,12 @@ pub(super) fn source_date_epoch() -> Result<Option<i64>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::diagnostic::{Diagnostic, Stage};
     use crate::render::json::tests::{Sample, sample};
+
+    fn failure(text: &str) -> Diagnostic {
+        Diagnostic::of_error(Stage::Source, "a", &std::io::Error::other(text.to_owned()))
+    }
 
     fn code(change: impl Fn(&mut Sample), fail_on: &[FailOn], strict: bool) -> Exit {
         let mut sample = sample();
@@ -291,7 +287,7 @@ mod tests {
         let broken = |verdict| {
             move |sample: &mut Sample| {
                 all(verdict)(sample);
-                sample.sources.iter_mut().for_each(|state| state.error = "refused".into());
+                sample.sources.iter_mut().for_each(|state| state.diagnostics = vec![failure("refused")]);
             }
         };
         let levels = [FailOn::Worse, FailOn::Partial];
@@ -307,17 +303,19 @@ mod tests {
         let text = "[[source]]\nkind = \"files\"\nid = \"a\"\nseries = [\"a\"]\n\
                     [[source]]\nkind = \"files\"\nid = \"b\"\noptional = true\nseries = [\"b\"]\n";
         let config = Config::parse(text, std::path::Path::new("x.toml")).expect("valid");
-        let states = |a: &str, b: &str| -> Vec<SourceState> {
+        let states = |a: Option<Diagnostic>, b: Option<Diagnostic>| -> Vec<SourceState> {
             let state = sample().sources.remove(0);
             vec![
-                SourceState { id: "a".into(), error: a.into(), ..state.clone() },
-                SourceState { id: "b".into(), error: b.into(), ..state },
+                SourceState { id: "a".into(), diagnostics: a.into_iter().collect(), ..state.clone() },
+                SourceState { id: "b".into(), diagnostics: b.into_iter().collect(), ..state },
             ]
         };
-        assert!(refuse_failed(&config, &states("", "gone")).is_ok());
-        let needed = refuse_failed(&config, &states("gone\nhelp: look", "")).expect_err("needed");
+        let gone = || Some(failure("gone"));
+        assert!(refuse_failed(&config, &states(None, gone())).is_ok());
+        let needed =
+            refuse_failed(&config, &states(Some(failure("gone").with_help("look")), None)).expect_err("needed");
         assert_eq!(needed.help.first().map(String::as_str), Some("look"));
         assert!(needed.help.concat().contains("optional = true") && !format!("{:#}", needed.error).contains("help"));
-        assert!(refuse_failed(&config, &states("gone", "gone")).is_err());
+        assert!(refuse_failed(&config, &states(gone(), gone())).is_err());
     }
 }

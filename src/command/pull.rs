@@ -14,10 +14,10 @@ use futures_util::future::join_all;
 use super::{Exit, Failure, Talk, data, load, outcome, period, plain, progress, read_parts, warn_of};
 use crate::cli::{CollectArgs, Global};
 use crate::config::{Config, Source};
+use crate::model::diagnostic::{self, Diagnostic, Stage};
 use crate::model::event::Event;
 use crate::model::time::{DAY, HOUR, Window};
-use crate::source::registry::{self, Source as Asked};
-use crate::source::{self, CollectedEvents, Note, SourceState};
+use crate::source::{self, CollectedEvents, CollectedSource, SourceState, registry};
 use crate::store::Store;
 
 /// Points may come as late as this after their day is over; a day that was asked before is asked again.
@@ -32,14 +32,23 @@ struct Piece {
     is_last: bool,
 }
 
+/// More requests than `--max-requests` allows.
+#[derive(Debug, thiserror::Error)]
+#[error("source `{id}`: needs about {requests} requests, more than {most}")]
+struct TooManyRequests {
+    id: String,
+    requests: u64,
+    most: u64,
+}
+
 /// What collecting one source gave; what came before a failure is kept.
 #[derive(Debug, Default)]
 struct Pulled {
     days: usize,
     points: u64,
     events: usize,
-    notes: Vec<Note>,
-    error: String,
+    failure: Option<Diagnostic>,
+    warnings: Vec<Diagnostic>,
 }
 
 /// Collects; prints source, days, points and new events, one source a line.
@@ -69,17 +78,15 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Resul
     let pulled = pull_all(&config, &chosen, &store, span, now, args.again, args.max_requests, talk)?;
     for source in &chosen {
         let one = match pulled.get(&source.id) {
-            Some(pulled) => Ok((pulled.days, pulled.points, pulled.events, pulled.error.clone())),
+            Some(pulled) => Ok((pulled.days, pulled.points, pulled.events, pulled.failure.clone())),
             None => files(&config, source, typed, &store, talk),
         };
-        let (days, points, events, error) = one?;
+        let (days, points, events, failure) = one?;
         lines.push_str(&format!("{}\t{days} days\t{points} points\t{events} new events\n", plain(&source.id)));
-        if !error.is_empty() {
-            failures.push((source, error));
-        }
+        failures.extend(failure.map(|failure| (source, failure)));
     }
     data(lines.as_bytes())?;
-    pulled.values().for_each(|pulled| tell(&pulled.notes));
+    pulled.values().for_each(|pulled| warn(&pulled.warnings));
     if let Some(days) = args.prune {
         let before =
             crate::model::time::local(now, chrono_tz::UTC).date_naive() - chrono::TimeDelta::days(i64::from(days));
@@ -91,27 +98,27 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Resul
         data(format!("{}\n", plain(&file.to_string_lossy())).as_bytes())?;
     }
     let is_needed = |source: &Source| !source.optional || chosen.len() == 1;
-    for (source, error) in failures.iter().filter(|(source, _)| !is_needed(source)) {
-        tracing::warn!(source = %plain(&source.id), error = %plain(error), "left out");
+    for (source, failure) in failures.iter().filter(|(source, _)| !is_needed(source)) {
+        let help = failure.help.join("; ");
+        tracing::warn!(source = %plain(&source.id), error = %plain(&failure.reason()), help = %plain(&help), "left out");
     }
-    let needed: Vec<&String> =
-        failures.iter().filter(|(source, _)| is_needed(source)).map(|(_, error)| error).collect();
+    let needed: Vec<&Diagnostic> =
+        failures.iter().filter(|(source, _)| is_needed(source)).map(|(_, failure)| failure).collect();
     if needed.is_empty() { Ok(Exit::Done) } else { Err(failed(&needed)) }
 }
 
 /// Warns of what the sources could not give, or gave in another way than usual.
-fn tell(notes: &[Note]) {
-    for Note { source, reason, count, example } in notes {
-        let said = crate::render::note_said(reason);
-        tracing::warn!(source = %plain(source), times = count, first = %plain(example), "{said}");
+fn warn(warnings: &[Diagnostic]) {
+    for Diagnostic { subject, code, count, example, .. } in warnings {
+        let said = crate::render::note_said(code);
+        tracing::warn!(source = %plain(subject), times = count, first = %plain(example), "{said}");
     }
 }
 
 /// Joins what failed into one failure with all the advice.
-fn failed(errors: &[&String]) -> Failure {
-    let (advice, reasons): (Vec<&str>, Vec<&str>) =
-        errors.iter().flat_map(|error| error.lines()).partition(|line| line.starts_with("help: "));
-    let mut help: Vec<String> = advice.iter().map(|line| line.replacen("help: ", "", 1)).collect();
+fn failed(failures: &[&Diagnostic]) -> Failure {
+    let reasons: Vec<String> = failures.iter().map(|failure| failure.reason()).collect();
+    let mut help: Vec<String> = failures.iter().flat_map(|failure| failure.help.clone()).collect();
     help.push("what was collected is kept; run it again to go on from there".to_owned());
     Failure { exit: Exit::Failed, error: anyhow!(reasons.join("; ")).context("collect"), help }
 }
@@ -124,14 +131,14 @@ fn chosen<'a>(config: &'a Config, args: &CollectArgs) -> Result<Vec<&'a Source>,
         let reason = format!("read `--source`: no source is called {strange:?}");
         return Err(Failure::usage(reason, format!("the config has {}", known.join(", "))));
     }
-    let known = |name: &String| config.sources.iter().any(|source| source.kind.account() == name.as_str());
+    let known = |name: &String| config.sources.iter().any(|source| registry::account(source) == *name);
     if let Some(strange) = args.account.iter().find(|name| !known(name)) {
         let reason = format!("read `--account`: no source has the account {strange:?}");
         return Err(Failure::usage(reason, "write it as `account` of a [[source]] in the config"));
     }
     let is_chosen = |source: &&Source| {
         (args.source.is_empty() || args.source.contains(&source.id))
-            && (args.account.is_empty() || args.account.iter().any(|account| account == source.kind.account()))
+            && (args.account.is_empty() || args.account.contains(&registry::account(source)))
     };
     Ok(config.sources.iter().filter(is_chosen).collect())
 }
@@ -149,7 +156,7 @@ fn files(
     window: Window,
     store: &Store,
     talk: &Talk,
-) -> Result<(usize, u64, usize, String), Failure> {
+) -> Result<(usize, u64, usize, Option<Diagnostic>), Failure> {
     let alone = Config { sources: vec![source.clone()], ..config.clone() };
     let CollectedEvents { events, mut states } = source::events(&alone);
     let (mut days, mut points) = (0, 0);
@@ -161,9 +168,9 @@ fn files(
         points += appended.points;
         Ok(())
     })?;
-    let error = states.into_iter().find(|state| !state.error.is_empty()).map(|state| state.error).unwrap_or_default();
-    let changed = if error.is_empty() { store.append_events_of(&source.id, &events)? } else { 0 };
-    Ok((days, points, changed, error))
+    let failure = states.iter().find_map(SourceState::failure).cloned();
+    let changed = if failure.is_none() { store.append_events_of(&source.id, &events)? } else { 0 };
+    Ok((days, points, changed, failure))
 }
 
 /// Says what collecting would ask, and asks nothing but what has to be known for that.
@@ -177,17 +184,16 @@ fn dry_run(
 ) -> Result<Exit, Failure> {
     let clock = outcome::clock()?;
     let mut text = String::new();
-    for source in chosen.iter().filter(|source| !source.kind.is_files()) {
-        let Some(asked) = registry::open(config, source, clock).map_err(|error| failed(&[&source::told(&error)]))?
-        else {
+    for source in chosen.iter().filter(|source| !registry::is_recorded(source)) {
+        let Some(asked) = registry::open(config, source, clock).map_err(|error| failed(&[&error.diagnostic()]))? else {
             continue;
         };
-        let pieces = missing(&store.days(&source.id)?, reach(span, &*asked, now), now, args.again);
+        let pieces = missing(&store.days(&source.id)?, reach(span, &asked, now), now, args.again);
         let Some(window) = hull(&pieces) else {
             text.push_str(&format!("{}\tnothing is missing\n", plain(&source.id)));
             continue;
         };
-        let estimate = block_on(asked.estimate(window))?.map_err(|error| failed(&[&source::told(&error)]))?;
+        let estimate = block_on(asked.estimate(window))?.map_err(|error| failed(&[&error.diagnostic()]))?;
         let cost = match estimate.cost_usd {
             None => "no price".to_owned(),
             Some(cost) if cost < 0.005 => "less than USD 0.01".to_owned(),
@@ -209,7 +215,7 @@ fn dry_run(
 /// Collects what a report needs from the sources over the network; a failed one leaves the report standing, and its state
 /// says so.
 pub(super) fn refresh(config: &Config, window: Window, talk: &Talk) -> Result<Vec<SourceState>, Failure> {
-    let sources: Vec<&Source> = config.sources.iter().filter(|source| !source.kind.is_files()).collect();
+    let sources: Vec<&Source> = config.sources.iter().filter(|source| !registry::is_recorded(source)).collect();
     if sources.is_empty() {
         return Ok(Vec::new());
     }
@@ -217,7 +223,8 @@ pub(super) fn refresh(config: &Config, window: Window, talk: &Talk) -> Result<Ve
     let pulled = pull_all(config, &sources, &store, window, outcome::clock()?.now(), false, None, talk)?;
     let state = |source: &&Source| {
         let pulled = pulled.get(&source.id)?;
-        Some(SourceState { error: pulled.error.clone(), notes: pulled.notes.clone(), ..SourceState::of(source) })
+        let diagnostics = pulled.failure.iter().chain(&pulled.warnings).cloned().collect();
+        Some(SourceState { diagnostics, ..SourceState::of(source) })
     };
     Ok(sources.iter().filter_map(state).collect())
 }
@@ -234,14 +241,15 @@ pub(super) fn kept_states(
     events: &[Event],
 ) -> Result<Vec<SourceState>, Failure> {
     let mut states = Vec::new();
-    for source in config.sources.iter().filter(|source| !source.kind.is_files()) {
+    for source in config.sources.iter().filter(|source| !registry::is_recorded(source)) {
         let mut state = SourceState::of(source);
         let days = store.days(&source.id)?;
         let lacking: Vec<NaiveDate> =
             pieces(period).map(|piece| piece.day).filter(|day| !days.contains_key(day)).collect();
         if let Some(first) = lacking.first() {
-            let (reason, count) = ("days_missing".to_owned(), lacking.len() as u64);
-            state.notes.push(Note { source: source.id.clone(), reason, count, example: first.to_string() });
+            let count = lacking.len() as u64;
+            let missing = Diagnostic::counted(Stage::Store, &source.id, "days_missing", count, first.to_string());
+            state.diagnostics.push(missing);
         }
         (state.rows, state.series) = store.held(&source.id, period)?;
         state.events = told(store, &source.id, period, events)?;
@@ -283,18 +291,18 @@ fn pull_all(
         match registry::open(config, source, clock) {
             Ok(None) => {}
             Ok(Some(asked)) => {
-                let pieces = missing(&store.days(&source.id)?, reach(span, &*asked, now), now, again);
+                let pieces = missing(&store.days(&source.id)?, reach(span, &asked, now), now, again);
                 jobs.push((source.id.clone(), asked, pieces));
             }
             Err(error) => {
-                done.insert(source.id.clone(), Pulled { error: source::told(&error), ..Pulled::default() });
+                done.insert(source.id.clone(), Pulled { failure: Some(error.diagnostic()), ..Pulled::default() });
             }
         }
     }
     let bar = progress(jobs.iter().map(|(_, _, pieces)| pieces.len()).sum(), talk);
     bar.set_message("collecting days");
     let all = join_all(jobs.iter().map(|(id, asked, pieces)| async {
-        let pulled = pull(id, &**asked, pieces, store, most_requests, || bar.inc(1)).await;
+        let pulled = pull(id, asked, pieces, store, most_requests, || bar.inc(1)).await;
         (id.clone(), pulled)
     }));
     done.extend(block_on(all)?);
@@ -311,7 +319,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
 /// Asks one source for some days, oldest first, and keeps each before the next is asked for.
 async fn pull(
     id: &str,
-    asked: &dyn Asked,
+    asked: &CollectedSource,
     pieces: &[Piece],
     store: &Store,
     most_requests: Option<u64>,
@@ -322,47 +330,43 @@ async fn pull(
     let asking = async {
         let Some(span) = hull(pieces) else { return Ok(()) };
         let stored = |error: crate::store::StoreError| {
-            let help = error.help().map_or(String::new(), |help| format!("\nhelp: {help}"));
-            format!("source `{id}`: {}{help}", super::with_causes(&error))
+            let help = error.help().into_iter().collect();
+            Diagnostic { help, ..Diagnostic::of_error(Stage::Store, id, &error) }
         };
         if let Some(most) = most_requests {
-            let requests = asked.estimate(span).await.map_err(|error| source::told(&error))?.requests;
+            let requests = asked.estimate(span).await.map_err(|error| error.diagnostic())?.requests;
             if requests > most {
+                let error = TooManyRequests { id: id.to_owned(), requests, most };
                 let help = "collect fewer days with `--since`, or raise `--max-requests`";
-                return Err(format!("source `{id}`: needs about {requests} requests, more than {most}\nhelp: {help}"));
+                return Err(Diagnostic::of_error(Stage::Source, id, &error).with_help(help));
             }
         }
-        let events = asked.events(span).await.map_err(|error| source::told(&error))?;
+        let events = asked.events(span).await.map_err(|error| error.diagnostic())?;
         pulled.events = store.append_events_of(id, &events.events).map_err(stored)?;
-        pulled.notes.extend(events.notes);
+        pulled.warnings.extend(events.diagnostics);
         for piece in pieces {
-            let intake = asked.series(piece.window).await.map_err(|error| source::told(&error))?;
+            let intake = asked.series(piece.window).await.map_err(|error| error.diagnostic())?;
             let sealed: Vec<NaiveDate> = piece.is_last.then_some(piece.day).into_iter().collect();
             let appended = store.append(id, &intake.series, &sealed).map_err(stored)?;
             warn_of(&appended.refused);
             tracing::debug!(source = id, day = %piece.day, rows = intake.rows, sealed = piece.is_last, "kept");
             pulled.days += 1;
             pulled.points += intake.rows;
-            for note in intake.notes {
-                match pulled.notes.iter_mut().find(|known| known.reason == note.reason) {
-                    Some(known) => known.count += note.count,
-                    None => pulled.notes.push(note),
-                }
-            }
+            diagnostic::merge(&mut pulled.warnings, intake.diagnostics);
             tick();
         }
-        Ok::<(), String>(())
+        Ok::<(), Diagnostic>(())
     };
-    if let Err(error) = asking.await {
-        pulled.error = error;
+    if let Err(failure) = asking.await {
+        pulled.failure = Some(failure);
     }
     pulled
 }
 
 /// Cuts what the source has forgotten off a span.
-fn reach(span: Window, asked: &dyn Asked, now: i64) -> Window {
+fn reach(span: Window, asked: &CollectedSource, now: i64) -> Window {
     // The oldest day is on its way out; what is left of it would pass for all of it.
-    let oldest = (now - asked.reach_ms()).div_euclid(DAY) * DAY + DAY;
+    let oldest = (now - asked.retention_ms).div_euclid(DAY) * DAY + DAY;
     Window::new(span.start.max(oldest), span.end)
 }
 

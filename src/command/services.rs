@@ -6,8 +6,8 @@ use crate::format::Part;
 use crate::model::event::Event;
 use crate::model::metric::Series;
 use crate::model::time::Window;
-use crate::source;
 use crate::source::service_map::{Names, ServiceMap};
+use crate::source::{self, registry};
 use crate::store::Store;
 
 /// Makes the map of a history; it moves nothing where all that is read says its service itself.
@@ -22,7 +22,7 @@ pub(super) fn map(
     events: &[Event],
 ) -> Result<ServiceMap, Failure> {
     let has_patterns = config.services.iter().any(|service| !service.resources.is_empty());
-    if !has_patterns && config.sources.iter().all(|source| source.kind.is_files()) {
+    if !has_patterns && config.sources.iter().all(registry::is_recorded) {
         return Ok(ServiceMap::default());
     }
     let mut names = Names::default();

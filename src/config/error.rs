@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::place::Places;
+
 /// Why a configuration cannot be used. Every text continues "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -60,6 +62,29 @@ impl ConfigError {
             Self::UnknownKey { help, .. } | Self::Value { help, .. } => (!help.is_empty()).then(|| help.clone()),
         }
     }
+}
+
+/// Turns serde's words into a message with path, line and a suggestion.
+pub(super) fn explain(error: &toml::de::Error, places: &Places) -> ConfigError {
+    // What serde calls a sequence is a list to the one who wrote the file.
+    let message = error.message().trim_end().replace('\n', ", ").replace("a sequence", "a list");
+    let offset = error.span().map_or(0, |span| span.start);
+    let place = places.at(offset);
+    let Some(key) = places.path_at(offset).map(str::to_owned) else {
+        return ConfigError::Syntax { place, reason: message };
+    };
+    // serde: unknown field `relatve`, expected one of `relative`, `latency_ms`
+    let Some(rest) = message.strip_prefix("unknown field `") else {
+        return ConfigError::Value { place, key, reason: message, help: String::new() };
+    };
+    let mut words = rest.split('`').step_by(2);
+    let word = words.next().unwrap_or_default();
+    let known: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let help = match nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known here: {}", known.join(", ")),
+    };
+    ConfigError::UnknownKey { place, key, help }
 }
 
 /// Returns the candidate that a mistyped word is nearest to, if one is near enough to be meant.

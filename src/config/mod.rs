@@ -1,17 +1,25 @@
-//! What the configuration means, checked. After [`Config::load`] no other room checks it again.
+//! What the config file means, checked: the types that every other room reads.
 //!
-//! The file is read in two steps: [`raw`] holds what it says, this module what it means. A key that
-//! does not exist, a wrong unit or an empty list is an error with the key's path, file and line.
+//! Read `raw` (what the file says), then this file (what it means), then `check` (how the one becomes the other), with
+//! `checker` and `place` for errors that name key, file and line. `source` keeps the table of a `[[source]]` as it is
+//! written, because this room must not know which kinds of sources there are: the command that loads a config lets the
+//! registry of sources check those tables (`source::registry::check`). After that no room checks again.
+//!
+//! This room must not read anything but the config file, and must not ask the environment.
 
 mod check;
+mod checker;
 mod error;
 mod place;
 pub mod raw;
+pub mod schema;
+mod source;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -19,6 +27,7 @@ use chrono_tz::Tz;
 pub(crate) use check::zone_help;
 pub use error::ConfigError;
 pub(crate) use error::nearest;
+pub use source::{Source, SourceTable};
 
 use crate::model::metric::{Class, Direction, Unit, default_nature};
 
@@ -121,103 +130,6 @@ pub struct SignalRule {
     pub absolute: Option<f64>,
 }
 
-/// One source of series and events.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// Name in messages and in the report.
-    pub id: String,
-    /// The report goes on without it.
-    pub optional: bool,
-    /// What it is.
-    pub kind: SourceKind,
-}
-
-/// What a source is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceKind {
-    /// Recorded series in files; patterns as written, relative to [`Config::folder`].
-    Files {
-        /// Patterns of Parquet or CSV files.
-        series: Vec<String>,
-        /// Patterns of JSON-lines or CSV files with deploys and other events.
-        deploys: Vec<String>,
-    },
-    /// One account of New Relic.
-    NewRelic(NewRelic),
-    /// One account of Amazon CloudWatch, in one or several regions.
-    CloudWatch(CloudWatch),
-}
-
-impl SourceKind {
-    /// Every kind's word in the configuration.
-    pub const NAMES: [&'static str; 3] = ["files", "newrelic", "cloudwatch"];
-
-    /// Returns the kind's word in the configuration.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Files { .. } => "files",
-            Self::NewRelic(_) => "newrelic",
-            Self::CloudWatch(_) => "cloudwatch",
-        }
-    }
-
-    /// Tells whether it is read where it is, at every report; the others are asked and kept in the store.
-    pub fn is_files(&self) -> bool {
-        matches!(self, Self::Files { .. })
-    }
-
-    /// Returns the account that it speaks for; empty for files.
-    pub fn account(&self) -> &str {
-        match self {
-            Self::Files { .. } => "",
-            Self::NewRelic(settings) => &settings.account,
-            Self::CloudWatch(settings) => &settings.account,
-        }
-    }
-}
-
-/// One account of New Relic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewRelic {
-    /// Number of the account.
-    pub account: String,
-    /// Where requests go: the region's address, or another that the file names.
-    pub endpoint: String,
-    /// Environment variable that holds the user key.
-    pub key_env: String,
-    /// Patterns of application names; never empty.
-    pub applications: Vec<String>,
-    /// Width of a bucket while the source has one-minute data, milliseconds.
-    pub step_ms: i64,
-    /// Folder with further queries, if any.
-    pub queries: Option<PathBuf>,
-}
-
-/// One account of Amazon CloudWatch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CloudWatch {
-    /// Number or name of the account, for messages and `--account`; empty if unknown.
-    pub account: String,
-    /// Regions; never empty.
-    pub regions: Vec<String>,
-    /// Role to assume, empty to go with the credentials of the environment.
-    pub role_arn: String,
-    /// Environment variable that holds the role's external id, empty for none.
-    pub external_id_env: String,
-    /// Profile of the shared AWS files, empty for the environment's.
-    pub profile: String,
-    /// Where requests go instead of Amazon, empty for Amazon.
-    pub endpoint: String,
-    /// Patterns of resource names; never empty.
-    pub resources: Vec<String>,
-    /// Tags whose value is the service of a resource, tried in order; empty to go by names.
-    pub service_tag: Vec<String>,
-    /// Width of a bucket while the source has one-minute data, milliseconds.
-    pub step_ms: i64,
-    /// Folder with further lists of metrics, if any.
-    pub queries: Option<PathBuf>,
-}
-
 /// What is known about a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Service {
@@ -276,9 +188,6 @@ pub struct Store {
     pub folder: PathBuf,
 }
 
-/// The commented configuration with every key and its default.
-pub const DEFAULT_TOML: &str = include_str!("default.toml");
-
 impl Config {
     /// Reads and checks a file.
     ///
@@ -296,8 +205,9 @@ impl Config {
     /// [`ConfigError`] with file, line and key path.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let places = place::Places::new(path, text);
-        let raw: raw::RawConfig = toml::from_str(text).map_err(|error| explain(&error, &places))?;
-        check::check(raw, path.parent().unwrap_or(Path::new("")), &places)
+        let raw: raw::RawConfig = toml::from_str(text).map_err(|error| error::explain(&error, &places))?;
+        let document = Arc::new(source::Document { text: text.to_owned(), places });
+        check::check(raw, path.parent().unwrap_or(Path::new("")), &document)
     }
 
     /// Returns the class and direction of a signal: the config's word first, then the default.
@@ -323,27 +233,4 @@ impl Config {
         let rule = self.signals.get(signal).copied().unwrap_or_default();
         (rule.relative.unwrap_or(limit.relative), rule.absolute.unwrap_or(absolute))
     }
-}
-
-/// Turns serde's words into a message with path, line and a suggestion.
-fn explain(error: &toml::de::Error, places: &place::Places) -> ConfigError {
-    // What serde calls a sequence is a list to the one who wrote the file.
-    let message = error.message().trim_end().replace('\n', ", ").replace("a sequence", "a list");
-    let offset = error.span().map_or(0, |span| span.start);
-    let place = places.at(offset);
-    let Some(key) = places.path_at(offset).map(str::to_owned) else {
-        return ConfigError::Syntax { place, reason: message };
-    };
-    // serde: unknown field `relatve`, expected one of `relative`, `latency_ms`
-    let Some(rest) = message.strip_prefix("unknown field `") else {
-        return ConfigError::Value { place, key, reason: message, help: String::new() };
-    };
-    let mut words = rest.split('`').step_by(2);
-    let word = words.next().unwrap_or_default();
-    let known: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    let help = match error::nearest(word, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known here: {}", known.join(", ")),
-    };
-    ConfigError::UnknownKey { place, key, help }
 }

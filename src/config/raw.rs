@@ -128,61 +128,16 @@ pub struct RawSignal {
     pub unit: Option<String>,
 }
 
-/// One source of series and events. Which further keys it takes depends on `kind`.
+/// One source of series and events: the keys that all kinds take. The others are read by the kind itself.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[serde(expecting = "a table")]
 pub struct RawSource {
-    /// What it is: `"files"` (recorded series in Parquet or CSV), `"newrelic"` or `"cloudwatch"`. Needed.
-    /// Example: `kind = "files"`
-    #[schemars(extend("enum" = ["files", "newrelic", "cloudwatch", null]))]
+    /// What it is. Needed. Example: `kind = "files"`
     pub kind: Option<String>,
     /// Its name in messages and in the report. Default: the kind, numbered from the second on. Example: `id = "apm"`
     pub id: Option<String>,
     /// The report goes on without it, and says so. Default: `false`. Example: `optional = true`
     pub optional: Option<bool>,
-    /// Kind `files`: patterns of Parquet or CSV files (also gzip), relative to this file. Needed.
-    /// Example: `series = ["series/*.parquet"]`
-    pub series: Option<Vec<String>>,
-    /// Kind `files`: patterns of JSON-lines or CSV files with deploys and other events, relative to this file.
-    /// Default: `[]`. Example: `deploys = ["deploys.jsonl"]`
-    pub deploys: Option<Vec<String>>,
-    /// Kind `newrelic`: the account's number; needed. Kind `cloudwatch`: its number or a name for it, for messages
-    /// and `--account`, and where the service of a resource names no account. Default: none. Example: `account = "1234567"`
-    pub account: Option<String>,
-    /// Kind `newrelic`: `"us"` or `"eu"`. Default: `"us"`. Example: `region = "eu"`
-    #[schemars(extend("enum" = ["us", "eu", null]))]
-    pub region: Option<String>,
-    /// Kind `newrelic`: environment variable that holds the user key. Default: `"NEW_RELIC_API_KEY"`.
-    /// Example: `key_env = "NEW_RELIC_KEY_OF_CARDS"`
-    pub key_env: Option<String>,
-    /// Kind `newrelic`: patterns of application names. Default: `["*"]`. Example: `applications = ["card-*"]`
-    pub applications: Option<Vec<String>>,
-    /// Kind `cloudwatch`: regions. Needed. Example: `regions = ["ap-northeast-1"]`
-    pub regions: Option<Vec<String>>,
-    /// Kind `cloudwatch`: role to assume. Default: the credentials of the environment.
-    /// Example: `role_arn = "arn:aws:iam::111122223333:role/fortnight-read"`
-    pub role_arn: Option<String>,
-    /// Kind `cloudwatch`: environment variable that holds the role's external id. Default: none.
-    /// Example: `external_id_env = "FORTNIGHT_EXTERNAL_ID"`
-    pub external_id_env: Option<String>,
-    /// Kind `cloudwatch`: profile of the shared AWS files. Default: the environment's. Example: `profile = "audit"`
-    pub profile: Option<String>,
-    /// Kind `cloudwatch`: patterns of resource names. Default: `["*"]`. Example: `resources = ["card-*"]`
-    pub resources: Option<Vec<String>>,
-    /// Kind `cloudwatch`: tag whose value is the service that a resource belongs to, or a list of tags of which the first
-    /// that a resource has counts. Needs the permission `tag:GetResources`. Default: none, resources go by their names.
-    /// Example: `service_tag = "Service"`
-    #[schemars(with = "serde_json::Value", extend("type" = ["string", "array", "null"]))]
-    pub service_tag: Option<toml::Value>,
-    /// Kinds `newrelic` and `cloudwatch`: where requests go instead of the vendor's address. Default: the vendor's.
-    /// Example: `endpoint = "http://127.0.0.1:4566"`
-    pub endpoint: Option<String>,
-    /// Kinds `newrelic` and `cloudwatch`: minutes of a bucket, 1, 5, 15, 30 or 60, while the source has that.
-    /// Default: `5`. Example: `step_minutes = 1`
-    pub step_minutes: Option<i64>,
-    /// Kinds `newrelic` and `cloudwatch`: folder with further queries, relative to this file. Default: none.
-    /// Example: `queries = "queries"`
-    pub queries: Option<String>,
 }
 
 /// What is known about a service.

@@ -32,77 +32,6 @@ fn the_least_config_has_the_defaults_of_the_contract() {
 }
 
 #[test]
-fn the_commented_file_is_the_default() {
-    let path = Path::new("team/fortnight.toml");
-    assert_eq!(Config::parse(DEFAULT_TOML, path).expect("valid"), parse(SOURCE).expect("valid"));
-}
-
-#[test]
-fn the_commented_file_has_every_key_and_its_examples_are_valid() {
-    let whole: String = DEFAULT_TOML
-        .lines()
-        .map(|line| match line.strip_prefix('#') {
-            // "#key" is an example to switch on, "# text" is talk.
-            Some(example) if !example.starts_with(' ') => format!("{example}\n"),
-            _ => format!("{line}\n"),
-        })
-        .collect();
-    let config = parse(&whole).expect("examples are valid");
-    assert_eq!((config.services.len(), config.holidays.len(), config.signals.len()), (1, 1, 1));
-    let written: toml::Table = toml::from_str(&whole).expect("valid");
-
-    let schema = schemars::schema_for!(raw::RawConfig).to_value();
-    let mut missing = Vec::new();
-    compare(&schema, &schema, &toml::Value::Table(written), "", &mut missing);
-    assert!(missing.is_empty(), "not in default.toml: {missing:?}");
-}
-
-/// Collects the keys of a schema that a file lacks, following references, lists and named tables.
-fn compare(
-    root: &serde_json::Value,
-    schema: &serde_json::Value,
-    written: &toml::Value,
-    path: &str,
-    missing: &mut Vec<String>,
-) {
-    for key in ["$ref", "anyOf", "items", "additionalProperties"] {
-        let Some(inner) = schema.get(key) else { continue };
-        match (inner, written) {
-            (serde_json::Value::String(name), _) => {
-                let target = root.pointer(name.trim_start_matches('#')).expect("reference");
-                compare(root, target, written, path, missing);
-            }
-            (serde_json::Value::Array(choices), _) => {
-                choices.iter().for_each(|choice| compare(root, choice, written, path, missing));
-            }
-            (_, toml::Value::Array(items)) if key == "items" => {
-                // Not every kind takes every key: one of the examples must have it.
-                let mut lacking = items.iter().map(|item| {
-                    let mut missing = Vec::new();
-                    compare(root, inner, item, path, &mut missing);
-                    missing
-                });
-                let first = lacking.next().unwrap_or_default();
-                missing
-                    .extend(lacking.fold(first, |all, one| all.into_iter().filter(|key| one.contains(key)).collect()));
-            }
-            (_, toml::Value::Table(table)) if key == "additionalProperties" => {
-                table.values().for_each(|value| compare(root, inner, value, path, missing));
-            }
-            _ => {}
-        }
-    }
-    let Some(properties) = schema.get("properties").and_then(|properties| properties.as_object()) else { return };
-    for (name, inner) in properties {
-        assert!(inner.get("description").is_some(), "{path}.{name} has no description");
-        match written.get(name) {
-            Some(value) => compare(root, inner, value, &format!("{path}.{name}"), missing),
-            None => missing.push(format!("{path}.{name}")),
-        }
-    }
-}
-
-#[test]
 fn an_unknown_key_is_refused_with_place_and_suggestion() {
     let (message, help) = refused("[judge.limit]\nrelatve = 0.2");
     assert_eq!(message, "team/fortnight.toml:2: `judge.limit.relatve`: there is no such key");
@@ -132,12 +61,11 @@ fn values_without_a_meaning_are_refused_with_key_and_line() {
         ("[signal.heap]\nabsolute = 1", "fortnight.toml:2: `signal.heap.absolute`: a limit without its unit"),
         ("[signal.heap]\nabsolute = 1\nunit = \"msec\"", "fortnight.toml:3: `signal.heap.unit`: unknown unit"),
         ("[signal.heap]\nclass = \"speed\"", "fortnight.toml:2: `signal.heap.class`"),
+        ("[[source]]\nseries = [\"a\"]", "fortnight.toml:1: `source[0].kind`: is missing"),
+        ("[[source]]\nkind = 7", "fortnight.toml:2: `source[0].kind`: invalid type"),
         ("[[service]]\nowner = \"a\"", "fortnight.toml:1: `service[0].name`: is missing"),
         ("[calendar]\nholidays = { 2026-13-01 = \"x\" }", "fortnight.toml:2: `calendar.holidays.2026-13-01`"),
         ("[calendar]\nholidays = [2026-11-23, 7]", "fortnight.toml:2: `calendar.holidays[1]`"),
-        ("[[source]]\nkind = \"file\"", "fortnight.toml:2: `source[0].kind`: unknown kind"),
-        ("[[source]]\nkind = \"files\"\nseries = []", "fortnight.toml:3: `source[0].series`: names no file"),
-        ("[[source]]\nkind = \"files\"\nseries = [\"a**b\"]", "fortnight.toml:3: `source[0].series[0]`"),
         (
             "[[source]]\nkind = \"files\"\nid = \"a\"\nseries = [\"a\"]\n[[source]]\nid = \"a\"\nkind = \"files\"\nseries = [\"b\"]",
             "fortnight.toml:6: `source[1].id`",
@@ -147,40 +75,6 @@ fn values_without_a_meaning_are_refused_with_key_and_line() {
         let (message, _) = refused(text);
         assert!(message.contains(start), "{text}\n gave {message}\n not {start}");
     }
-}
-
-#[test]
-fn a_service_tag_is_one_key_or_a_list_of_them() {
-    let keys = |value: &str| {
-        let text = format!("[[source]]\nkind = \"cloudwatch\"\nregions = [\"eu-west-1\"]\n{value}");
-        parse(&text).map(|config| match &config.sources[0].kind {
-            crate::config::SourceKind::CloudWatch(settings) => settings.service_tag.clone(),
-            other => panic!("{other:?}"),
-        })
-    };
-    assert_eq!(keys("").expect("valid"), [""; 0]);
-    assert_eq!(keys("service_tag = \"Service\"").expect("valid"), ["Service"]);
-    assert_eq!(keys("service_tag = [\"Service\", \"app:name\"]").expect("valid"), ["Service", "app:name"]);
-    let long = format!("service_tag = \"{}\"", "x".repeat(129));
-    for (value, words) in [
-        ("service_tag = \"\"", "fortnight.toml:4: `source[0].service_tag`: the tag is empty"),
-        ("service_tag = []", "fortnight.toml:4: `source[0].service_tag`: 0 tags are not from 1 to 10"),
-        ("service_tag = [\"a\", \" \"]", "fortnight.toml:4: `source[0].service_tag[1]`: the tag is empty"),
-        ("service_tag = [\"a\", \"a\"]", "`source[0].service_tag[1]`: \"a\" stands in the list twice"),
-        ("service_tag = \"a\\u0007\"", "`source[0].service_tag`: a tag has at most 128 characters"),
-        (&long, "`source[0].service_tag`: a tag has at most 128 characters"),
-        ("service_tag = true", "`source[0].service_tag`: expected a tag, found boolean"),
-    ] {
-        let error = keys(value).expect_err(value);
-        assert!(error.to_string().contains(words), "{value} gave {error}");
-    }
-    let elsewhere = "[[source]]\nkind = \"files\"\nseries = [\"a\"]\nservice_tag = \"Service\"";
-    let error = parse(elsewhere).expect_err("files have no tags");
-    assert!(
-        error.to_string().contains("`source[0].service_tag`: a source of kind \"files\" has no such key"),
-        "{error}"
-    );
-    assert_eq!(error.help().expect("help"), "it goes with cloudwatch; leave it out");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::event::{Event, EventKind};
+use crate::model::event::{Event, EventKind, Origin};
 use crate::model::time::rfc3339;
 
 use super::csv::failure;
@@ -89,6 +89,10 @@ pub fn to_line(event: &Event) -> String {
     put("url", &event.url);
     put("author", &event.author);
     put("kind", event.kind.as_str());
+    // An event that says nothing has the origin that its id says.
+    if event.origin != Origin::of_id(&event.id) {
+        put("origin", &event.origin.word());
+    }
     object.insert("at".to_owned(), exact_time(event.at));
     if let Some(until) = event.until {
         object.insert("until".to_owned(), exact_time(until));
@@ -114,6 +118,7 @@ struct Raw {
     url: Option<String>,
     author: Option<String>,
     kind: Option<String>,
+    origin: Option<String>,
 }
 
 fn read_file(path: &Path, name: &str) -> Result<Vec<(u64, Event)>, RecordError> {
@@ -183,6 +188,7 @@ fn read_csv(reader: impl Read, name: &str) -> Result<Vec<(u64, Event)>, RecordEr
             url: text("url")?,
             author: text("author")?,
             kind: text("kind")?,
+            origin: text("origin")?,
         };
         events.push((row, raw.check().map_err(|reason| broken(name, row, reason))?));
     }
@@ -212,6 +218,12 @@ impl Raw {
             let zone = chrono_tz::UTC;
             return Err(format!("`until` {} is before `at` {}", rfc3339(until, zone), rfc3339(at, zone)));
         }
+        let origin = match self.origin.filter(|origin| !origin.is_empty()) {
+            None => Origin::of_id(&id),
+            Some(word) => Origin::parse(&word).ok_or_else(|| {
+                format!("unknown origin `{}`; write `reported`, `tracked:SOURCE` or `inferred`", shown(&word))
+            })?,
+        };
         let event = Event {
             id,
             service,
@@ -222,6 +234,7 @@ impl Raw {
             url: self.url.unwrap_or_default(),
             author: self.author.unwrap_or_default(),
             kind,
+            origin,
         };
         let texts = [&event.id, &event.service, &event.revision, &event.title, &event.url, &event.author];
         if texts.iter().any(|text| text.len() > LONGEST_TEXT_BY) {

@@ -53,6 +53,7 @@ mod piece;
 use std::sync::Arc;
 
 use crate::model::metric::{Series, SeriesKey};
+pub(crate) use crate::model::sanitize::{escape as escaped, excerpt as shown};
 use crate::model::time::Window;
 
 pub use assemble::read;
@@ -308,27 +309,6 @@ impl Fault {
         };
         Some(text.to_owned())
     }
-}
-
-/// Shortens and escapes a text from outside, so that a message stays one readable line.
-pub(crate) fn shown(text: &str) -> String {
-    const LONGEST: usize = 80;
-    let Some((end, _)) = text.char_indices().nth(LONGEST) else { return escaped(text) };
-    escaped(text.get(..end).unwrap_or_default()) + "…"
-}
-
-/// Escapes a text from outside for a message.
-pub(crate) fn escaped(text: &str) -> String {
-    text.chars().flat_map(escape).collect()
-}
-
-/// Control characters and marks that turn the writing direction could make a message lie.
-fn escape(character: char) -> Box<dyn Iterator<Item = char>> {
-    let turns = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if character.is_control() || turns {
-        return Box::new(character.escape_unicode());
-    }
-    Box::new(std::iter::once(character))
 }
 
 /// Names a series in a message.

@@ -116,10 +116,30 @@ impl Diagnostic {
         self
     }
 
+    /// Returns whether something failed, so that an exit code may have to say so.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// Returns the message with its causes on one line, without the next steps.
     pub fn reason(&self) -> String {
         let parts = std::iter::once(&self.message).chain(&self.causes).filter(|part| !part.is_empty());
         parts.map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+}
+
+/// Adds diagnostics to those that are known: counts of the same thing add up, and nothing stands twice.
+pub fn merge(known: &mut Vec<Diagnostic>, more: impl IntoIterator<Item = Diagnostic>) {
+    for other in more {
+        let is_same = |one: &&mut Diagnostic| {
+            (one.severity, one.stage, &one.subject, &one.code)
+                == (other.severity, other.stage, &other.subject, &other.code)
+                && one.reason() == other.reason()
+        };
+        match known.iter_mut().find(is_same) {
+            Some(one) => one.count += other.count,
+            None => known.push(other),
+        }
     }
 }
 
@@ -141,6 +161,17 @@ mod tests {
         );
         assert_eq!(diagnostic.reason(), "read the page: the disk is full");
         assert_eq!(diagnostic.help, ["free some space"]);
+    }
+
+    #[test]
+    fn counts_add_up_and_a_failure_stands_once() {
+        let rows = |count, place: &str| Diagnostic::counted(Stage::Source, "a", "negative_rate", count, place);
+        let error = |text: &str| Diagnostic::of_error(Stage::Source, "a", &std::io::Error::other(text.to_owned()));
+        let mut known = vec![rows(1, "x.csv:2")];
+        merge(&mut known, [error("gone"), rows(2, "y.csv:9"), error("gone"), error("denied")]);
+        let seen: Vec<(u64, String)> = known.iter().map(|one| (one.count, one.reason())).collect();
+        assert_eq!(seen, [(3, String::new()), (0, "gone".to_owned()), (0, "denied".to_owned())]);
+        assert_eq!(known[0].example, "x.csv:2", "the first place");
     }
 
     #[test]

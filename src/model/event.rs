@@ -1,12 +1,14 @@
 //! Deploys and the other events that explain a change. Calls nobody but the vocabulary.
 
 mod deduplicate;
+mod origin;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::time::Window;
 
-pub use deduplicate::{INFERRED, United, unite};
+pub use deduplicate::{Deduplicated, deduplicate};
+pub use origin::{INFERRED, Origin};
 
 /// What an event is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,7 +56,7 @@ impl EventKind {
         Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("deploy", |(word, _)| word)
     }
 
-    /// Tells whether the event is a change whose effect is judged; the others are left out of the data.
+    /// Returns whether the event is a change whose effect is judged; the others are left out of the data.
     pub fn is_judged(self) -> bool {
         !matches!(self, Self::Incident | Self::Campaign | Self::Drill)
     }
@@ -81,15 +83,19 @@ pub struct Event {
     pub author: String,
     /// What it is.
     pub kind: EventKind,
+    /// Who says so.
+    pub origin: Origin,
 }
 
 impl Event {
-    /// Makes a deploy of which nothing else is known.
+    /// Makes a deploy of which nothing else is known; its origin follows from its id.
     ///
     /// `at`: UTC milliseconds.
     pub fn new(id: impl Into<String>, service: impl Into<String>, at: i64) -> Self {
+        let id = id.into();
         Self {
-            id: id.into(),
+            origin: Origin::of_id(&id),
+            id,
             service: service.into(),
             at,
             until: None,
@@ -101,9 +107,9 @@ impl Event {
         }
     }
 
-    /// Tells whether nobody said so: a change that was seen in the data, such as a version that was not there before.
+    /// Returns whether nobody said so: a change that was seen in the data, such as a version that was not there before.
     pub fn is_inferred(&self) -> bool {
-        self.id.starts_with(INFERRED)
+        self.origin == Origin::Inferred
     }
 
     /// Returns its span; an instant gives an empty window.
@@ -111,7 +117,7 @@ impl Event {
         Window::new(self.at, self.until.unwrap_or(self.at))
     }
 
-    /// Tells whether it belongs to a service.
+    /// Returns whether it belongs to a service.
     pub fn concerns(&self, service: &str) -> bool {
         self.service == "*" || self.service == service
     }

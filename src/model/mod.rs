@@ -1,12 +1,14 @@
 //! The vocabulary that every room shares: measured things, events, time, effects and verdicts. Imports no other room.
 //!
-//! Read `metric`, `time` and `clock` first, then `event`, `effect` and `verdict`; `diagnostic` carries what went wrong.
+//! Read `metric`, `time` and `clock` first, then `event`, `effect` and `verdict`; `diagnostic` carries what went wrong,
+//! `sanitize` makes text from outside harmless.
 
 pub mod clock;
 pub mod diagnostic;
 pub mod effect;
 pub mod event;
 pub mod metric;
+pub mod sanitize;
 pub mod secret;
 pub mod time;
 pub mod verdict;

@@ -66,7 +66,7 @@ impl Secret {
         &self.0
     }
 
-    /// Tells whether a text holds the secret.
+    /// Returns whether a text holds the secret.
     pub fn stands_in(&self, text: &str) -> bool {
         text.contains(&self.0)
     }

@@ -3,6 +3,10 @@
 
 use std::fmt;
 
+use crate::model::diagnostic::Diagnostic;
+use crate::model::sanitize::{is_deceptive, spell};
+use crate::source::SourceState;
+
 /// Longest name that is printed whole, in characters; longer ones hide more than they tell.
 const LONGEST: usize = 160;
 
@@ -14,49 +18,29 @@ pub(crate) fn name(raw: &str) -> String {
 
 fn shorten(raw: &str, longest: usize) -> String {
     let length = raw.chars().count();
-    let spelled = |part: &str| part.chars().fold(String::new(), spell);
     if length <= longest {
-        return spelled(raw);
+        return spell(raw);
     }
     let keep = longest / 2 - 12;
     let head: String = raw.chars().take(keep).collect();
     let tail: String = raw.chars().skip(length - keep).collect();
-    format!("{}…⟨{length} chars⟩…{}", spelled(&head), spelled(&tail))
+    format!("{}…⟨{length} chars⟩…{}", spell(&head), spell(&tail))
 }
 
-/// Returns the lines of a message as one text and its `help:` lines as another, cleaned.
-pub(crate) fn message(raw: &str) -> (String, String) {
-    let (help, what): (Vec<&str>, Vec<&str>) =
-        raw.lines().map(str::trim).filter(|line| !line.is_empty()).partition(|line| line.starts_with("help: "));
+/// Returns why a source failed, and what to do, cleaned; two empty texts if it did not.
+pub(crate) fn failure(state: &SourceState) -> (String, String) {
+    let failures = || state.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
     // A message of ours is a few lines long; a name in it may still be endless.
-    let clean = |lines: Vec<&str>| lines.iter().take(8).map(|line| shorten(line, 400)).collect::<Vec<_>>().join("; ");
-    (clean(what), clean(help))
-}
-
-/// Appends a character, or its code point in angle brackets if it is invisible or turns the text around.
-fn spell(mut text: String, c: char) -> String {
-    if is_deceiving(c) {
-        text.push_str(&format!("⟨U+{:04X}⟩", u32::from(c)));
-    } else {
-        text.push(c);
-    }
-    text
-}
-
-/// Tells whether a character is not seen, or changes how its neighbours are seen.
-fn is_deceiving(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{FEFF}'
-            | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+    let clean = |lines: Vec<String>| lines.iter().take(8).map(|line| shorten(line, 400)).collect::<Vec<_>>().join("; ");
+    let help = failures().flat_map(|failure| &failure.help).map(|help| format!("help: {help}"));
+    (clean(failures().map(Diagnostic::reason).collect()), clean(help.collect()))
 }
 
 /// Returns an address if it may be linked: `http` or `https`, no blanks, nothing deceiving.
 pub(crate) fn link(url: &str) -> Option<String> {
     let lower = url.get(..8).unwrap_or(url).to_ascii_lowercase();
     let is_web = lower.starts_with("https://") || lower.starts_with("http://");
-    let is_plain = !url.chars().any(|c| is_deceiving(c) || c.is_whitespace());
+    let is_plain = !url.chars().any(|c| is_deceptive(c) || c.is_whitespace());
     (is_web && is_plain && url.len() <= 2_000).then(|| url.to_owned())
 }
 
@@ -125,6 +109,7 @@ pub(crate) fn markdown_href(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::diagnostic::Stage;
 
     #[test]
     fn direction_marks_are_spelled_out() {
@@ -139,9 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn messages_part_from_their_help() {
-        let (what, help) = message("read a.csv\nno such file\nhelp: check the path");
-        assert_eq!((what.as_str(), help.as_str()), ("read a.csv; no such file", "help: check the path"));
+    fn a_failure_has_its_causes_and_its_help() {
+        let error = std::io::Error::other("read a.csv: no\u{1b} file");
+        let failure = Diagnostic::of_error(Stage::Source, "a", &error).with_help("check the path");
+        let state = SourceState { diagnostics: vec![failure], ..SourceState::kept("a".to_owned()) };
+        let (what, help) = super::failure(&state);
+        assert_eq!((what.as_str(), help.as_str()), ("read a.csv: no⟨U+001B⟩ file", "help: check the path"));
     }
 
     #[test]

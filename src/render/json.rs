@@ -20,6 +20,7 @@ pub use schema::{SCHEMA, schema};
 
 use crate::config::Config;
 use crate::detect::{self, ElsewhereKind, Estimate, Fit, Judgement, Pattern, Scale, Verdict};
+use crate::model::diagnostic::Diagnostic;
 use crate::model::event::Event;
 use crate::model::metric::Unit;
 use crate::model::time::{Window, rfc3339};
@@ -55,7 +56,7 @@ pub fn render(input: &Input<'_>) -> serde_json::Result<Vec<u8>> {
 
 /// Returns how far a source can be relied on: `ok`, `partial` or `failed`.
 pub fn source_state(state: &SourceState) -> &'static str {
-    match (state.error.is_empty(), state.series == 0 && state.events == 0) {
+    match (state.failure().is_none(), state.series == 0 && state.events == 0) {
         (true, _) => "ok",
         (false, true) => "failed",
         (false, false) => "partial",
@@ -127,11 +128,10 @@ impl<'a> Input<'a> {
             rows: state.rows,
             series: state.series,
             events: state.events,
-            errors: state.error.lines().filter(|line| !line.starts_with("help: ")).collect(),
+            errors: state.diagnostics.iter().filter(|one| one.is_error()).map(Diagnostic::reason).collect(),
             notes: state
-                .notes
-                .iter()
-                .map(|note| Note { reason: &note.reason, count: note.count, example: &note.example })
+                .warnings()
+                .map(|one| Note { reason: &one.code, count: one.count, example: &one.example })
                 .collect(),
         }
     }

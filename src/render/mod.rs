@@ -33,7 +33,7 @@ pub enum ReportError {
     Template(#[from] askama::Error),
 }
 
-/// Says in English why a [`Note`](crate::source::Note) was made; empty for a reason that is none.
+/// Says in English why a diagnostic of this code was made; empty for a reason that is none.
 pub fn note_said(reason: &str) -> String {
     let english = crate::config::Language::En;
     words::Words::new(&[english]).label(&format!("note.{reason}")).bare(english)

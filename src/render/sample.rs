@@ -5,15 +5,16 @@ use std::f64::consts::PI;
 
 use chrono_tz::Tz;
 
-use crate::config::{Config, Format, Judge, Language, Limit, Output, Period, Service, Source, SourceKind};
+use crate::config::{Config, Format, Judge, Language, Limit, Output, Period, Service, Source};
 use crate::detect::{
     Audit, Comparison, Confounder, Effect, Elsewhere, ElsewhereKind, Estimate, Finding, Fit, Hint, Judgement, Pattern,
     Scale, ScaledEstimate, SeriesSummary, Target, Verdict,
 };
+use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::event::{DeployGroup, Event, EventKind, group};
 use crate::model::metric::{Kind, SeriesKey, Unit, default_nature};
 use crate::model::time::{DAY, HOUR, MINUTE, Window, parse_instant};
-use crate::source::{Note, SourceState};
+use crate::source::SourceState;
 
 pub(crate) const TOKYO: Tz = chrono_tz::Asia::Tokyo;
 /// A name that tries everything.
@@ -67,11 +68,7 @@ pub(crate) fn config(languages: &[Language]) -> Config {
             min_coverage: 0.5,
         },
         signals: BTreeMap::new(),
-        sources: vec![Source {
-            id: "recorded".into(),
-            optional: false,
-            kind: SourceKind::Files { series: vec!["series.parquet".into()], deploys: vec!["deploys.jsonl".into()] },
-        }],
+        sources: sources(),
         services: vec![
             service("card-api", "Payments", "111122223333 card", "https://runbooks.example.com/card-api"),
             service("wallet-api", "Balance", "444455556666 user", "javascript:alert(1)"),
@@ -178,15 +175,13 @@ fn events() -> Vec<Event> {
         let service = SERVICES[(k as usize * 3 + 1) % 4];
         let at = start + 9 * HOUR + k * 11 * HOUR + (k % 5) * 17 * MINUTE;
         events.push(Event {
-            id: format!("d{k}"),
-            service: service.into(),
-            at,
             until: (k % 3 == 0).then_some(at + 6 * MINUTE),
             revision: format!("{:08x}", 0x9e37_79b9_u32.wrapping_mul(k as u32 + 3)).repeat(5),
             title: titles[k as usize % titles.len()].into(),
             url: format!("https://github.com/example/{service}/pull/{}", 1200 + k),
             author: "a.mori".into(),
             kind: if k == 13 { EventKind::Middleware } else { EventKind::Deploy },
+            ..Event::new(format!("d{k}"), service, at)
         });
         if k == 4 {
             let mut second = events.last().expect("pushed").clone();
@@ -417,32 +412,34 @@ pub(crate) fn rich(languages: &[Language]) -> Input {
     Input { judgement, events, states, config: config(languages) }
 }
 
+fn sources() -> Vec<Source> {
+    let text = "[[source]]\nkind = \"files\"\nid = \"recorded\"\nseries = [\"series.parquet\"]\ndeploys = [\"deploys.jsonl\"]\n";
+    Config::parse(text, std::path::Path::new("fortnight.toml")).expect("valid").sources
+}
+
 fn states() -> Vec<SourceState> {
-    let note = |reason: &str, count| Note {
-        source: "recorded".into(),
-        reason: reason.into(),
-        count,
-        example: "series.csv:17".into(),
-    };
+    let note = |code: &str, count| Diagnostic::counted(Stage::Source, "recorded", code, count, "series.csv:17");
+    let denied = std::io::Error::other("access denied (GetMetricData)");
+    let denied = Diagnostic::of_error(Stage::Source, "cloudwatch-card", &denied).with_help("let the role read metrics");
     let good = SourceState {
         id: "recorded".into(),
         kind: "files",
+        account: String::new(),
         rows: 1_204_113,
         series: 68,
         events: 33,
         keys: BTreeSet::new(),
-        error: String::new(),
-        notes: vec![note("duplicate_same_value", 14), note("a_new_reason", 1)],
+        diagnostics: vec![note("duplicate_same_value", 14), note("a_new_reason", 1)],
     };
     let bad = SourceState {
         id: "cloudwatch-card".into(),
         kind: "files",
+        account: String::new(),
         rows: 0,
         series: 0,
         events: 0,
         keys: BTreeSet::new(),
-        error: "access denied (GetMetricData)\nhelp: let the role read metrics".into(),
-        notes: Vec::new(),
+        diagnostics: vec![denied],
     };
     vec![good, bad]
 }
@@ -458,7 +455,7 @@ pub(crate) fn quiet(languages: &[Language]) -> Input {
         }
     }
     input.states.truncate(1);
-    input.states[0].notes.clear();
+    input.states[0].diagnostics.clear();
     input
 }
 

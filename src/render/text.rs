@@ -8,8 +8,10 @@ use chrono_tz::Tz;
 
 use crate::config::Config;
 use crate::detect::{Burst, Comparison, Estimate, Finding, Judgement, Pattern, Scale, Verdict};
+use crate::model::diagnostic::Diagnostic;
 use crate::model::event::Event;
 use crate::model::metric::{Dimension, Unit};
+pub use crate::model::sanitize::escape as plain;
 use crate::model::time::local;
 use crate::render::json::source_state;
 use crate::source::SourceState;
@@ -49,8 +51,8 @@ pub fn summary(
         counted(judgement.comparisons.len(), "comparison"),
     );
     counts(&mut text, judgement, style);
-    for state in sources.iter().filter(|state| !state.error.is_empty()) {
-        let _ = writeln!(text, "source {} {}: {}", plain(&state.id), source_state(state), plain(reason(state)));
+    for state in sources.iter().filter(|state| state.failure().is_some()) {
+        let _ = writeln!(text, "source {} {}: {}", plain(&state.id), source_state(state), plain(&reason(state)));
     }
     let told = judgement.findings.iter().filter(|finding| finding.verdict != Verdict::Explained);
     let rows: Vec<Row> = told.filter_map(|finding| row(judgement, events, finding, config.zone, style)).collect();
@@ -87,9 +89,9 @@ fn counts(text: &mut String, judgement: &Judgement, style: Style) {
     let _ = writeln!(text, "{}", parts.join(if style.signs { "   " } else { ", " }));
 }
 
-/// Returns why a source failed, without the advice that may follow on further lines.
-fn reason(state: &SourceState) -> &str {
-    state.error.lines().next().unwrap_or_default()
+/// Returns why a source failed.
+fn reason(state: &SourceState) -> String {
+    state.failure().map(Diagnostic::reason).unwrap_or_default()
 }
 
 /// One finding: label, id, service, target, signal, levels, change, deploys.
@@ -279,28 +281,6 @@ fn shorten(text: &str, width: usize, style: Style) -> String {
         Some((cut, _)) => format!("{}{dots}", text.get(..cut).unwrap_or(text)),
         None => text.to_owned(),
     }
-}
-
-/// Returns text from outside as a terminal may show it: control characters and marks that change the
-/// direction or hide text become `\u{…}`.
-pub fn plain(text: &str) -> String {
-    if !text.chars().any(is_steering) {
-        return text.to_owned();
-    }
-    text.chars().fold(String::with_capacity(text.len() + 8), |mut plain, c| {
-        if is_steering(c) {
-            plain.extend(c.escape_unicode())
-        } else {
-            plain.push(c)
-        }
-        plain
-    })
-}
-
-/// Control characters, bidirectional marks and overrides, invisible joiners, line separators.
-fn is_steering(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -1,100 +1,132 @@
-//! What a source is that answers over the network, and the list of them.
-//!
-//! Sources in files are read where they are, at every report ([`files`](super::files)). A source of this kind
-//! is asked day by day and what it says is kept in the store, because it forgets; reports read the store.
+//! Everything that other rooms ask about kinds of sources, answered from the list of them.
 
-use async_trait::async_trait;
+use serde_json::Value;
 
-use crate::config::{Config, Source as SourceConfig, SourceKind};
+use super::descriptor::{Reading, SourceDescriptor, SourceSettings};
+use super::{CollectedSource, OpenSource, RecordedSource, SOURCES, SourceError};
+use crate::config::{Config, ConfigError, Source, schema};
 use crate::model::clock::Clock;
-use crate::model::time::Window;
+use crate::model::metric::is_known_signal;
 
-use super::{Events, Intake, SourceError};
-
-/// One account of a service that measures, opened: keys read, nothing asked yet.
-#[async_trait]
-pub trait Source: Send + Sync {
-    /// Asks for every series of a window.
-    ///
-    /// `window`: inside one UTC day, from a whole hour to a whole hour, over by the time of asking.
-    /// The series are sorted by key, keys are unique, times strictly increasing and inside the window, values
-    /// in base units; what was not measured is absent or NaN, never 0.
-    ///
-    /// # Errors
-    /// Whatever keeps the answer from being whole. Half of an answer is no answer: it would be kept as all of it.
-    async fn series(&self, window: Window) -> Result<Intake, SourceError>;
-
-    /// Asks for the deploys and other events that began inside a window.
-    ///
-    /// # Errors
-    /// As [`Self::series`].
-    async fn events(&self, window: Window) -> Result<Events, SourceError>;
-
-    /// Says what asking for a window would take, by harmless calls only.
-    ///
-    /// # Errors
-    /// What has to be known for that cannot be asked.
-    async fn estimate(&self, window: Window) -> Result<Estimate, SourceError>;
-
-    /// Tries every permission by a harmless call; one check a permission, and whatever else is worth knowing.
-    ///
-    /// `now`: UTC milliseconds.
-    async fn checks(&self, now: i64) -> Vec<SourceCheck>;
-
-    /// Returns how far back the source still answers, milliseconds.
-    fn reach_ms(&self) -> i64;
+/// Returns what is known of a kind of source.
+pub fn descriptor(kind: &str) -> Option<&'static SourceDescriptor> {
+    SOURCES.iter().copied().find(|descriptor| descriptor.kind == kind)
 }
 
-/// What collecting a window takes.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Estimate {
-    /// Requests to the source.
-    pub requests: u64,
-    /// Series that are asked for.
-    pub series: u64,
-    /// Price by the vendor's list, US dollars; `None` when requests cost nothing.
-    pub cost_usd: Option<f64>,
-    /// What will be asked, one a line, so that users can try it by hand; holds no secret.
-    pub asks: Vec<String>,
+/// Checks the tables of all sources of a config.
+///
+/// # Errors
+/// [`ConfigError`] for an unknown kind, an unknown key, or a value without a meaning.
+pub fn check(config: &Config) -> Result<(), ConfigError> {
+    config.sources.iter().try_for_each(|source| settings(source).map(drop))
 }
 
-/// What one look at a source found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceCheck {
-    /// What was looked at, a stable word such as `key` or `cloudwatch:GetMetricData`.
-    pub name: String,
-    /// How it is.
-    pub health: SourceHealth,
-    /// What was found, one line.
-    pub found: String,
-    /// What to do, one a line; empty when all is well.
-    pub help: Vec<String>,
+/// Returns the checked settings of a source.
+///
+/// # Errors
+/// As [`check`].
+pub fn settings(source: &Source) -> Result<Box<dyn SourceSettings>, ConfigError> {
+    let Some(descriptor) = descriptor(&source.kind) else {
+        let known: Vec<String> = SOURCES.iter().map(|known| format!("`{}`", known.kind)).collect();
+        let reason = format!("unknown kind of source {:?}", source.kind);
+        return Err(source.table.wrong("kind", reason, format!("choose from {}", known.join(", "))));
+    };
+    (descriptor.settings)(&source.table).map_err(|error| foreign_key(descriptor, source).unwrap_or(error))
 }
 
-/// How a thing that was looked at is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourceHealth {
-    /// As it should be.
-    Ok,
-    /// The report goes on, with less.
-    Warn,
-    /// Nothing comes of it.
-    Fail,
+/// Explains a key that another kind of source takes.
+fn foreign_key(descriptor: &SourceDescriptor, source: &Source) -> Option<ConfigError> {
+    let own = keys(descriptor);
+    source.table.keys().into_iter().filter(|key| !own.contains(key)).find_map(|key| {
+        let takers: Vec<&str> =
+            SOURCES.iter().filter(|other| keys(other).contains(&key)).map(|other| other.kind).collect();
+        let reason = format!("a source of kind {:?} has no such key", source.kind);
+        let help = format!("it goes with {}; leave it out", takers.join(" and "));
+        (!takers.is_empty()).then(|| source.table.wrong(&key, reason, help))
+    })
 }
 
-/// Opens a source that is asked over the network; `None` for files, which are read where they are.
+/// Returns the keys that only one kind of source takes.
+fn keys(descriptor: &SourceDescriptor) -> Vec<String> {
+    let schema = (descriptor.schema)();
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
+}
+
+/// Returns whether a source is read where it is, at every report; the others are collected into the store.
+pub fn is_recorded(source: &Source) -> bool {
+    descriptor(&source.kind).is_some_and(|descriptor| descriptor.reading == Reading::InPlace)
+}
+
+/// Returns the account that a source asks; empty if it has none.
+pub fn account(source: &Source) -> String {
+    settings(source).map(|settings| settings.account().to_owned()).unwrap_or_default()
+}
+
+/// Opens a source that is asked over the network; `None` for one that is read where it is.
 ///
 /// `clock`: what may be asked follows from the age of a day.
 ///
 /// # Errors
 /// A key that is not there, a folder of queries that cannot be read.
-pub fn open(config: &Config, source: &SourceConfig, clock: Clock) -> Result<Option<Box<dyn Source>>, SourceError> {
-    match &source.kind {
-        SourceKind::Files { .. } => Ok(None),
-        SourceKind::NewRelic(settings) => super::newrelic::open(config, source, settings).map(Some),
-        #[cfg(feature = "aws")]
-        SourceKind::CloudWatch(settings) => super::cloudwatch::open(config, source, settings, clock).map(Some),
-        #[cfg(not(feature = "aws"))]
-        SourceKind::CloudWatch(_) => Err(SourceError::NotBuiltIn { id: source.id.clone(), feature: "aws" }),
+pub fn open(config: &Config, source: &Source, clock: Clock) -> Result<Option<CollectedSource>, SourceError> {
+    if is_recorded(source) {
+        return Ok(None);
+    }
+    match open_any(config, source, clock)? {
+        OpenSource::Collected(opened) => Ok(Some(opened)),
+        OpenSource::Recorded(_) => Ok(None),
     }
 }
+
+/// Opens a source that is read where it is.
+///
+/// # Errors
+/// Files that are not there, or cannot be read.
+pub fn open_recorded(config: &Config, source: &Source) -> Result<Box<dyn RecordedSource>, SourceError> {
+    // What is in files does not depend on the time of day.
+    match open_any(config, source, Clock::System)? {
+        OpenSource::Recorded(opened) => Ok(opened),
+        OpenSource::Collected(_) => Err(SourceError::NotRecorded { id: source.id.clone() }),
+    }
+}
+
+fn open_any(config: &Config, source: &Source, clock: Clock) -> Result<OpenSource, SourceError> {
+    let settings =
+        settings(source).map_err(|error| SourceError::Config { id: source.id.clone(), source: Box::new(error) })?;
+    settings.open(&source.id, config, clock)
+}
+
+/// Writes into the config what the users' own queries say about signals; the config's own word wins.
+///
+/// # Errors
+/// A query that has no meaning.
+pub fn learn_signals(config: &mut Config) -> Result<(), SourceError> {
+    let mut natures = Vec::new();
+    for source in &config.sources {
+        let settings =
+            settings(source).map_err(|error| SourceError::Config { id: source.id.clone(), source: Box::new(error) })?;
+        natures.extend(settings.signals(&source.id)?);
+    }
+    for nature in natures.iter().filter(|nature| !is_known_signal(&nature.signal)) {
+        let rule = config.signals.entry(nature.signal.clone()).or_default();
+        rule.class.get_or_insert(nature.class);
+        rule.better.get_or_insert(nature.better);
+    }
+    Ok(())
+}
+
+/// Returns the JSON Schema of the config file.
+pub fn config_schema() -> Value {
+    let kinds: Vec<(&str, Value)> = SOURCES.iter().map(|descriptor| (descriptor.kind, (descriptor.schema)())).collect();
+    schema::schema(&kinds)
+}
+
+/// Returns the commented config with every key and its default.
+pub fn default_config() -> String {
+    let examples: Vec<&str> = SOURCES.iter().map(|descriptor| descriptor.example).collect();
+    schema::default_toml(&examples)
+}
+
+#[cfg(test)]
+mod tests;

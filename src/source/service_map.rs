@@ -129,7 +129,7 @@ impl ServiceMap {
         map
     }
 
-    /// Tells whether no name differs from its service.
+    /// Returns whether no name differs from its service.
     pub fn is_plain(&self) -> bool {
         self.moved.is_empty() && self.patterns.is_empty()
     }
@@ -257,7 +257,7 @@ fn place_of(key: &SeriesKey) -> Place {
     (key.service.clone(), key.kind, key.target.clone())
 }
 
-/// Tells whether a series and the one of its key can be the same thing under two names: at no time do they differ.
+/// Returns whether a series and the one of its key can be the same thing under two names: at no time do they differ.
 ///
 /// `sorted`: by key.
 fn agrees(sorted: &[Series], one: &Series) -> bool {

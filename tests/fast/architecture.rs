@@ -12,6 +12,8 @@ use imports::{Imports, Module};
 /// The rooms from left to right: none imports from one to its right.
 const ROOMS: [&str; 11] =
     ["model", "config", "stats", "format", "blob", "source", "store", "detect", "review", "render", "publish"];
+/// Circles that are still there; the number may only fall.
+const KNOWN_CIRCLES: usize = 12;
 /// Rooms that know all others.
 const ABOVE: [&str; 2] = ["command", "cli"];
 /// Rooms that may hold markup in the program.
@@ -48,9 +50,7 @@ fn no_room_imports_from_one_to_its_right() {
         let right = targets.iter().filter(|to| rank(to).is_some_and(|rank| rank > left));
         wrong.extend(right.map(|to| format!("{} imports {}", name(from), name(to))));
     }
-    for line in &wrong {
-        println!("order: {line}");
-    }
+    assert!(wrong.is_empty(), "imports from a room to the right: {wrong:#?}");
 }
 
 #[test]
@@ -61,6 +61,7 @@ fn no_files_import_one_another() {
             println!("circle {}: {} imports {}", number + 1, name(from), name(to));
         }
     }
+    assert!(circles.len() <= KNOWN_CIRCLES, "{} circles; `--nocapture` names their imports", circles.len());
 }
 
 #[test]
@@ -74,6 +75,8 @@ fn markup_and_styles_are_included_where_pages_are_made() {
                 .extension()
                 .is_some_and(|end| ["html", "css", "js", "svg", "md"].iter().any(|known| end == *known))
         });
+        // What `init` writes beside the config is data of a source, no page.
+        let markup = markup.filter(|file| !file.contains("templates/init/"));
         let is_allowed = module.first().is_some_and(|room| WITH_MARKUP.contains(&room.as_str()));
         wrong.extend(markup.filter(|_| !is_allowed).map(|file| format!("{} includes {file}", name(module))));
     }

@@ -16,8 +16,9 @@ use fortnight::config::Config;
 use fortnight::model::clock::Clock;
 use fortnight::model::metric::Series;
 use fortnight::model::time::{DAY, MINUTE, Window};
-use fortnight::source::registry::{self, Source};
-use fortnight::source::{Intake, SourceError};
+use fortnight::source::registry;
+use fortnight::source::{CollectedSource, SourceCheck};
+use fortnight::source::{SeriesBatch, SourceError};
 use fortnight::store::Store;
 use proptest::prelude::*;
 
@@ -67,11 +68,11 @@ fn config(endpoint: &str, more: &str) -> Config {
     Config::parse(&text, Path::new("fortnight.toml")).expect("valid")
 }
 
-fn open(endpoint: &str, more: &str) -> Box<dyn Source> {
+fn open(endpoint: &str, more: &str) -> CollectedSource {
     try_open(endpoint, more).expect("opens")
 }
 
-fn try_open(endpoint: &str, more: &str) -> Result<Box<dyn Source>, SourceError> {
+fn try_open(endpoint: &str, more: &str) -> Result<CollectedSource, SourceError> {
     let config = config(endpoint, more);
     registry::open(&config, &config.sources[0], Clock::Fixed(NOW)).map(|source| source.expect("no files"))
 }
@@ -89,16 +90,16 @@ fn told(error: &SourceError) -> String {
     text
 }
 
-async fn failure(source: &dyn Source) -> String {
+async fn failure(source: &CollectedSource) -> String {
     told(&source.series(day(1)).await.expect_err("fails"))
 }
 
-fn find<'a>(intake: &'a Intake, target: &str, signal: &str) -> &'a Series {
+fn find<'a>(intake: &'a SeriesBatch, target: &str, signal: &str) -> &'a Series {
     let found = intake.series.iter().find(|series| &*series.key.target == target && &*series.key.signal == signal);
     found.unwrap_or_else(|| panic!("no {target} {signal} among {:?}", keys(intake)))
 }
 
-fn keys(intake: &Intake) -> Vec<String> {
+fn keys(intake: &SeriesBatch) -> Vec<String> {
     intake.series.iter().map(|series| format!("{} {}", series.key.target, series.key.signal)).collect()
 }
 
@@ -273,7 +274,7 @@ fn what_stays_partial_is_an_error_and_what_becomes_whole_is_none() {
 
             server.set(|script| script.asked.clear());
             server.answer(move |request, _| page(request, &half(request, status), None));
-            let error = failure(&*source).await;
+            let error = failure(&source).await;
             let words = if status == "PartialData" {
                 "only a part of the answer came"
             } else {
@@ -315,11 +316,11 @@ fn answers_that_contradict_themselves_are_errors() {
                 spoil(&mut parts);
                 page(request, &parts, None)
             });
-            let error = failure(&*source).await;
+            let error = failure(&source).await;
             assert!(error.contains(words) && error.contains("eu-west-1 of account card-data"), "{error}");
         }
         server.answer(|request, _| page(request, &complete(request), Some("again")));
-        assert!(failure(&*source).await.contains("after 2 pages there is still another one"));
+        assert!(failure(&source).await.contains("after 2 pages there is still another one"));
         // Times outside the window are rounding, and belong to another question.
         server.answer(|request, _| {
             let mut parts = complete(request);
@@ -339,8 +340,8 @@ fn what_the_service_says_besides_is_noted() {
         let server = server(&ecs()).await;
         server.answer(|request, _| page_with(&complete(request), None, &[("MaxMetricsExceeded", "too many\u{202e}")]));
         let intake = open(&server.server.uri(), "").series(day(1)).await.expect("answers");
-        let [note] = intake.notes.as_slice() else { panic!("{:?}", intake.notes) };
-        assert_eq!((note.reason.as_str(), note.count), ("message_of_source", 1));
+        let [note] = intake.diagnostics.as_slice() else { panic!("{:?}", intake.diagnostics) };
+        assert_eq!((note.code.as_str(), note.count), ("message_of_source", 1));
         assert_eq!(note.example, "eu-west-1: MaxMetricsExceeded: too many\\u{202e}");
     });
 }
@@ -359,7 +360,7 @@ fn throttled_requests_are_tried_again_within_a_budget() {
         assert_eq!(server.asked().len(), 4);
         server.set(|script| script.asked.clear());
         server.answer(|_, _| fault(400, "ThrottlingException", "Rate exceeded"));
-        let error = failure(&*source).await;
+        let error = failure(&source).await;
         assert!(
             error.contains(
                 "still throttled after every retry: ThrottlingException: Rate exceeded (request request-0001)"
@@ -407,7 +408,7 @@ fn each_refusal_has_its_own_words_and_is_not_tried_again() {
         for (code, message, words, help) in cases {
             server.set(|script| script.asked.clear());
             server.answer(move |_, _| fault(400, code, message));
-            let error = failure(&*source).await;
+            let error = failure(&source).await;
             assert!(
                 error.starts_with("source `aws`: eu-west-1 of account card-data: cloudwatch:GetMetricData: "),
                 "{error}"
@@ -420,7 +421,7 @@ fn each_refusal_has_its_own_words_and_is_not_tried_again() {
             parts[1].status = "Forbidden";
             page(request, &parts, None)
         });
-        let error = failure(&*source).await;
+        let error = failure(&source).await;
         assert!(error.contains("eu-west-1 of account card-data") && error.contains("Forbidden for AWS/ECS"), "{error}");
     });
 }
@@ -440,7 +441,7 @@ fn answers_that_are_none_are_told_so() {
         ];
         for (answer, words) in cases {
             let raw = Raw::start(answer.to_vec());
-            let error = failure(&*open(&raw.url, "")).await;
+            let error = failure(&open(&raw.url, "")).await;
             assert!(error.contains(words), "{error}");
             assert!(raw.count() >= 1 && raw.count() <= 7 * 9, "{} requests", raw.count());
         }
@@ -453,15 +454,15 @@ fn what_keeps_from_asking_at_all_has_its_own_words() {
         let server = server(&ecs()).await;
         let role = "role_arn = \"arn:aws:iam::222222222222:role/fortnight-read\"\nexternal_id_env = \"FORTNIGHT_TEST_EXTERNAL_ID\"";
         server.set(|script| script.role_fails = Some((403, "AccessDenied")));
-        let error = failure(&*open(&server.server.uri(), role)).await;
+        let error = failure(&open(&server.server.uri(), role)).await;
         assert!(error.contains("the role cannot be assumed") && error.contains("sts:AssumeRole"), "{error}");
         assert!(error.contains("trust policy"), "{error}");
         server.set(|script| script.role_fails = Some((400, "ExpiredToken")));
-        let error = failure(&*open(&server.server.uri(), role)).await;
+        let error = failure(&open(&server.server.uri(), role)).await;
         assert!(error.contains("the session has expired"), "{error}");
         server.set(|script| script.role_fails = None);
 
-        let error = failure(&*open("http://127.0.0.1:1", "")).await;
+        let error = failure(&open("http://127.0.0.1:1", "")).await;
         assert!(error.contains("cannot be reached") && error.contains("Connection refused"), "{error}");
         let missing = "external_id_env = \"FORTNIGHT_TEST_NOT_THERE\"";
         let error = told(&try_open(&server.server.uri(), missing).err().expect("fails"));
@@ -473,7 +474,7 @@ fn what_keeps_from_asking_at_all_has_its_own_words() {
 fn no_credentials_are_told_so() {
     in_process("no_credentials_are_told_so", false, async || {
         let server = server(&ecs()).await;
-        let error = failure(&*open(&server.server.uri(), "")).await;
+        let error = failure(&open(&server.server.uri(), "")).await;
         assert!(error.contains("no credentials found") && error.contains("AWS_PROFILE"), "{error}");
     });
 }
@@ -527,7 +528,7 @@ fn a_region_that_is_denied_fails_the_source_and_is_named() {
             script.list_fails =
                 Some(fault(403, "AccessDenied", "User: x is not authorized to perform: cloudwatch:ListMetrics"))
         });
-        let error = failure(&*open(&server.server.uri(), "regions = [\"ap-northeast-1\"]")).await;
+        let error = failure(&open(&server.server.uri(), "regions = [\"ap-northeast-1\"]")).await;
         assert!(error.contains("ap-northeast-1 of account card-data: cloudwatch:ListMetrics: not allowed"), "{error}");
         assert!(error.contains("allow cloudwatch:ListMetrics"), "{error}");
     });
@@ -556,12 +557,12 @@ fn deploys_come_from_cloudtrail_page_by_page_and_without_it_with_a_note() {
         assert_eq!(ids, ["cloudwatch:eu-west-1:a", "cloudwatch:eu-west-1:c"]);
         assert_eq!(source.events(window).await.expect("answers"), found, "asked again, it is the same");
         let old = source.events(day(120)).await.expect("answers");
-        assert_eq!(old.notes[0].reason, "events_forgotten");
+        assert_eq!(old.diagnostics[0].code, "events_forgotten");
         server.set(|script| script.trail = None);
         let denied = source.events(window).await.expect("a note is enough");
         assert!(denied.events.is_empty());
-        assert_eq!(denied.notes[0].reason, "events_not_allowed");
-        assert!(denied.notes[0].example.contains("cloudtrail:LookupEvents"), "{:?}", denied.notes);
+        assert_eq!(denied.diagnostics[0].code, "events_not_allowed");
+        assert!(denied.diagnostics[0].example.contains("cloudtrail:LookupEvents"), "{:?}", denied.diagnostics);
     });
 }
 
@@ -697,7 +698,7 @@ fn an_estimate_counts_what_is_then_asked() {
 fn checks_name_each_permission() {
     with_keys("checks_name_each_permission", async || {
         let server = server(&[ecs(), vec!["Shop/Orders Placed Country=jp".to_owned()]].concat()).await;
-        let lines = |checks: Vec<registry::SourceCheck>| -> Vec<String> {
+        let lines = |checks: Vec<SourceCheck>| -> Vec<String> {
             checks
                 .iter()
                 .map(|check| format!("{:?} {}: {} | {}", check.health, check.name, check.found, check.help.join(" ")))

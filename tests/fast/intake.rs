@@ -7,12 +7,11 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fortnight::config::{Source, SourceKind};
 use fortnight::model::event::EventKind;
 use fortnight::model::metric::Series;
 use fortnight::model::time::{HOUR, Window};
-use fortnight::source::files::FilesSource;
-use fortnight::source::{Intake, Part, SourceError};
+use fortnight::source::files::{FilesSettings, FilesSource};
+use fortnight::source::{Part, RecordedSource, SeriesBatch, SourceError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -23,20 +22,16 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("temporary folder")
 }
 
-fn source(series: &[&str], deploys: &[&str]) -> Source {
+fn open(folder: &Path, series: &[&str], deploys: &[&str]) -> Result<FilesSource, SourceError> {
     let list = |patterns: &[&str]| patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
-    Source {
-        id: "recorded".into(),
-        optional: false,
-        kind: SourceKind::Files { series: list(series), deploys: list(deploys) },
-    }
+    FilesSource::open(folder, "recorded", &FilesSettings { series: list(series), deploys: list(deploys) })
 }
 
-fn read(folder: &Path, patterns: &[&str]) -> Result<Intake, SourceError> {
-    FilesSource::open(folder, &source(patterns, &[]))?.series(Part::WHOLE, EVER)
+fn read(folder: &Path, patterns: &[&str]) -> Result<SeriesBatch, SourceError> {
+    open(folder, patterns, &[])?.series(Part::WHOLE, EVER)
 }
 
-fn read_text(text: impl AsRef<[u8]>) -> Result<Intake, SourceError> {
+fn read_text(text: impl AsRef<[u8]>) -> Result<SeriesBatch, SourceError> {
     let folder = folder();
     fs::write(folder.path().join("s.csv"), text).expect("written");
     read(folder.path(), &["s.csv"])
@@ -62,8 +57,8 @@ fn refusal(text: impl AsRef<[u8]>) -> String {
     told(&read_text(text).expect_err("refused"))
 }
 
-fn note<'a>(intake: &'a Intake, reason: &str) -> Option<(u64, &'a str)> {
-    let note = intake.notes.iter().find(|note| note.reason == reason)?;
+fn note<'a>(intake: &'a SeriesBatch, reason: &str) -> Option<(u64, &'a str)> {
+    let note = intake.diagnostics.iter().find(|note| note.code == reason)?;
     Some((note.count, note.example.as_str()))
 }
 
@@ -124,7 +119,7 @@ fn values_that_make_no_sense_are_missing_and_counted() {
     assert_eq!(note(&intake, "share_above_one"), Some((1, "s.csv:8")));
     assert_eq!(note(&intake, "negative_share"), Some((1, "s.csv:9")));
     assert_eq!(note(&intake, "negative_rate"), Some((1, "s.csv:10")));
-    assert_eq!(intake.notes.len(), 4);
+    assert_eq!(intake.diagnostics.len(), 4);
     let of = |signal: &str| {
         let series = intake.series.iter().find(|series| &*series.key.signal == signal).expect("there");
         series.values.clone()
@@ -223,7 +218,7 @@ fn patterns_find_files_and_each_file_once() {
     fs::write(folder.join("2026/b[1].csv"), format!("{HEADER}{}", line(120, 6))).expect("written");
     let intake = read(&folder, &["2026/*.csv", "**/a.csv", "2026/b[1].csv"]).expect("read");
     assert_eq!(intake.series[0].times, [60_000, 120_000]);
-    assert!(intake.notes.is_empty());
+    assert!(intake.diagnostics.is_empty());
     let error = read(&folder, &["2026/*.csv", "2027/*.csv"]).expect_err("refused");
     assert_eq!(told(&error), "source `recorded`: no file matches `2027/*.csv`");
     assert!(matches!(read(&folder, &["a***"]), Err(SourceError::Pattern { .. })));
@@ -234,7 +229,7 @@ fn a_window_is_half_open() {
     let folder = folder();
     let text = format!("{HEADER}{}", (1..=10).map(|k| line(60 * k, k)).collect::<String>());
     fs::write(folder.path().join("s.csv"), text).expect("written");
-    let files = FilesSource::open(folder.path(), &source(&["s.csv"], &[])).expect("opened");
+    let files = open(folder.path(), &["s.csv"], &[]).expect("opened");
     let intake = files.series(Part::WHOLE, Window::new(120_000, 300_000)).expect("read");
     assert_eq!(intake.series[0].times, [120_000, 180_000, 240_000]);
     assert_eq!(intake.rows, 3);
@@ -270,14 +265,17 @@ fn events_are_read_from_both_forms() {
     fs::write(folder.path().join("b.csv"), "at,id,service,title\n1794200000,d0,cards,\"Fix, at last\"\n")
         .expect("written");
     fs::write(folder.path().join("c.jsonl"), "").expect("written");
-    let files = FilesSource::open(folder.path(), &source(&[], &["*.jsonl", "b.csv"])).expect("opened");
+    let files = open(folder.path(), &[], &["*.jsonl", "b.csv"]).expect("opened");
     let read = files.events().expect("read");
     let ids: Vec<&str> = read.events.iter().map(|event| event.id.as_str()).collect();
     assert_eq!(ids, ["d0", "i1", "d1"]);
     assert_eq!(read.events[0].title, "Fix, at last");
     assert_eq!((read.events[1].kind, read.events[1].service.as_str()), (EventKind::Incident, "*"));
     assert_eq!(read.events[1].window().length(), HOUR);
-    assert_eq!((read.notes[0].reason.as_str(), read.notes[0].example.as_str()), ("duplicate_event", "a.jsonl:4"));
+    assert_eq!(
+        (read.diagnostics[0].code.as_str(), read.diagnostics[0].example.as_str()),
+        ("duplicate_event", "a.jsonl:4")
+    );
 }
 
 #[test]
@@ -301,7 +299,7 @@ fn broken_events_are_refused_with_file_line_and_reason() {
     for (text, reason) in cases {
         let folder = folder();
         fs::write(folder.path().join("d.jsonl"), format!("{good}{text}\n")).expect("written");
-        let files = FilesSource::open(folder.path(), &source(&[], &["d.jsonl"])).expect("opened");
+        let files = open(folder.path(), &[], &["d.jsonl"]).expect("opened");
         let error = told(&files.events().expect_err("refused"));
         assert!(error.starts_with(&format!("source `recorded`: d.jsonl:2: {reason}")), "{error}");
     }
@@ -357,7 +355,7 @@ proptest! {
     fn parts_together_are_the_whole(sorted in rows(), count in 1..5_usize) {
         let folder = folder();
         fs::write(folder.path().join("s.csv"), text_of(&sorted)).expect("written");
-        let files = FilesSource::open(folder.path(), &source(&["s.csv"], &[])).expect("opened");
+        let files = open(folder.path(), &["s.csv"], &[]).expect("opened");
         let whole = files.series(Part::WHOLE, EVER).expect("read");
         let mut joined = Vec::new();
         let mut rows = 0;

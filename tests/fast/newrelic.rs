@@ -10,17 +10,18 @@ use crate::support::servers::nrql;
 use crate::support::servers::with_causes;
 use crate::support::servers::world::World;
 use async_trait::async_trait;
-use fortnight::config::NewRelic;
+
 use fortnight::model::event::EventKind;
 use fortnight::model::metric::SeriesKey;
 use fortnight::model::secret::Secret;
 use fortnight::model::time::{DAY, HOUR, MINUTE, Window};
-use fortnight::source::Intake;
-use fortnight::source::http::{Limits, Pause};
-use fortnight::source::newrelic::Account;
-use fortnight::source::query::nrql::Filling;
-use fortnight::source::query::{self, Purpose};
-use fortnight::source::registry::{Source, SourceHealth};
+use fortnight::source::SeriesBatch;
+use fortnight::source::http::{Limits, Sleep};
+use fortnight::source::newrelic::nrql::Filling;
+use fortnight::source::newrelic::query::Purpose;
+use fortnight::source::newrelic::query_files;
+use fortnight::source::newrelic::{Account, NewRelicSettings};
+use fortnight::source::{Checked, Estimated, EventSource, SeriesSource, SourceHealth};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
@@ -32,8 +33,8 @@ const YESTERDAY: i64 = 1_795_392_000_000 - DAY;
 struct Noted(Mutex<Vec<Duration>>);
 
 #[async_trait]
-impl Pause for Noted {
-    async fn pause(&self, wait: Duration) {
+impl Sleep for Noted {
+    async fn sleep(&self, wait: Duration) {
         self.0.lock().expect("one test").push(wait);
     }
 }
@@ -51,7 +52,7 @@ impl Bench {
 
     async fn with_key(world: World, step_ms: i64, before: Before, key: &str) -> Self {
         let server = NerdGraph::start_with(world, before).await;
-        let settings = NewRelic {
+        let settings = NewRelicSettings {
             account: "1".into(),
             endpoint: server.endpoint(),
             key_env: "NEW_RELIC_API_KEY".into(),
@@ -70,7 +71,7 @@ impl Bench {
         Self::new(World::default(), 5 * MINUTE, Box::new(|_| None)).await
     }
 
-    async fn series(&self, window: Window) -> Intake {
+    async fn series(&self, window: Window) -> SeriesBatch {
         self.account.series(window).await.unwrap_or_else(|error| panic!("{}", with_causes(&error)))
     }
 }
@@ -84,7 +85,7 @@ fn hours(count: i64) -> Window {
 }
 
 /// Points by series, bit by bit: gaps are equal to gaps.
-fn points(intakes: &[Intake]) -> BTreeMap<SeriesKey, Vec<(i64, u64)>> {
+fn points(intakes: &[SeriesBatch]) -> BTreeMap<SeriesKey, Vec<(i64, u64)>> {
     let mut points: BTreeMap<SeriesKey, Vec<(i64, u64)>> = BTreeMap::new();
     for series in intakes.iter().flat_map(|intake| &intake.series) {
         let bits = series.values.iter().map(|value| value.to_bits());
@@ -114,7 +115,7 @@ fn documents_are_in_the_vendors_schema() {
 #[test]
 fn queries_are_in_the_grammar() {
     let names = ["it's".to_owned(), "back\\slash' OR 1 = 1 --".to_owned(), "日本 {since}".to_owned()];
-    for query in query::newrelic(None).expect("queries") {
+    for query in query_files::load(None).expect("queries") {
         let steps =
             if query.purpose == Purpose::Series { vec![Some(HOUR), Some(5 * MINUTE), None] } else { vec![None] };
         for step_ms in steps {
@@ -135,7 +136,7 @@ fn queries_are_in_the_grammar() {
 async fn a_day_comes_whole_in_base_units() {
     let bench = Bench::plain().await;
     let intake = bench.series(day()).await;
-    assert!(intake.notes.is_empty(), "{:?}", intake.notes);
+    assert!(intake.diagnostics.is_empty(), "{:?}", intake.diagnostics);
     for series in &intake.series {
         let key = &series.key;
         let step = if key.target.starts_with("SELECT") { HOUR } else { 5 * MINUTE };
@@ -365,7 +366,7 @@ async fn what_is_broken_is_told() {
         (
             "text for a number",
             |query, rows| with(query, rows, |row| row["p"]["95"] = json!("fast")),
-            "apm_services: row 2: `p` is \\\"fast\\\", not a number",
+            "apm_services: row 2: `p` is \"fast\", not a number",
         ),
         (
             "number for an object",
@@ -432,7 +433,7 @@ async fn nothing_is_nothing_and_null_is_a_gap() {
         }),
     )
     .await;
-    assert_eq!(bench.series(hours(1)).await, Intake::default());
+    assert_eq!(bench.series(hours(1)).await, SeriesBatch::default());
 
     let nulls =
         once_faulty(1, |query, rows| with(query, rows, |row| row["p"] = json!({"50": null, "95": 0.25, "99": null})));
@@ -522,7 +523,7 @@ async fn deploys_are_marked_or_inferred_each_once() {
     for day in -9..=0 {
         let start = YESTERDAY + day * DAY;
         let events = bench.account.events(Window::new(start, start + DAY)).await.expect("events");
-        assert!(events.notes.is_empty());
+        assert!(events.diagnostics.is_empty());
         assert!(events.events.iter().all(|event| start <= event.at && event.at < start + DAY));
         found.extend(events.events);
     }

@@ -52,15 +52,12 @@ fn segments(folder: &TempDir) -> Vec<PathBuf> {
 
 fn event(id: &str, title: &str) -> Event {
     Event {
-        id: id.into(),
-        service: "cards".into(),
-        at: 1_794_213_000_123,
         until: Some(1_794_213_000_999),
         revision: "abc".into(),
         title: title.into(),
-        url: String::new(),
         author: "お名前".into(),
         kind: EventKind::Config,
+        ..Event::new(id, "cards", 1_794_213_000_123)
     }
 }
 

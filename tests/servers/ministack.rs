@@ -263,7 +263,7 @@ fn resources_are_found_by_the_tags_that_another_client_gave_them() {
             let source =
                 registry::open(&config, &config.sources[number], Clock::Fixed(NOW)).expect("opens").expect("no files");
             let intake = source.series(window).await.expect("answers");
-            assert_eq!(intake.notes, []);
+            assert_eq!(intake.diagnostics, []);
             let pairs =
                 intake.series.iter().map(|series| (series.key.target.to_string(), series.key.service.to_string()));
             pairs.collect::<BTreeMap<_, _>>()

@@ -11,12 +11,13 @@ use crate::format::Part;
 use crate::model::event::Event;
 use crate::model::metric::{Kind, Series, SeriesKey, Unit};
 use crate::model::time::MINUTE;
-use crate::source::registry::{Estimate, SourceCheck};
-use crate::source::{Events, Intake, SourceError};
+use crate::source::{
+    Checked, Estimate, Estimated, EventBatch, EventSource, SeriesBatch, SeriesSource, SourceCheck, SourceError,
+};
 
 /// A source whose values follow from the time alone, and which breaks after some calls.
 struct Fake {
-    calls: AtomicI64,
+    calls: Arc<AtomicI64>,
     breaks_after: i64,
     /// Points come this late.
     late: i64,
@@ -25,7 +26,7 @@ struct Fake {
 
 impl Fake {
     fn new(now: i64, breaks_after: i64) -> Self {
-        Self { calls: AtomicI64::new(0), breaks_after, late: 0, now }
+        Self { calls: Arc::default(), breaks_after, late: 0, now }
     }
 
     fn call(&self) -> Result<(), SourceError> {
@@ -35,8 +36,8 @@ impl Fake {
 }
 
 #[async_trait]
-impl Asked for Fake {
-    async fn series(&self, window: Window) -> Result<Intake, SourceError> {
+impl SeriesSource for Fake {
+    async fn series(&self, window: Window) -> Result<SeriesBatch, SourceError> {
         self.call()?;
         assert_eq!((window.start % HOUR, window.end % HOUR), (0, 0), "whole hours");
         assert_eq!(window.start.div_euclid(DAY), (window.end - 1).div_euclid(DAY), "one day");
@@ -58,35 +59,41 @@ impl Asked for Fake {
         let series: Vec<Series> =
             ["GET /a", "GET /b"].map(one).into_iter().filter(|one| !one.times.is_empty()).collect();
         let rows = series.iter().map(|one| one.times.len() as u64).sum();
-        Ok(Intake { series, rows, notes: Vec::new() })
+        Ok(SeriesBatch { series, rows, diagnostics: Vec::new() })
     }
+}
 
-    async fn events(&self, window: Window) -> Result<Events, SourceError> {
+#[async_trait]
+impl EventSource for Fake {
+    async fn events(&self, window: Window) -> Result<EventBatch, SourceError> {
         self.call()?;
         let days = window.start.div_euclid(DAY)..=window.end.div_euclid(DAY);
         let event = |day: i64| Event::new(format!("d{day}"), "api", day * DAY + 7 * HOUR);
         let events = days.map(event).filter(|event| window.contains(event.at)).collect();
-        Ok(Events { events, notes: Vec::new() })
+        Ok(EventBatch { events, diagnostics: Vec::new() })
     }
+}
 
+#[async_trait]
+impl Estimated for Fake {
     async fn estimate(&self, window: Window) -> Result<Estimate, SourceError> {
         Ok(Estimate { requests: (window.length() / DAY).unsigned_abs(), ..Estimate::default() })
     }
+}
 
+#[async_trait]
+impl Checked for Fake {
     async fn checks(&self, _now: i64) -> Vec<SourceCheck> {
         Vec::new()
-    }
-
-    fn reach_ms(&self) -> i64 {
-        400 * DAY
     }
 }
 
 const NOW: i64 = 20_000 * DAY + 9 * HOUR + 25 * MINUTE;
 
-fn run(store: &Store, fake: &Fake, span: Window) -> Pulled {
+fn run(store: &Store, fake: Fake, span: Window) -> Pulled {
     let pieces = missing(&store.days("fake").expect("read"), span, fake.now, false);
-    block_on(pull("fake", fake, &pieces, store, None, || ())).expect("runtime")
+    let fake = CollectedSource::whole(fake, 400 * DAY);
+    block_on(pull("fake", &fake, &pieces, store, None, || ())).expect("runtime")
 }
 
 fn span(days: i64) -> Window {
@@ -119,15 +126,15 @@ fn bytes(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[test]
 fn broken_off_at_any_call_and_gone_on_with_is_as_if_undisturbed() {
     let (whole_folder, whole) = store();
-    let calm = run(&whole, &Fake::new(NOW, i64::MAX), span(6));
-    assert!(calm.error.is_empty() && calm.days == 7 && calm.events == 6, "{calm:?}");
+    let calm = run(&whole, Fake::new(NOW, i64::MAX), span(6));
+    assert!(calm.failure.is_none() && calm.days == 7 && calm.events == 6, "{calm:?}");
     for calls in 0..8 {
         let (folder, store) = store();
-        let broken = run(&store, &Fake::new(NOW, calls), span(6));
-        assert!(broken.error.contains("patience"), "{broken:?}");
+        let broken = run(&store, Fake::new(NOW, calls), span(6));
+        assert!(broken.failure.as_ref().is_some_and(|failure| failure.reason().contains("patience")), "{broken:?}");
         assert_eq!(broken.days as i64, (calls - 1).max(0), "what came before is kept");
-        let rest = run(&store, &Fake::new(NOW, i64::MAX), span(6));
-        assert!(rest.error.is_empty());
+        let rest = run(&store, Fake::new(NOW, i64::MAX), span(6));
+        assert!(rest.failure.is_none());
         assert_eq!(bytes(folder.path()), bytes(whole_folder.path()), "after {calls} calls");
     }
 }
@@ -135,22 +142,22 @@ fn broken_off_at_any_call_and_gone_on_with_is_as_if_undisturbed() {
 #[test]
 fn day_by_day_is_one_pull() {
     let (whole_folder, whole) = store();
-    run(&whole, &Fake::new(NOW, i64::MAX), span(28));
+    run(&whole, Fake::new(NOW, i64::MAX), span(28));
     let (folder, store) = store();
     for day in (0..=27).rev() {
         let now = NOW - day * DAY;
         // Each run sees the last minutes of its day still incomplete.
         let fake = Fake { late: 40 * MINUTE, ..Fake::new(now, i64::MAX) };
-        run(&store, &fake, Window::new(NOW - 28 * DAY, now));
+        run(&store, fake, Window::new(NOW - 28 * DAY, now));
     }
-    run(&store, &Fake::new(NOW, i64::MAX), span(28));
+    run(&store, Fake::new(NOW, i64::MAX), span(28));
     assert_eq!(bytes(folder.path()), bytes(whole_folder.path()));
 }
 
 #[test]
 fn sealed_days_are_not_asked_again_and_others_are() {
     let (_folder, store) = store();
-    run(&store, &Fake::new(NOW, i64::MAX), span(3));
+    run(&store, Fake::new(NOW, i64::MAX), span(3));
     let again = missing(&store.days("fake").expect("read"), span(3), NOW, false);
     let days: Vec<i64> = again.iter().map(|piece| piece.window.start / HOUR - NOW / HOUR).collect();
     // The first day was not asked from its midnight on, and today is not over.
@@ -164,7 +171,7 @@ fn sealed_days_are_not_asked_again_and_others_are() {
 #[test]
 fn gaps_stay_gaps() {
     let (_folder, store) = store();
-    run(&store, &Fake::new(NOW, i64::MAX), span(2));
+    run(&store, Fake::new(NOW, i64::MAX), span(2));
     let read = store.read(span(2), Part::WHOLE).expect("read");
     assert!(read.series.iter().all(|one| one.times.iter().all(|at| at.rem_euclid(DAY) / HOUR != 5)));
 }
@@ -172,17 +179,17 @@ fn gaps_stay_gaps() {
 #[test]
 fn two_at_once_do_not_undo_each_other() {
     let (whole_folder, whole) = store();
-    run(&whole, &Fake::new(NOW, i64::MAX), span(6));
+    run(&whole, Fake::new(NOW, i64::MAX), span(6));
     let (folder, store) = store();
     let store = Arc::new(store);
     let threads: Vec<_> = (0..2)
         .map(|_| {
             let store = store.clone();
-            std::thread::spawn(move || run(&store, &Fake::new(NOW, i64::MAX), span(6)))
+            std::thread::spawn(move || run(&store, Fake::new(NOW, i64::MAX), span(6)))
         })
         .collect();
     for thread in threads {
-        assert!(thread.join().expect("no panic").error.is_empty());
+        assert!(thread.join().expect("no panic").failure.is_none());
     }
     assert_eq!(bytes(folder.path()), bytes(whole_folder.path()));
 }
@@ -192,7 +199,10 @@ fn too_many_requests_are_not_begun() {
     let (_folder, store) = store();
     let pieces = missing(&BTreeMap::new(), span(20), NOW, false);
     let fake = Fake::new(NOW, i64::MAX);
+    let calls = Arc::clone(&fake.calls);
+    let fake = CollectedSource::whole(fake, 400 * DAY);
     let pulled = block_on(pull("fake", &fake, &pieces, &store, Some(3), || ())).expect("runtime");
-    assert!(pulled.error.contains("more than 3\nhelp: "), "{}", pulled.error);
-    assert_eq!(fake.calls.load(Ordering::Relaxed), 0);
+    let failure = pulled.failure.expect("refused");
+    assert!(failure.reason().ends_with("more than 3") && !failure.help.is_empty(), "{failure:?}");
+    assert_eq!(calls.load(Ordering::Relaxed), 0);
 }

@@ -1,4 +1,4 @@
-//! The same deploy, told by two sources, is one deploy.
+//! The same deploy, reported by two sources, is one deploy.
 //!
 //! A pipeline adds a marker, the agent reports a change, the orchestrator's numbers move: counted three times, one
 //! change would be blamed in thirds. Two events are the same change if they are of one service and kind, their
@@ -6,7 +6,7 @@
 //!
 //! | both name a revision | one of them names none | one of them is inferred |
 //! |---|---|---|
-//! | within [`SAME_REVISION`] | within [`SAME_MOMENT`] | within [`GIVES_WAY`] of the one that somebody told |
+//! | within [`SAME_REVISION`] | within [`SAME_MOMENT`] | within [`GIVES_WAY`] of the one that was reported |
 //!
 //! Two different revisions are never joined, and neither are two services.
 
@@ -16,17 +16,14 @@ use std::collections::BTreeMap;
 use super::Event;
 use crate::model::time::MINUTE;
 
-/// How the ids of events begin that nobody told and that were seen in the data.
-pub const INFERRED: &str = "inferred:";
-
-/// Two tellings of one revision lie at most this far apart, milliseconds: a roll-out that one source dates by its
+/// Two reports of one revision lie at most this far apart, milliseconds: a roll-out that one source dates by its
 /// start and the other by its end. A later deploy of the same revision is a deploy of its own (a restart, a rollback).
 const SAME_REVISION: i64 = 10 * MINUTE;
 
-/// Without a revision only the time says that two tellings are of the same deploy, milliseconds.
+/// Without a revision only the time says that two reports are of the same deploy, milliseconds.
 const SAME_MOMENT: i64 = 2 * MINUTE;
 
-/// How far from a deploy that somebody told a change seen in the data is taken for it, milliseconds: collected data
+/// How far from a reported deploy a change seen in the data is taken for it, milliseconds: collected data
 /// are minutes wide, and the slowest roll-outs take the better part of an hour.
 const GIVES_WAY: i64 = 60 * MINUTE;
 
@@ -35,7 +32,7 @@ const SHORTEST: usize = 7;
 
 /// Events, each deploy once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct United {
+pub struct Deduplicated {
     /// Sorted by time, then id.
     pub events: Vec<Event>,
     /// Ids that are not among the events any more, each with the id that stands for it.
@@ -44,27 +41,27 @@ pub struct United {
 
 /// Joins the events that tell of the same change.
 ///
-/// The id is the one of the best-known source: what somebody told goes before what a vendor tracked
-/// (`newrelic:`, `cloudwatch:`), and that before what was inferred. Texts come from the best-known source that has
+/// The id is the one of the best-known [`Origin`](super::Origin): what somebody reported goes before what a source
+/// tracked, and that before what was inferred. Texts come from the best-known source that has
 /// them, the revision is the longest; the change lasts from the earliest start to the latest end. A change that was
-/// inferred never moves the start of one that somebody told. The order of `events` does not matter, and joining
+/// inferred never moves the start of a reported one. The order of `events` does not matter, and joining
 /// again changes nothing.
-pub fn unite(events: Vec<Event>) -> United {
-    let mut united = United { events, same: BTreeMap::new() };
-    // What is joined knows more than before (a revision), so that it may now be told from another one, or fit it.
+pub fn deduplicate(events: Vec<Event>) -> Deduplicated {
+    let mut found = Deduplicated { events, same: BTreeMap::new() };
+    // What is joined knows more than before (a revision), so that it may now differ from another one, or fit it.
     loop {
-        let before = united.events.len();
-        united = once(united);
-        if united.events.len() == before {
+        let before = found.events.len();
+        found = once(found);
+        if found.events.len() == before {
             break;
         }
     }
-    united.events.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-    united
+    found.events.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+    found
 }
 
-fn once(united: United) -> United {
-    let United { events, mut same } = united;
+fn once(found: Deduplicated) -> Deduplicated {
+    let Deduplicated { events, mut same } = found;
     let mut lists: BTreeMap<_, (Vec<Event>, Vec<Event>)> = BTreeMap::new();
     let mut done: Vec<Event> = Vec::new();
     for event in events {
@@ -72,23 +69,23 @@ fn once(united: United) -> United {
             done.push(event);
             continue;
         }
-        let (told, inferred) = lists.entry((event.service.clone(), event.kind)).or_default();
-        if event.is_inferred() { inferred.push(event) } else { told.push(event) }
+        let (reported, inferred) = lists.entry((event.service.clone(), event.kind)).or_default();
+        if event.is_inferred() { inferred.push(event) } else { reported.push(event) }
     }
-    for (told, inferred) in lists.into_values() {
-        let mut told = neighbours(told, &mut same);
+    for (reported, inferred) in lists.into_values() {
+        let mut reported = neighbours(reported, &mut same);
         for event in neighbours(inferred, &mut same) {
-            match nearest(&told, &event) {
-                Some(index) => told = joined_at(told, index, event, &mut same),
+            match nearest(&reported, &event) {
+                Some(index) => reported = joined_at(reported, index, event, &mut same),
                 None => done.push(event),
             }
         }
-        done.append(&mut told);
+        done.append(&mut reported);
     }
-    United { events: done, same }
+    Deduplicated { events: done, same }
 }
 
-/// Joins tellings that are alike, the earliest first.
+/// Joins reports that are alike, the earliest first.
 fn neighbours(mut events: Vec<Event>, same: &mut BTreeMap<String, String>) -> Vec<Event> {
     let order = |event: &Event| (event.at, Reverse(event.revision.len()), event.revision.clone(), event.id.clone());
     events.sort_by_cached_key(order);
@@ -120,19 +117,19 @@ fn is_same(earlier: &Event, later: &Event) -> bool {
     (later.at - earlier.at).abs() <= limit && agrees(&earlier.revision, &later.revision)
 }
 
-/// Returns the told event nearest to an inferred one that it may stand for.
-fn nearest(told: &[Event], inferred: &Event) -> Option<usize> {
+/// Returns the reported event nearest to an inferred one that it may stand for.
+fn nearest(reported: &[Event], inferred: &Event) -> Option<usize> {
     let distance = |event: &Event| {
         let window = event.window();
         (window.start - inferred.at).max(inferred.at - window.end).max(0)
     };
     let fits =
         |(_, event): &(usize, &Event)| distance(event) <= GIVES_WAY && agrees(&event.revision, &inferred.revision);
-    let found = told.iter().enumerate().filter(fits);
+    let found = reported.iter().enumerate().filter(fits);
     found.min_by(|(_, a), (_, b)| (distance(a), a.at, &a.id).cmp(&(distance(b), b.at, &b.id))).map(|(index, _)| index)
 }
 
-/// Tells whether two revisions may be the same: one unknown, or one the beginning of the other.
+/// Returns whether two revisions may be the same: one unknown, or one the beginning of the other.
 fn agrees(one: &str, other: &str) -> bool {
     if one.is_empty() || other.is_empty() || one.eq_ignore_ascii_case(other) {
         return true;
@@ -141,18 +138,9 @@ fn agrees(one: &str, other: &str) -> bool {
     short.len() >= SHORTEST && long.get(..short.len()).is_some_and(|start| start.eq_ignore_ascii_case(short))
 }
 
-/// How well known an event's source is; the least is the best.
-fn rank(event: &Event) -> u8 {
-    match event.id.split_once(':') {
-        _ if event.is_inferred() => 2,
-        Some(("newrelic" | "cloudwatch", _)) => 1,
-        _ => 0,
-    }
-}
-
 /// Makes one event of two that tell of the same change, and returns the id that goes.
 fn join(one: Event, other: Event) -> (Event, String) {
-    let is_first = (rank(&one), one.at, &one.id) <= (rank(&other), other.at, &other.id);
+    let is_first = (one.origin.rank(), one.at, &one.id) <= (other.origin.rank(), other.at, &other.id);
     let (mut kept, gone) = if is_first { (one, other) } else { (other, one) };
     let is_near = (kept.at - gone.at).abs() <= SAME_REVISION;
     let (start, end) = (kept.at, kept.window().end);
@@ -203,7 +191,7 @@ mod tests {
             ..deploy("newrelic:77", 1, "4f2c9e1aa0")
         };
         let seen = deploy("inferred:api:1", 35, "");
-        let united = unite(vec![seen, tracked, marker]);
+        let united = deduplicate(vec![seen, tracked, marker]);
         let [only] = united.events.as_slice() else { panic!("one deploy, not {:?}", united.events) };
         assert_eq!((only.id.as_str(), only.at, only.until), ("m-1", MINUTE, Some(9 * MINUTE)));
         assert_eq!((only.revision.as_str(), only.title.as_str()), ("4f2c9e1aa0", "Add limit check"));
@@ -228,20 +216,20 @@ mod tests {
             vec![deploy("a", 0, "4f2c9e1"), other_kind],
         ];
         for case in cases {
-            assert_eq!(unite(case.clone()).events.len(), 2, "{case:?}");
+            assert_eq!(deduplicate(case.clone()).events.len(), 2, "{case:?}");
         }
     }
 
     #[test]
     fn incidents_are_never_joined() {
         let incident = |id: &str| Event { kind: EventKind::Incident, ..deploy(id, 0, "") };
-        assert_eq!(ids(&unite(vec![incident("b"), incident("a")]).events), ["a", "b"]);
+        assert_eq!(ids(&deduplicate(vec![incident("b"), incident("a")]).events), ["a", "b"]);
     }
 
     #[test]
     fn what_was_seen_does_not_move_what_was_told() {
         let seen = Event { until: Some(30 * MINUTE), ..deploy("inferred:x", 0, "4f2c9e1") };
-        let united = unite(vec![deploy("m", 8, ""), seen]);
+        let united = deduplicate(vec![deploy("m", 8, ""), seen]);
         let [only] = united.events.as_slice() else { panic!("one deploy") };
         assert_eq!((only.at, only.until, only.revision.as_str()), (8 * MINUTE, Some(30 * MINUTE), "4f2c9e1"));
     }
@@ -282,16 +270,16 @@ mod tests {
     proptest! {
         #[test]
         fn order_does_not_matter_and_twice_is_once((events, other) in shuffled()) {
-            let united = unite(events);
-            prop_assert_eq!(&united, &unite(other));
-            let again = unite(united.events.clone());
+            let united = deduplicate(events);
+            prop_assert_eq!(&united, &deduplicate(other));
+            let again = deduplicate(united.events.clone());
             prop_assert_eq!(&again.events, &united.events);
             prop_assert!(again.same.is_empty());
         }
 
         #[test]
         fn nothing_is_lost_or_made_and_no_two_services_or_revisions_are_joined((events, _) in shuffled()) {
-            let united = unite(events.clone());
+            let united = deduplicate(events.clone());
             prop_assert_eq!(united.events.len() + united.same.len(), events.len());
             let by_id = |id: &str| events.iter().find(|event| event.id == id);
             for (gone, stands) in &united.same {

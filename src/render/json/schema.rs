@@ -95,7 +95,7 @@ pub(super) struct Source<'a> {
     /// Deploys and other events found.
     pub(super) events: usize,
     /// Why it failed.
-    pub(super) errors: Vec<&'a str>,
+    pub(super) errors: Vec<String>,
     /// What was left out or repaired.
     pub(super) notes: Vec<Note<'a>>,
 }

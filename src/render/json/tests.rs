@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::detect::{Comparison, Confounder, Effect, Elsewhere, Hint, Judgement, Scale, ScaledEstimate, SeriesSummary};
+use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::event::DeployGroup;
 use crate::model::metric::{Class, Direction, Kind, SeriesKey, Unit};
 use crate::model::time::{DAY, HOUR};
@@ -29,17 +30,12 @@ pub(crate) fn sample() -> Sample {
         sources: vec![SourceState {
             id: "files".into(),
             kind: "files",
+            account: String::new(),
             rows: 10,
             series: 2,
             events: 3,
             keys: BTreeSet::new(),
-            error: String::new(),
-            notes: vec![crate::source::Note {
-                source: "files".into(),
-                reason: "duplicate_same_value".into(),
-                count: 2,
-                example: "a.csv:3".into(),
-            }],
+            diagnostics: vec![Diagnostic::counted(Stage::Source, "files", "duplicate_same_value", 2, "a.csv:3")],
         }],
         config: Config::parse(text, Path::new("fortnight.toml")).expect("valid"),
     }

@@ -28,7 +28,7 @@ pub(super) fn head(context: &Context<'_>) -> Head {
         ("deploys", deploy_count(context).into()),
     ];
     let badge = match () {
-        () if context.states.iter().any(|state| !state.error.is_empty()) => ("partial", "head.partial"),
+        () if context.states.iter().any(|state| state.failure().is_some()) => ("partial", "head.partial"),
         () if judgement.series.is_empty() => ("partial", "head.empty"),
         () if coverage(context) < COMPLETE_FROM => ("partial", "head.coverage"),
         () => ("complete", "head.coverage"),
@@ -167,8 +167,8 @@ fn tiles(context: &Context<'_>) -> Vec<Tile> {
 
 fn notes(context: &Context<'_>) -> Vec<Phrase> {
     let mut notes = Vec::new();
-    for state in context.states.iter().filter(|state| !state.error.is_empty()) {
-        let args = [("source", Arg::Code(clean::name(&state.id))), ("error", clean::message(&state.error).0.into())];
+    for state in context.states.iter().filter(|state| state.failure().is_some()) {
+        let args = [("source", Arg::Code(clean::name(&state.id))), ("error", clean::failure(state).0.into())];
         notes.push(context.say("answer.source_failed", &args));
     }
     if !context.judgement.series.is_empty() {

@@ -1,7 +1,7 @@
 //! What every part of the model needs: the input, and how its things are named.
 
 use super::view::{Chip, Fact};
-use crate::config::{Config, Service, SourceKind};
+use crate::config::{Config, Service};
 use crate::detect::{Comparison, Estimate, Finding, Judgement, Pattern, SeriesSummary, Target, Verdict};
 use crate::model::event::{DeployGroup, Event};
 use crate::model::metric::{Direction, Kind, SeriesKey};
@@ -89,11 +89,8 @@ impl<'a> Context<'a> {
             return of_service;
         }
         let source = source::source_of(self.states, key);
-        let source = self.config.sources.iter().find(|known| Some(known.id.as_str()) == source);
-        match source.map(|source| &source.kind) {
-            Some(SourceKind::CloudWatch(settings)) => &settings.account,
-            _ => "",
-        }
+        let state = self.states.iter().find(|state| Some(state.id.as_str()) == source);
+        state.map_or("", |state| &state.account)
     }
 
     /// Returns who answers for a service, or words for nobody.

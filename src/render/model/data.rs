@@ -7,12 +7,13 @@ use super::server::by_account;
 use super::view::{Align, Block, Cell, Section, Table};
 use crate::config::Language;
 use crate::detect::SeriesSummary;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::time::{HOUR, Window, local};
 use crate::render::chart;
 use crate::render::services::coverage;
 use crate::render::words::{Arg, Phrase};
 use crate::render::{calendar, clean, number};
-use crate::source::Note;
+use crate::source::SourceState;
 
 const NOTES: usize = 40;
 const STRIPS: usize = 60;
@@ -46,7 +47,7 @@ pub(super) fn events(context: &Context<'_>) -> Option<Section> {
 
 pub(super) fn section(context: &Context<'_>) -> Option<Section> {
     let mut blocks = vec![Block::Text(context.label("data.lead")), Block::Table(sources(context))];
-    let notes: Vec<&Note> = context.states.iter().flat_map(|state| &state.notes).collect();
+    let notes: Vec<&Diagnostic> = context.states.iter().flat_map(SourceState::warnings).collect();
     if notes.is_empty() {
         blocks.push(Block::Text(context.label("data.no_notes")));
     } else {
@@ -62,10 +63,10 @@ pub(super) fn section(context: &Context<'_>) -> Option<Section> {
 
 fn sources(context: &Context<'_>) -> Table {
     let rows = context.states.iter().map(|state| {
-        let fate = if state.error.is_empty() {
+        let fate = if state.failure().is_none() {
             Cell::text(context.label("data.arrived"))
         } else {
-            let (what, help) = clean::message(&state.error);
+            let (what, help) = clean::failure(state);
             let lines = [what, help].into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" — ");
             Cell::text(context.label("data.failed")).noted(context.plain(lines))
         };
@@ -88,12 +89,12 @@ fn sources(context: &Context<'_>) -> Table {
     context.table("data.sources", &columns, rows.collect())
 }
 
-fn notes_table(context: &Context<'_>, notes: &[&Note]) -> Table {
+fn notes_table(context: &Context<'_>, notes: &[&Diagnostic]) -> Table {
     let rows = notes.iter().map(|note| {
-        let key = format!("note.{}", note.reason);
-        let reason = if context.words.knows(&key) { context.label(&key) } else { context.code(&note.reason) };
+        let key = format!("note.{}", note.code);
+        let reason = if context.words.knows(&key) { context.label(&key) } else { context.code(&note.code) };
         vec![
-            Cell::text(context.code(&note.source)),
+            Cell::text(context.code(&note.subject)),
             Cell::text(reason),
             Cell::text(context.plain(number::whole(note.count))),
             Cell::text(context.code(&note.example)),

@@ -115,12 +115,13 @@ fn a_resource_is_in_the_account_of_its_service_or_else_of_the_source_that_gave_i
     for (series, key) in input.judgement.series.iter_mut().zip(&keys) {
         series.key = key.clone();
     }
-    let state = |id: &str, given: &[usize]| crate::source::SourceState {
+    let sources = input.config.sources.clone();
+    let state = |index: usize, given: &[usize]| crate::source::SourceState {
         keys: given.iter().map(|index| keys[*index].clone()).collect(),
-        ..crate::source::SourceState::kept(id.to_owned())
+        ..crate::source::SourceState::of(&sources[index])
     };
     // An account of New Relic is none that a machine is in, and of two sources neither is the one.
-    input.states = vec![state("aws", &[0, 1, 3]), state("apm", &[2, 3])];
+    input.states = vec![state(0, &[0, 1, 3]), state(1, &[2, 3])];
     let page = page(&input);
     let infra = page.main.iter().find(|section| section.id == "infra").expect("resources");
     let headings: Vec<String> = infra

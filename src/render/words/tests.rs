@@ -60,7 +60,7 @@ fn source(folder: &Path, into: &mut String) {
 fn sources() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut text = String::new();
-    source(&root.join("src/report"), &mut text);
+    source(&root.join("src/render"), &mut text);
     source(&root.join("templates"), &mut text);
     text
 }

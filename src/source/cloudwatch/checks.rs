@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 
-use super::answer::Grid;
 use super::client::RegionClient;
 use super::error::CloudWatchError;
-use super::lists::List;
+use super::list::List;
+use super::parse::Grid;
 use super::resources::{Listed, Query, Resource};
 use super::tags::{self, Tags};
-use super::{ask, events, period};
-use crate::format::shown;
+use super::{events, period, requests};
+use crate::model::sanitize::excerpt;
 use crate::model::time::{HOUR, Window};
-use crate::source::registry::{SourceCheck, SourceHealth};
+use crate::source::{SourceCheck, SourceHealth};
 
 /// Pages of all metrics of a region that are looked through: 10,000 metrics.
 const MOST_PAGES: usize = 20;
@@ -53,7 +53,7 @@ pub async fn credentials(config: &SdkConfig, has_role: bool) -> SourceCheck {
     match provider.provide_credentials().await {
         Ok(found) => {
             let account =
-                found.account_id().map(|id| format!(" for account {}", shown(id.as_str()))).unwrap_or_default();
+                found.account_id().map(|id| format!(" for account {}", excerpt(id.as_str()))).unwrap_or_default();
             check(name, SourceHealth::Ok, format!("found{account}"), None)
         }
         Err(error) => {
@@ -101,7 +101,7 @@ pub fn tags(region: &RegionClient, tags: &Tags, keys: &[String], tagged: usize, 
         // Names go on to count; everything else stays.
         return failed(&name, SourceHealth::Warn, error);
     }
-    let keys: Vec<String> = keys.iter().map(|key| format!("`{}`", shown(key))).collect();
+    let keys: Vec<String> = keys.iter().map(|key| format!("`{}`", excerpt(key))).collect();
     let keys = keys.join(", ");
     if let Some((count, first)) = &tags.unusable {
         let help = format!("give it another value: at most {} printable characters, not `*`", tags::LONGEST);
@@ -125,7 +125,7 @@ async fn data(name: &str, region: &RegionClient, queries: &[Query], grid: Grid, 
         stat: "Sum".to_owned(),
     };
     let one = std::slice::from_ref(queries.first().unwrap_or(&made_up));
-    match ask::data(region, one, grid, now).await {
+    match requests::data(region, one, grid, now).await {
         Ok(_) => check(name, SourceHealth::Ok, format!("allowed; buckets from {} s on", period::FINEST / 1000), None),
         Err(error) => failed(name, SourceHealth::Fail, &error),
     }
@@ -138,12 +138,12 @@ fn watched(name: &str, resources: &[Resource]) -> SourceCheck {
         return check(name, SourceHealth::Warn, "none fits".to_owned(), Some(help.to_owned()));
     }
     let targets: BTreeSet<&str> = resources.iter().map(|resource| &*resource.target).collect();
-    check(name, SourceHealth::Ok, some(targets.iter().map(|name| shown(name)), targets.len()), None)
+    check(name, SourceHealth::Ok, some(targets.iter().map(|name| excerpt(name)), targets.len()), None)
 }
 
 /// Names metrics that are there and in no list.
 async fn unwatched(name: &str, region: &RegionClient, lists: &[List]) -> Option<SourceCheck> {
-    let (listed, is_all) = match ask::list(region, None, Some(MOST_PAGES)).await {
+    let (listed, is_all) = match requests::list(region, None, Some(MOST_PAGES)).await {
         Ok(found) => found,
         Err(error) => return Some(failed(name, SourceHealth::Warn, &error)),
     };
@@ -164,7 +164,7 @@ async fn unwatched(name: &str, region: &RegionClient, lists: &[List]) -> Option<
     if !strange.is_empty() {
         found.push_str(&format!(
             "; namespaces without one: {}",
-            some(strange.iter().map(|name| shown(name)), strange.len())
+            some(strange.iter().map(|name| excerpt(name)), strange.len())
         ));
         help = Some("to watch them, add a list to the folder that `queries` of the source names".to_owned());
     }

@@ -1,6 +1,5 @@
 //! Credentials and clients: the standard chain, a role if one is named, one client a region.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
@@ -11,13 +10,10 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
-use tokio::sync::OnceCell;
 
+use super::config::CloudWatchSettings;
 use super::error::CloudWatchError;
-use super::period::Pace;
-use super::resources::Listed;
-use super::tags::Tags;
-use crate::config::CloudWatch;
+use crate::source::http::RateLimiter;
 
 /// Tries of a request, the first included. Waits between them double from [`FIRST_WAIT`] on, each shortened by chance, so
 /// that all of them together take about ten seconds; a token bucket of the SDK bounds them over all requests.
@@ -44,14 +40,10 @@ pub struct RegionClient {
     pub metrics: aws_sdk_cloudwatch::Client,
     pub trail: aws_sdk_cloudtrail::Client,
     pub tagging: aws_sdk_resourcegroupstagging::Client,
-    /// What ListMetrics said, asked once in the life of the source: days of one run share it.
-    pub listed: OnceCell<Arc<Vec<Listed>>>,
-    /// As `listed`: what GetResources said, or why it said nothing.
-    pub tags: OnceCell<Tags>,
-    pub list_pace: Pace,
-    pub data_pace: Pace,
-    pub lookup_pace: Pace,
-    pub tag_pace: Pace,
+    pub list_limiter: RateLimiter,
+    pub data_limiter: RateLimiter,
+    pub lookup_limiter: RateLimiter,
+    pub tag_limiter: RateLimiter,
 }
 
 /// Opens all regions of a source. No request is made before the first question.
@@ -60,10 +52,14 @@ pub struct RegionClient {
 ///
 /// # Errors
 /// The external id is not in the environment.
-pub async fn open(source: &str, settings: &CloudWatch) -> Result<(SdkConfig, Vec<RegionClient>), CloudWatchError> {
+pub async fn open(
+    source: &str,
+    settings: &CloudWatchSettings,
+) -> Result<(SdkConfig, Vec<RegionClient>), CloudWatchError> {
     let config = configure(source, settings).await?;
     // The limits are Amazon's; a server that stands in for it has its own.
     let is_amazon = settings.endpoint.is_empty() || settings.endpoint.contains("amazonaws.com");
+    let limiter = || if is_amazon { RateLimiter::new(1) } else { RateLimiter::unlimited() };
     let account = account_of(settings);
     let regions = settings.regions.iter().enumerate().map(|(index, region)| {
         let metrics = aws_sdk_cloudwatch::config::Builder::from(&config).region(Region::new(region.clone())).build();
@@ -77,12 +73,10 @@ pub async fn open(source: &str, settings: &CloudWatch) -> Result<(SdkConfig, Vec
             metrics: aws_sdk_cloudwatch::Client::from_conf(metrics),
             trail: aws_sdk_cloudtrail::Client::from_conf(trail),
             tagging: aws_sdk_resourcegroupstagging::Client::from_conf(tagging),
-            listed: OnceCell::new(),
-            tags: OnceCell::new(),
-            list_pace: Pace::new(is_amazon),
-            data_pace: Pace::new(is_amazon),
-            lookup_pace: Pace::new(is_amazon),
-            tag_pace: Pace::new(is_amazon),
+            list_limiter: limiter(),
+            data_limiter: limiter(),
+            lookup_limiter: limiter(),
+            tag_limiter: limiter(),
         }
     });
     let regions = regions.collect();
@@ -90,12 +84,12 @@ pub async fn open(source: &str, settings: &CloudWatch) -> Result<(SdkConfig, Vec
 }
 
 /// Returns the name of the account in messages: the config's word, else the number in the role.
-fn account_of(settings: &CloudWatch) -> &str {
+fn account_of(settings: &CloudWatchSettings) -> &str {
     let of_role = settings.role_arn.split(':').nth(4).unwrap_or_default();
     if settings.account.is_empty() { of_role } else { &settings.account }
 }
 
-async fn configure(source: &str, settings: &CloudWatch) -> Result<SdkConfig, CloudWatchError> {
+async fn configure(source: &str, settings: &CloudWatchSettings) -> Result<SdkConfig, CloudWatchError> {
     let first = settings.regions.first().cloned().unwrap_or_default();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(first.clone()))

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::lists::ListError;
-use crate::format::shown;
+use crate::model::sanitize::excerpt;
 
 /// Why an account cannot be asked, or did not answer as it should.
 #[derive(Debug, thiserror::Error)]
@@ -155,7 +155,7 @@ impl CloudWatchError {
         }
     }
 
-    /// Tells whether a permission is missing.
+    /// Returns whether a permission is missing.
     pub fn is_denied(&self) -> bool {
         matches!(self, Self::Call { fault: Fault::Denied, .. })
     }
@@ -205,7 +205,7 @@ fn of_service<E: ProvideErrorMetadata>(error: &E, raw: &HttpResponse) -> (Fault,
         said = format!(": HTTP {status}");
     }
     if let Some(request) = raw.headers().get("x-amzn-requestid") {
-        said.push_str(&format!(" (request {})", shown(request)));
+        said.push_str(&format!(" (request {})", excerpt(request)));
     }
     (fault, said)
 }
@@ -296,7 +296,7 @@ pub(super) fn bounded(text: &str) -> String {
         Some((end, _)) => (text.get(..end).unwrap_or_default(), "…"),
         None => (text.as_str(), ""),
     };
-    crate::format::escaped(cut) + rest
+    crate::model::sanitize::escape(cut) + rest
 }
 
 /// Leaves out what looks like an access key's id, a secret key or a session token.

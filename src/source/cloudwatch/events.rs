@@ -17,12 +17,13 @@ use serde_json::{Map, Value};
 use super::client::RegionClient;
 use super::error::CloudWatchError;
 use super::period::LOOKUP_GAP;
-use crate::format::shown;
 use crate::model::event::{Event, EventKind};
+use crate::model::sanitize::excerpt;
 use crate::model::time::{DAY, Window};
+use crate::source::http::RealTime;
 
 /// How far CloudTrail looks back.
-pub const REACH: i64 = 90 * DAY;
+pub const RETENTION_MS: i64 = 90 * DAY;
 
 /// Names of calls that change what runs. Lambda's carry the version of its API.
 pub const CALLS: [&str; 9] = [
@@ -96,7 +97,7 @@ pub async fn ask(
     token: Option<String>,
     most: i32,
 ) -> Result<aws_sdk_cloudtrail::operation::lookup_events::LookupEventsOutput, CloudWatchError> {
-    region.lookup_pace.turn(LOOKUP_GAP).await;
+    region.lookup_limiter.take(LOOKUP_GAP, &RealTime).await;
     let name = LookupAttribute::builder().attribute_key(LookupAttributeKey::EventName).attribute_value(call).build();
     let name = name.map_err(|error| CloudWatchError::Answer {
         place: region.place.clone(),
@@ -174,20 +175,16 @@ fn change(region: &str, recorded: &Recorded) -> Option<Change> {
     if !is_code && waits(asked) {
         return Some(Change::Pending(format!("{}: {title}", told.service)));
     }
+    let id = format!("cloudwatch:{region}:{}", excerpt(recorded.event_id()?));
     Some(Change::Done(Event {
-        id: format!("cloudwatch:{region}:{}", shown(recorded.event_id()?)),
-        service: told.service,
-        at,
-        until: None,
-        revision: String::new(),
         title,
-        url: String::new(),
-        author: shown(recorded.username().unwrap_or_default()),
+        author: excerpt(recorded.username().unwrap_or_default()),
         kind: match (is_code, is_engine) {
             (true, _) => EventKind::Deploy,
             (false, true) => EventKind::Middleware,
             (false, false) => EventKind::Config,
         },
+        ..Event::new(id, told.service, at)
     }))
 }
 
@@ -228,7 +225,7 @@ fn of_database(asked: &Map<String, Value>) -> Option<Told> {
     Some(Told { service: name, what: what.join(" ") })
 }
 
-/// Tells whether a change was put off to the maintenance window.
+/// Returns whether a change was put off to the maintenance window.
 fn waits(asked: &Map<String, Value>) -> bool {
     match field(asked, "optInType").and_then(Value::as_str) {
         Some(word) => word != "immediate",
@@ -242,7 +239,7 @@ fn field<'a>(table: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 }
 
 fn text(table: &Map<String, Value>, name: &str) -> Option<String> {
-    field(table, name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(shown)
+    field(table, name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(excerpt)
 }
 
 /// Returns the name in an ARN or path.

@@ -1,4 +1,4 @@
-//! How wide the buckets of a day are, and when a request may go out.
+//! How wide the buckets of a day are, and what a request costs of the allowance.
 //!
 //! CloudWatch keeps one-minute points 15 days, five-minute points 63 days, hourly points 455 days. Asking for finer
 //! ones than are kept gives no points and no error, so the width is decided here: by the age of the UTC day in whole
@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::model::time::{DAY, HOUR, MINUTE, Window};
 
 /// How far back CloudWatch answers at all.
-pub const REACH: i64 = 455 * DAY;
+pub const RETENTION_MS: i64 = 455 * DAY;
 
 /// Age of a UTC day in whole days up to which it has points of a width, the finest first. Amazon's borders are at 15,
 /// 63 and 455 days before the very moment of asking; a day of this age is over them by no hour of it.
@@ -46,34 +46,6 @@ const DATA_GAP: Duration = Duration::from_millis(1000 / 45);
 pub fn cost(points: usize, window: Window, now: i64) -> Duration {
     let per_second = if now - window.start <= 3 * HOUR { POINTS_PER_S } else { OLD_POINTS_PER_S };
     DATA_GAP.max(Duration::from_secs_f64(points as f64 / per_second))
-}
-
-/// Lets requests out one after another, each after the time that the one before it costs.
-///
-/// Tokio's clock, so that waiting is what the runtime does anyway.
-#[derive(Debug)]
-pub struct Pace {
-    /// `None` for a server that is not Amazon's: its limits are its own.
-    next: Option<tokio::sync::Mutex<tokio::time::Instant>>,
-}
-
-impl Pace {
-    /// Makes a pace that holds, or one that does not.
-    pub fn new(holds: bool) -> Self {
-        Self { next: holds.then(|| tokio::sync::Mutex::new(tokio::time::Instant::now())) }
-    }
-
-    /// Waits until it is the caller's turn, and takes `cost` of the allowance.
-    pub async fn turn(&self, cost: Duration) {
-        let Some(next) = &self.next else { return };
-        let turn = {
-            let mut next = next.lock().await;
-            let turn = (*next).max(tokio::time::Instant::now());
-            *next = turn + cost;
-            turn
-        };
-        tokio::time::sleep_until(turn).await;
-    }
 }
 
 #[cfg(test)]
@@ -112,14 +84,5 @@ mod tests {
         assert!(full > Duration::from_millis(280) && full < Duration::from_millis(290), "{full:?}");
         assert!(cost(100_800, window, window.start + HOUR) > 2 * full);
         assert_eq!(cost(1, window, TODAY), DATA_GAP);
-    }
-
-    #[tokio::test]
-    async fn turns_come_in_order_and_each_waits_for_the_one_before() {
-        let pace = Pace::new(true);
-        let start = tokio::time::Instant::now();
-        let turns = futures_util::future::join_all((0..5).map(|_| pace.turn(Duration::from_millis(10)))).await;
-        assert_eq!(turns.len(), 5);
-        assert!(start.elapsed() >= Duration::from_millis(40));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern};
 
-use super::lists::{Ask, List, Metric};
+use super::list::{Ask, List, Metric};
 use crate::model::metric::{SeriesKey, Unit};
 
 /// Patterns do not care about case, and a `*` goes across `/`, because load balancers are `app/name/id`.
@@ -45,7 +45,7 @@ pub struct Query {
 
 /// One series, as numbers of queries.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wanted<'a> {
+pub struct SeriesSpec<'a> {
     pub key: SeriesKey,
     pub unit: Unit,
     pub metric: &'a Metric,
@@ -60,7 +60,7 @@ pub struct Plan<'a> {
     /// Each once.
     pub queries: Vec<Query>,
     /// Several may be of one key: a load balancer that was made anew under its old name.
-    pub series: Vec<Wanted<'a>>,
+    pub series: Vec<SeriesSpec<'a>>,
 }
 
 /// Number of a list, and the dimensions of a resource.
@@ -80,7 +80,7 @@ pub fn resources<'a>(lists: &'a [List], listed: &'a [Listed], patterns: &[Patter
     found.into_values().filter(|resource| is_wanted(resource, patterns)).collect()
 }
 
-/// Tells whether a metric has exactly the dimensions of a list, each with a value.
+/// Returns whether a metric has exactly the dimensions of a list, each with a value.
 fn fits(list: &List, metric: &Listed) -> bool {
     metric.namespace == list.namespace
         && metric.dimensions.len() == list.dimensions.len()
@@ -141,7 +141,7 @@ pub fn plan<'a>(resources: &[Resource<'a>]) -> Plan<'a> {
                 target: resource.target.clone(),
                 signal: metric.signal.as_str().into(),
             };
-            plan.series.push(Wanted { key, unit: metric.unit, metric, of, over, beside });
+            plan.series.push(SeriesSpec { key, unit: metric.unit, metric, of, over, beside });
         }
     }
     let mut queries: Vec<(usize, Query)> = numbers.into_iter().map(|(query, number)| (number, query)).collect();
@@ -161,9 +161,9 @@ fn is_measured(metric: &Metric, listed: &BTreeSet<&str>) -> bool {
 impl Query {
     /// Names it in a message or an estimate.
     pub fn shown(&self) -> String {
-        use crate::format::shown;
+        use crate::model::sanitize::excerpt;
         let dimensions: Vec<String> =
-            self.dimensions.iter().map(|(name, value)| format!("{}={}", shown(name), shown(value))).collect();
-        format!("{} {} {}, {}", shown(&self.namespace), shown(&self.metric), self.stat, dimensions.join(", "))
+            self.dimensions.iter().map(|(name, value)| format!("{}={}", excerpt(name), excerpt(value))).collect();
+        format!("{} {} {}, {}", excerpt(&self.namespace), excerpt(&self.metric), self.stat, dimensions.join(", "))
     }
 }

@@ -4,10 +4,10 @@
 //! more (`DeploymentCount`), and one again once the old tasks are gone. Without Container Insights, or where two
 //! clusters have a service of the same name, the end stays unknown.
 
-use super::answer::{Buckets, Grid};
+use super::parse::{Buckets, Grid};
 use super::resources::{Listed, Query};
-use crate::format::shown;
 use crate::model::event::{Event, EventKind};
+use crate::model::sanitize::excerpt;
 use crate::model::time::{HOUR, MINUTE, Window};
 
 const DIMENSIONS: [&str; 2] = ["ClusterName", "ServiceName"];
@@ -45,7 +45,7 @@ pub fn around(window: Window, now: i64) -> Window {
 pub fn write_ends(events: &mut [Event], queries: &[Query], gathered: &[Buckets], grid: Grid) {
     for event in events.iter_mut().filter(|event| event.kind == EventKind::Deploy && event.until.is_none()) {
         let mut of_service = queries.iter().zip(gathered).filter(
-            |(query, _)| matches!(query.dimensions.as_slice(), [_, (_, service)] if shown(service) == event.service),
+            |(query, _)| matches!(query.dimensions.as_slice(), [_, (_, service)] if excerpt(service) == event.service),
         );
         if let (Some((_, buckets)), None) = (of_service.next(), of_service.next()) {
             event.until = end(buckets, event.at, grid);

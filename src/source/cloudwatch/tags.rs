@@ -14,11 +14,12 @@ use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 
 use super::client::RegionClient;
 use super::error::CloudWatchError;
-use super::lists::List;
+use super::list::List;
 use super::period::TAG_GAP;
 use super::resources::Resource;
-use crate::format::{escaped, shown};
 use crate::model::event::Event;
+use crate::model::sanitize::{escape, excerpt};
+use crate::source::http::RealTime;
 
 /// Resources a page and types in a request, Amazon's limits, and pages after which a server is not believed to come to
 /// an end.
@@ -65,7 +66,7 @@ async fn ask_key(region: &RegionClient, lists: &[List], key: &str, tags: &mut Ta
     let kinds = (kinds.len() <= MOST_KINDS).then(|| kinds.into_iter().map(str::to_owned).collect::<Vec<_>>());
     let mut token: Option<String> = None;
     for page in 1.. {
-        region.tag_pace.turn(TAG_GAP).await;
+        region.tag_limiter.take(TAG_GAP, &RealTime).await;
         tags.requests += 1;
         let call = region
             .tagging
@@ -101,7 +102,7 @@ impl Tags {
         if is_name(value) {
             self.services.entry(name).or_insert_with(|| value.into());
         } else {
-            let example = format!("{region}: {}: {}", shown(&name), shown(value));
+            let example = format!("{region}: {}: {}", excerpt(&name), excerpt(value));
             self.unusable.get_or_insert((0, example)).0 += 1;
         }
     }
@@ -134,10 +135,10 @@ fn within(arn: &str, region: &str) -> Option<String> {
     (fits && (place == region || place.is_empty())).then(|| format!("{service}:{resource}"))
 }
 
-/// Tells whether a value can be the name of a service. One that is too long or could make a message lie is not cut or
+/// Returns whether a value can be the name of a service. One that is too long or could make a message lie is not cut or
 /// repaired: two services might become one. `*` stands for all services.
 fn is_name(value: &str) -> bool {
-    value.chars().count() <= LONGEST && escaped(value) == value && value != "*"
+    value.chars().count() <= LONGEST && escape(value) == value && value != "*"
 }
 
 /// Gives events of a resource's name the service that its tag names.
@@ -149,7 +150,7 @@ pub fn name_events<'a>(events: impl Iterator<Item = (&'static str, &'a mut Event
     for resource in tagged {
         let Some(arn) = resource.list.arns.first() else { continue };
         services
-            .entry((&arn.service, shown(&resource.own)))
+            .entry((&arn.service, excerpt(&resource.own)))
             .and_modify(|known| *known = known.filter(|known| **known == resource.service))
             .or_insert(Some(&resource.service));
     }

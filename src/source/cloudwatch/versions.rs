@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::answer::{Buckets, Grid};
+use super::parse::{Buckets, Grid};
 use super::resources::{Listed, Query};
-use crate::format::shown;
-use crate::model::event::{Event, EventKind, INFERRED};
+use crate::model::event::{Event, INFERRED, Origin};
+use crate::model::sanitize::excerpt;
 use crate::model::time::{DAY, Window, local};
 
 const DIMENSIONS: [&str; 3] = ["ExecutedVersion", "FunctionName", "Resource"];
@@ -73,19 +73,14 @@ pub fn events(region: &str, queries: &[Query], gathered: &[Buckets], window: Win
                 continue;
             }
             let day = local(first, chrono_tz::UTC).date_naive();
-            let id = format!("{INFERRED}cloudwatch:{region}:{}:{}:{day}", shown(function), shown(version));
+            let id = format!("{INFERRED}cloudwatch:{region}:{}:{}:{day}", excerpt(function), excerpt(version));
             // One that goes on to the end of what is known may go on for long.
             let until = Some(last + grid.width).filter(|until| *until > first && *until < grid.window.end);
             let event = Event {
-                id: id.clone(),
-                service: shown(function),
-                at: first,
                 until,
-                revision: String::new(),
-                title: format!("version {}", shown(version)),
-                url: String::new(),
-                author: String::new(),
-                kind: EventKind::Deploy,
+                title: format!("version {}", excerpt(version)),
+                origin: Origin::Inferred,
+                ..Event::new(id.clone(), excerpt(function), first)
             };
             found.insert(id, event);
         }

@@ -13,8 +13,8 @@ use super::*;
 struct Noted(Mutex<Vec<Duration>>);
 
 #[async_trait]
-impl Pause for Noted {
-    async fn pause(&self, wait: Duration) {
+impl Sleep for Noted {
+    async fn sleep(&self, wait: Duration) {
         self.0.lock().expect("one test").push(wait);
     }
 }

@@ -5,12 +5,11 @@
 
 use serde_json::{Value, json};
 
-use super::entities::{Entity, Found};
+use super::entities::{Entity, Found, service_of};
 use super::error::NewRelicError;
 use super::graph::{Graph, documents, shape};
-use super::service_of;
-use crate::format::shown;
 use crate::model::event::{Event, EventKind};
+use crate::model::sanitize::excerpt;
 use crate::model::time::{DAY, MINUTE, Window};
 
 /// Changes of one answer at most, and deployments.
@@ -157,7 +156,7 @@ fn change_marker(
     let Some(entity) = found.entities.iter().find(|entity| entity.guid == guid) else { return Ok(None) };
     let (category, kind) = (text(change, "category"), text(change, "type"));
     let Some(kind) = kind_of(&category, &kind) else {
-        let example = shown(&format!("{category} / {kind}"));
+        let example = excerpt(&format!("{category} / {kind}"));
         marked.other.get_or_insert((0, example)).0 += 1;
         return Ok(None);
     };
@@ -174,15 +173,12 @@ fn change_marker(
         revision.clone(),
     ]);
     let event = Event {
-        id: format!("newrelic:{id}"),
-        service: service_of(&entity.name).to_string(),
-        at: timestamp(what, index, change)?,
-        until: None,
         revision,
         title,
         url: first_of([address(change, "deepLink"), address(change, "changelog"), String::new(), String::new()]),
         author: text(change, "user"),
         kind,
+        ..Event::new(format!("newrelic:{id}"), &*service_of(&entity.name), timestamp(what, index, change)?)
     };
     Ok(Some(Marker { event, group: text(change, "groupId") }))
 }
@@ -193,15 +189,12 @@ fn deployment_marker(what: &str, index: usize, of: &Value, application: &str) ->
     let id = if id.is_empty() { format!("{application}:{version}:{at}") } else { id };
     let is_canary = text(of, "deploymentType").eq_ignore_ascii_case("canary");
     let event = Event {
-        id: format!("newrelic:{id}"),
-        service: service_of(application).to_string(),
-        at,
-        until: None,
         title: first_of([text(of, "description"), text(of, "changelog"), version.clone(), String::new()]),
         revision: first_of([version, text(of, "commit"), String::new(), String::new()]),
         url: first_of([address(of, "deepLink"), address(of, "changelog"), String::new(), String::new()]),
         author: text(of, "user"),
         kind: if is_canary { EventKind::Canary } else { EventKind::Deploy },
+        ..Event::new(format!("newrelic:{id}"), &*service_of(application), at)
     };
     Ok(Marker { event, group: text(of, "groupId") })
 }
@@ -266,17 +259,7 @@ mod tests {
     use super::*;
 
     fn marker(id: &str, at: i64, version: &str, group: &str) -> Marker {
-        let event = Event {
-            id: id.into(),
-            service: "a".into(),
-            at,
-            until: None,
-            revision: version.into(),
-            title: String::new(),
-            url: String::new(),
-            author: String::new(),
-            kind: EventKind::Deploy,
-        };
+        let event = Event { revision: version.into(), ..Event::new(id, "a", at) };
         Marker { event, group: group.into() }
     }
 

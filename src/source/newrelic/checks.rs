@@ -1,15 +1,17 @@
 //! Looks at an account by harmless calls: may the key read it, what is in it, what would asking take.
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::account::Account;
+use super::changes;
 use super::entities::Found;
 use super::error::NewRelicError;
 use super::graph::{Reply, documents};
-use super::{Account, changes};
-use crate::format::shown;
+use super::query::Purpose;
+use crate::model::sanitize::excerpt;
 use crate::model::time::{DAY, MINUTE, Window};
-use crate::source::query::Purpose;
-use crate::source::registry::{Estimate, SourceCheck, SourceHealth};
+use crate::source::{Checked, Estimate, Estimated, SourceCheck, SourceError, SourceHealth};
 
 /// A clock further off than this puts points into wrong buckets.
 const CLOCK_OFF: i64 = 2 * MINUTE;
@@ -20,9 +22,23 @@ const MARKER_DAYS: i64 = 14;
 /// Requests that a window takes besides those for series: changes, deployments, versions.
 const REQUESTS_FOR_EVENTS: u64 = 4;
 
+#[async_trait]
+impl Estimated for Account {
+    async fn estimate(&self, window: Window) -> Result<Estimate, SourceError> {
+        estimate(self, window).await.map_err(|error| self.failed(error))
+    }
+}
+
+#[async_trait]
+impl Checked for Account {
+    async fn checks(&self, now: i64) -> Vec<SourceCheck> {
+        all(self, now).await
+    }
+}
+
 /// Counts the requests of a window. Facets are counted over the last day that is asked finely and the last that is asked by
 /// the hour, which is harmless; other days may differ.
-pub(super) async fn estimate(account: &Account, window: Window) -> Result<Estimate, NewRelicError> {
+async fn estimate(account: &Account, window: Window) -> Result<Estimate, NewRelicError> {
     let found = account.found().await?;
     let border = account.fine_since(found.now_ms).clamp(window.start, window.end);
     let mut estimate = Estimate { requests: REQUESTS_FOR_EVENTS, ..Estimate::default() };
@@ -58,7 +74,7 @@ async fn series_of_an_hour(account: &Account, found: &Found, window: Window) -> 
 }
 
 /// Looks at everything; a step that nothing comes of ends the look.
-pub(super) async fn all(account: &Account, now: i64) -> Vec<SourceCheck> {
+async fn all(account: &Account, now: i64) -> Vec<SourceCheck> {
     let document = documents::ACCOUNT;
     let reply =
         match account.graph.ask("look at the account", document, json!({"account": account.graph.account})).await {
@@ -69,7 +85,7 @@ pub(super) async fn all(account: &Account, now: i64) -> Vec<SourceCheck> {
     checks.push(clock(&reply, now));
     let name = reply.data.pointer("/actor/account/name").and_then(Value::as_str);
     match name {
-        Some(name) => checks.push(ok("account", format!("account {} is `{}`", account.graph.account, shown(name)))),
+        Some(name) => checks.push(ok("account", format!("account {} is `{}`", account.graph.account, excerpt(name)))),
         None => {
             let found = format!("account {} cannot be read with this key", account.graph.account);
             checks.push(with_help(

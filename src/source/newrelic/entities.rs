@@ -1,11 +1,17 @@
 //! Finds the applications and services of an account.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::error::NewRelicError;
 use super::graph::{Graph, documents, shape};
+
+/// Returns the service that an application stands for: its name. The one place that says so.
+pub fn service_of(application: &str) -> Arc<str> {
+    application.into()
+}
 
 /// What is looked for, as messages call it.
 const WHAT: &str = "search of applications";

@@ -75,7 +75,7 @@ impl NewRelicError {
         Some(text.to_owned())
     }
 
-    /// Tells whether less in one request may help.
+    /// Returns whether less in one request may help.
     pub(super) fn is_too_much(&self) -> bool {
         match self {
             Self::Refused { class, .. } => class == "TIMEOUT",
@@ -86,7 +86,7 @@ impl NewRelicError {
     }
 }
 
-/// Tells whether a class of errors may pass by waiting.
+/// Returns whether a class of errors may pass by waiting.
 pub(super) fn is_passing(class: &str) -> bool {
     matches!(class, "TOO_MANY_REQUESTS" | "SERVER_ERROR" | "INTERNAL_SERVER_ERROR")
 }

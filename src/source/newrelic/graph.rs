@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::error::{NewRelicError, is_passing};
 use crate::model::secret::Secret;
-use crate::source::http::{Http, HttpError, words};
+use crate::source::http::{Http, HttpError, excerpt};
 
 /// The documents, as they stand in `queries/newrelic`.
 pub(super) mod documents {
@@ -94,7 +94,7 @@ impl Graph {
                 return Err(NewRelicError::Unfinished { what: what.to_owned(), seconds: waited });
             }
             waited += wait;
-            self.http.pause(Duration::from_secs(wait)).await;
+            self.http.sleep(Duration::from_secs(wait)).await;
             let variables = json!({"account": self.account, "query": query});
             let mut reply = self.ask(what, documents::PROGRESS, variables).await?;
             let progress = reply.data.pointer_mut("/actor/account/nrqlQueryProgress");
@@ -112,12 +112,12 @@ impl Graph {
         let first = errors.get(0).unwrap_or(errors);
         let secrets = [("api-key", &self.key)];
         let message = first.get("message").and_then(Value::as_str).unwrap_or_default();
-        let said = words(message.as_bytes(), &secrets);
+        let said = excerpt(message.as_bytes(), &secrets);
         if class(first, "error_code") == Some("BAD_API_KEY") || class(first, "errorClass") == Some("UNAUTHORIZED") {
             return self.bad_key(said);
         }
         let class = class(first, "errorClass").or_else(|| class(first, "error_code"));
-        let class = class.map_or_else(|| "no class".to_owned(), |class| words(class.as_bytes(), &secrets));
+        let class = class.map_or_else(|| "no class".to_owned(), |class| excerpt(class.as_bytes(), &secrets));
         NewRelicError::Refused { what: what.to_owned(), class, words: said }
     }
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::rows;
+use super::parse;
+use super::query::Query;
+use super::query_files;
 use crate::model::time::{HOUR, MINUTE, Window};
-use crate::source::query::{self, Query};
 
 const STEP: i64 = 5 * MINUTE;
 
 fn query(id: &str) -> Query {
-    query::newrelic(None).expect("queries").into_iter().find(|query| query.id == id).expect("there")
+    query_files::load(None).expect("queries").into_iter().find(|query| query.id == id).expect("there")
 }
 
 fn everyone(name: &str) -> Vec<Arc<str>> {
@@ -86,11 +87,11 @@ proptest! {
         for id in ["apm_services", "apm_operations_volume", "hosts", "versions_otel"] {
             let query = query(id);
             for value in [serde_json::from_slice(&bytes).unwrap_or_default(), value.clone()] {
-                if let Ok(rows) = rows::results(&query, &value, window()) {
-                    let _ = rows::points(&query, rows, window(), STEP, &everyone);
+                if let Ok(rows) = parse::results(&query, &value, window()) {
+                    let _ = parse::points(&query, rows, window(), STEP, &everyone);
                 }
                 let list = [value];
-                let _ = rows::points(&query, &list, window(), STEP, &everyone);
+                let _ = parse::points(&query, &list, window(), STEP, &everyone);
             }
         }
     }
@@ -102,8 +103,8 @@ proptest! {
             "appName": "edge", "transactionName": "e", "requests": 60, "errors": null, "mean": 0.5});
         let all: Vec<Value> = [edge(0), edge(11)].into_iter().chain(rows).collect();
         let query = query("apm_operations_volume");
-        let Ok(points) = rows::points(&query, &all, window(), STEP, &everyone) else { return Ok(()) };
-        let (series, _) = rows::series(points);
+        let Ok(points) = parse::points(&query, &all, window(), STEP, &everyone) else { return Ok(()) };
+        let (series, _) = parse::series(points);
         prop_assert!(series.windows(2).all(|pair| pair[0].key < pair[1].key));
         for one in &series {
             prop_assert!(one.times.windows(2).all(|pair| pair[0] < pair[1]));
@@ -125,7 +126,7 @@ proptest! {
 fn two_facets_with_one_name_are_an_error() {
     let row = |name: &str, mean: f64| json!({"beginTimeSeconds": 0, "endTimeSeconds": 3600, "appName": "a", "transactionName": name, "requests": 1, "errors": 0, "mean": mean});
     let query = query("apm_operations_volume");
-    let outcome = rows::points(&query, &[row("a  b", 1.0), row("a b", 2.0)], window(), HOUR, &everyone);
+    let outcome = parse::points(&query, &[row("a  b", 1.0), row("a b", 2.0)], window(), HOUR, &everyone);
     let error = outcome.expect_err("two values").to_string();
     assert_eq!(error, "apm_operations_volume: row 2: `mean` two values at 0: 1 and 2; two facets have one name");
 }
@@ -135,7 +136,7 @@ fn long_targets_are_cut_and_stay_apart() {
     let row = |statement: String| json!({"beginTimeSeconds": 0, "endTimeSeconds": 3600, "entity.name": "a", "db.statement": statement, "p": {"95": 1}});
     let long = "SELECT x ".repeat(1_000);
     let rows = [row(format!("{long} a")), row(format!("{long} b"))];
-    let points = rows::points(&query("apm_statements"), &rows, window(), HOUR, &everyone).expect("fine");
+    let points = parse::points(&query("apm_statements"), &rows, window(), HOUR, &everyone).expect("fine");
     assert_eq!(points.len(), 2);
     assert!(points.keys().all(|key| key.target.chars().count() < 520));
 }
@@ -144,8 +145,8 @@ fn long_targets_are_cut_and_stay_apart() {
 fn hosts_belong_to_each_of_their_applications() {
     let row = json!({"beginTimeSeconds": 0, "endTimeSeconds": 3600, "apmApplicationNames": "|a|b|", "hostname": "h", "cpu": 250.0, "memory": 50});
     let only = |name: &str| if name.is_empty() { Vec::new() } else { everyone(name) };
-    let points = rows::points(&query("hosts"), &[row], window(), HOUR, &only).expect("fine");
-    let (series, left_out) = rows::series(points);
+    let points = parse::points(&query("hosts"), &[row], window(), HOUR, &only).expect("fine");
+    let (series, left_out) = parse::series(points);
     let keys: Vec<String> = series.iter().map(|series| series.key.to_string()).collect();
     assert_eq!(
         keys,

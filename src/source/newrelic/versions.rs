@@ -10,9 +10,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::error::NewRelicError;
-use super::pieces::{Asking, Piece, lists};
-use super::rows::{self, Row};
-use crate::model::event::{Event, EventKind};
+use super::parse::{self, Row};
+use super::partitioning::{Piece, QueryRunner, lists};
+use crate::model::event::{Event, INFERRED, Origin};
 use crate::model::time::{DAY, HOUR, MINUTE, Window};
 
 /// How long before the window versions are looked at, milliseconds.
@@ -21,9 +21,6 @@ pub(super) const BEFORE: i64 = DAY;
 pub(super) const NEAR: i64 = 30 * MINUTE;
 /// Two versions side by side for longer than this are no rolling deploy but a choice.
 const LONGEST_ROLL: i64 = 6 * HOUR;
-/// What the ids of inferred deploys begin with.
-const INFERRED: &str = crate::model::event::INFERRED;
-
 /// One version of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sight {
@@ -33,7 +30,7 @@ pub(super) struct Sight {
     pub last: i64,
 }
 
-impl Asking<'_> {
+impl QueryRunner<'_> {
     /// Asks which versions ran in a window.
     ///
     /// # Errors
@@ -56,7 +53,7 @@ impl Asking<'_> {
         let (first, last) = (row.millis("first")?, row.millis("last")?);
         let version = row.target()?;
         if !asked.contains(first) || last < first {
-            return Err(rows::cut(self.query, format!("version {version} seen from {first} to {last}")));
+            return Err(parse::cut(self.query, format!("version {version} seen from {first} to {last}")));
         }
         for service in row.services(self.services)? {
             sights.push(Sight { service, version: version.clone(), first, last });
@@ -85,16 +82,13 @@ pub(super) fn inferred(account: i64, sights: &[Sight], marked: &[Event], window:
             continue;
         }
         let until = (*first < *last_before && last_before - first <= LONGEST_ROLL).then_some(*last_before);
+        let id = format!("{INFERRED}newrelic:{account}:{service}:{version}:{}", first.div_euclid(DAY));
         events.push(Event {
-            id: format!("{INFERRED}newrelic:{account}:{service}:{version}:{}", first.div_euclid(DAY)),
-            service: (*service).to_owned(),
-            at: *first,
             until,
             revision: (*version).to_owned(),
             title: format!("{version} (inferred: a version without a marker)"),
-            url: String::new(),
-            author: String::new(),
-            kind: EventKind::Deploy,
+            origin: Origin::Inferred,
+            ..Event::new(id, *service, *first)
         });
     }
     events

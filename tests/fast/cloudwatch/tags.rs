@@ -1,8 +1,8 @@
 //! Resources that stand under the service which their tag names.
 
 use fortnight::format::Part as Slice;
-use fortnight::source::Note;
-use fortnight::source::registry::{SourceCheck, SourceHealth};
+use fortnight::model::diagnostic::Diagnostic;
+use fortnight::source::{SourceCheck, SourceHealth};
 use fortnight::store::Store;
 
 use super::*;
@@ -26,7 +26,7 @@ fn set_tags(server: &CloudWatch, tags: &[(&str, &str, &str)]) {
 }
 
 /// Services by target.
-fn services(intake: &Intake) -> Vec<String> {
+fn services(intake: &SeriesBatch) -> Vec<String> {
     let mut all: Vec<String> =
         intake.series.iter().map(|series| format!("{} {}", series.key.target, series.key.service)).collect();
     all.sort();
@@ -34,8 +34,8 @@ fn services(intake: &Intake) -> Vec<String> {
     all
 }
 
-fn reasons(notes: &[Note]) -> Vec<&str> {
-    notes.iter().map(|note| note.reason.as_str()).collect()
+fn reasons(notes: &[Diagnostic]) -> Vec<&str> {
+    notes.iter().map(|note| note.code.as_str()).collect()
 }
 
 fn requests(server: &CloudWatch) -> Vec<serde_json::Value> {
@@ -60,7 +60,7 @@ fn a_tag_names_the_service_page_by_page_and_the_untagged_keep_their_names() {
         let source = open(&server.server.uri(), TAG);
         let intake = source.series(day(1)).await.expect("answers");
         assert_eq!(services(&intake), ["alb:web payments", "ecs:main/card-api payments", "sqs:mail mail"]);
-        assert_eq!(intake.notes, []);
+        assert_eq!(intake.diagnostics, []);
         source.series(day(2)).await.expect("answers");
         let asked = requests(&server);
         assert_eq!(asked.len(), 2, "152 resources are two pages, once a run");
@@ -118,8 +118,8 @@ fn without_an_answer_names_count_and_a_note_says_so() {
             for ago in [1, 2] {
                 let intake = source.series(day(ago)).await.expect("the measurements are whole");
                 assert_eq!(services(&intake), OWN);
-                assert_eq!(reasons(&intake.notes), ["tags_not_known"], "each day says so");
-                let said = &intake.notes[0].example;
+                assert_eq!(reasons(&intake.diagnostics), ["tags_not_known"], "each day says so");
+                let said = &intake.diagnostics[0].example;
                 assert!(said.contains(words), "{said}");
                 no_canary(said);
             }
@@ -133,9 +133,11 @@ fn without_an_answer_names_count_and_a_note_says_so() {
         server.set(|script| script.tags = None);
         let intake = open(&server.server.uri(), TAG).series(day(1)).await.expect("answers");
         assert!(
-            intake.notes[0].example.ends_with("; allow tag:GetResources on \"*\" in the policy of the role that asks"),
+            intake.diagnostics[0]
+                .example
+                .ends_with("; allow tag:GetResources on \"*\" in the policy of the role that asks"),
             "{:?}",
-            intake.notes
+            intake.diagnostics
         );
     });
 }
@@ -150,7 +152,11 @@ fn half_of_the_tags_is_none_of_them() {
         )));
         let intake = open(&server.server.uri(), TAG).series(day(1)).await.expect("answers");
         assert_eq!(services(&intake), OWN);
-        assert!(intake.notes[0].example.contains("after 2 pages there is still another one"), "{:?}", intake.notes);
+        assert!(
+            intake.diagnostics[0].example.contains("after 2 pages there is still another one"),
+            "{:?}",
+            intake.diagnostics
+        );
     });
 }
 
@@ -162,8 +168,8 @@ fn a_hostile_value_leaves_its_resource_alone() {
             let server = tagged(&[(ECS_ARN, "Service", value), (ALB_ARN, "Service", "payments")]).await;
             let intake = open(&server.server.uri(), TAG).series(day(1)).await.expect("answers");
             assert_eq!(services(&intake), ["alb:web payments", "ecs:main/card-api card-api", "sqs:mail mail"]);
-            assert_eq!(reasons(&intake.notes), ["tag_no_name"]);
-            let said = &intake.notes[0].example;
+            assert_eq!(reasons(&intake.diagnostics), ["tag_no_name"]);
+            let said = &intake.diagnostics[0].example;
             assert!(
                 said.len() < 300 && said.contains("ecs:service/main/card-api") && !said.contains('\u{1b}'),
                 "{said:?}"
@@ -172,7 +178,7 @@ fn a_hostile_value_leaves_its_resource_alone() {
         let server = tagged(&[(ECS_ARN, "Service", ""), (ALB_ARN, "Service", " ")]).await;
         let intake = open(&server.server.uri(), TAG).series(day(1)).await.expect("answers");
         assert_eq!(
-            (services(&intake), intake.notes),
+            (services(&intake), intake.diagnostics),
             (OWN.map(str::to_owned).to_vec(), Vec::new()),
             "nothing is no tag"
         );

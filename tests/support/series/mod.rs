@@ -227,17 +227,7 @@ fn failures(share: f64, requests: f64, luck: f64, random: &mut Random) -> f64 {
 
 /// Makes an event.
 pub fn event(id: &str, service: &str, at: i64, until: Option<i64>, kind: EventKind) -> Event {
-    Event {
-        id: id.to_owned(),
-        service: service.to_owned(),
-        at,
-        until,
-        revision: String::new(),
-        title: String::new(),
-        url: String::new(),
-        author: String::new(),
-        kind,
-    }
+    Event { until, kind, ..Event::new(id, service, at) }
 }
 
 /// Returns the configuration with everything at its default but for some lines of TOML.

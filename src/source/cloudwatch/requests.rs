@@ -11,12 +11,13 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MessageData, Metric, MetricDataQuery, MetricStat, ScanBy};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::answer::{Buckets, Gathered, Grid, Standing};
 use super::client::RegionClient;
 use super::error::{CloudWatchError, bounded};
+use super::parse::{Buckets, Grid, PartialResult, QueryStatus};
 use super::period::{LIST_GAP, cost};
 use super::resources::{Listed, Query};
-use crate::format::shown;
+use crate::model::sanitize::excerpt;
+use crate::source::http::RealTime;
 
 /// Amazon's limits of one request.
 const MOST_QUERIES: usize = 500;
@@ -40,7 +41,7 @@ const LIST: &str = "cloudwatch:ListMetrics";
 pub type Messages = BTreeMap<String, u64>;
 
 /// Asks for all metrics of a namespace that had a point within two weeks; `None` for all namespaces, at most
-/// `pages` pages of them. Tells whether that was all.
+/// `pages` pages of them. Returns whether that was all.
 ///
 /// # Errors
 /// A call failed, or pages go on for ever.
@@ -52,7 +53,7 @@ pub async fn list(
     let mut found = Vec::new();
     let mut token: Option<String> = None;
     for page in 1.. {
-        region.list_pace.turn(LIST_GAP).await;
+        region.list_limiter.take(LIST_GAP, &RealTime).await;
         // `recently_active` would hide what was silent for three hours.
         let call =
             region.metrics.list_metrics().set_namespace(namespace.map(str::to_owned)).set_next_token(token.clone());
@@ -132,7 +133,7 @@ async fn whole(
     let mut done: Vec<Option<Buckets>> = vec![None; batch.len()];
     let mut messages = Messages::new();
     let mut open: Vec<usize> = (0..batch.len()).collect();
-    let mut last = Standing::Silent;
+    let mut last = QueryStatus::Silent;
     for attempt in 0..ASKED {
         if attempt > 0 {
             tokio::time::sleep(FIRST_WAIT * 2_u32.pow(attempt)).await;
@@ -143,12 +144,12 @@ async fn whole(
         open.clear();
         for (number, one) in gathered {
             match one.standing {
-                Standing::Complete => {
+                QueryStatus::Complete => {
                     if let Some(slot) = done.get_mut(number) {
                         *slot = Some(one.buckets);
                     }
                 }
-                Standing::Forbidden => return Err(forbidden(region, batch.get(number))),
+                QueryStatus::Forbidden => return Err(forbidden(region, batch.get(number))),
                 other => {
                     open.push(number);
                     last = other;
@@ -161,8 +162,8 @@ async fn whole(
     }
     if let Some(query) = open.first().and_then(|number| batch.get(*number)) {
         let state = match last {
-            Standing::Silent => "no answer came",
-            Standing::Partial => "only a part of the answer came",
+            QueryStatus::Silent => "no answer came",
+            QueryStatus::Partial => "only a part of the answer came",
             _ => "the service failed (InternalError)",
         };
         let reason = format!("{}: {state}, {ASKED} times", query.shown());
@@ -183,14 +184,14 @@ async fn pages(
     grid: Grid,
     now: i64,
     messages: &mut Messages,
-) -> Result<BTreeMap<usize, Gathered>, CloudWatchError> {
+) -> Result<BTreeMap<usize, PartialResult>, CloudWatchError> {
     let broken = |reason| CloudWatchError::Answer { place: region.place.clone(), action: GET, reason };
     let queries: Vec<MetricDataQuery> = asked.iter().map(|(number, query)| request(*number, query, grid)).collect();
-    let mut gathered: BTreeMap<usize, Gathered> =
-        asked.iter().map(|(number, _)| (*number, Gathered::new(grid))).collect();
+    let mut gathered: BTreeMap<usize, PartialResult> =
+        asked.iter().map(|(number, _)| (*number, PartialResult::new(grid))).collect();
     let mut token: Option<String> = None;
     for page in 1.. {
-        region.data_pace.turn(cost(asked.len() * grid.count(), grid.window, now)).await;
+        region.data_limiter.take(cost(asked.len() * grid.count(), grid.window, now), &RealTime).await;
         let call = region
             .metrics
             .get_metric_data()
@@ -206,9 +207,9 @@ async fn pages(
             let id = result.id().unwrap_or_default();
             let one =
                 id.strip_prefix('q').and_then(|number| number.parse().ok()).and_then(|n: usize| gathered.get_mut(&n));
-            let one = one.ok_or_else(|| broken(format!("nobody asked for the id {:?}", shown(id))))?;
+            let one = one.ok_or_else(|| broken(format!("nobody asked for the id {:?}", excerpt(id))))?;
             one.take(grid, result)
-                .map_err(|reason| broken(format!("{}: {reason}", shown(result.label().unwrap_or(id)))))?;
+                .map_err(|reason| broken(format!("{}: {reason}", excerpt(result.label().unwrap_or(id)))))?;
         }
         token = next(region, GET, token, answer.next_token(), page)?;
         if token.is_none() {
@@ -234,7 +235,7 @@ fn request(number: usize, query: &Query, grid: Grid) -> MetricDataQuery {
 fn note(messages: &mut Messages, said: &[MessageData]) {
     for message in said {
         let text =
-            format!("{}: {}", shown(message.code().unwrap_or("?")), bounded(message.value().unwrap_or_default()));
+            format!("{}: {}", excerpt(message.code().unwrap_or("?")), bounded(message.value().unwrap_or_default()));
         *messages.entry(text).or_default() += 1;
     }
 }

@@ -1,6 +1,6 @@
 //! Reads the comment lines at the top of a query file.
 
-use super::{Applications, Divisor, Purpose, Query, QueryError, Signal};
+use super::query::{Applications, Divisor, Purpose, Query, QueryError, Signal};
 use crate::model::metric::{Class, Direction, Kind, Unit};
 use crate::model::time::HOUR;
 

@@ -12,7 +12,8 @@
 //!
 //! Proxies come from the environment, certificates from the system (`SSL_CERT_FILE` is honoured there).
 
-mod pace;
+mod error;
+mod rate_limiter;
 #[cfg(test)]
 mod tests;
 
@@ -25,8 +26,11 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LO
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use crate::model::sanitize;
 use crate::model::secret::Secret;
-use pace::Pace;
+
+pub use error::HttpError;
+pub use rate_limiter::RateLimiter;
 
 /// How patient, how fast and how much.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +71,7 @@ impl Default for Limits {
     }
 }
 
+const MINUTE: Duration = Duration::from_secs(60);
 /// The longest single wait that nobody asked for.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How much of a server's words goes into a message.
@@ -74,9 +79,9 @@ const SHOWN: usize = 100;
 
 /// Lets time pass; tests let it pass without waiting.
 #[async_trait]
-pub trait Pause: Send + Sync {
+pub trait Sleep: Send + Sync {
     /// Returns after the time.
-    async fn pause(&self, wait: Duration);
+    async fn sleep(&self, wait: Duration);
 }
 
 /// Time as it passes.
@@ -84,8 +89,8 @@ pub trait Pause: Send + Sync {
 pub struct RealTime;
 
 #[async_trait]
-impl Pause for RealTime {
-    async fn pause(&self, wait: Duration) {
+impl Sleep for RealTime {
+    async fn sleep(&self, wait: Duration) {
         tokio::time::sleep(wait).await;
     }
 }
@@ -101,107 +106,6 @@ pub struct Answer {
     pub tries: u32,
 }
 
-/// Why there is no answer. Texts name no address and no header.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpError {
-    /// The client cannot be made, or a header cannot be written.
-    #[error("the HTTP client cannot be made")]
-    Client(#[source] reqwest::Error),
-    /// A header that cannot be sent.
-    #[error("the header `{0}` cannot be sent")]
-    Header(&'static str),
-    /// No connection, or one that broke.
-    #[error("no answer after {tries} tries")]
-    Broken {
-        /// How often it was tried.
-        tries: u32,
-        /// What the network said, without the address.
-        #[source]
-        source: reqwest::Error,
-    },
-    /// Nothing came in time.
-    #[error("no answer in time after {tries} tries")]
-    TimedOut {
-        /// How often it was tried.
-        tries: u32,
-    },
-    /// A status that says no.
-    #[error("HTTP status {status} after {tries} tries: {words}")]
-    Status {
-        /// The status.
-        status: u16,
-        /// How often it was tried.
-        tries: u32,
-        /// The first words of the answer, escaped.
-        words: String,
-    },
-    /// The server asks to wait longer than this program does.
-    #[error("HTTP status {status}: the server asks to wait {seconds} s, which is longer than is left of the budget")]
-    Wait {
-        /// The status.
-        status: u16,
-        /// What it asked for.
-        seconds: u64,
-    },
-    /// It points elsewhere.
-    #[error("HTTP status {status} sends on to `{host}`, and the key does not go there")]
-    Redirect {
-        /// The status.
-        status: u16,
-        /// The host, escaped; `another address` if it is not to be read.
-        host: String,
-    },
-    /// Something else than JSON: a proxy's page, most of the time.
-    #[error("the answer is not JSON; it begins with: {words}")]
-    NotJson {
-        /// The first words, escaped.
-        words: String,
-    },
-    /// It stops in the middle.
-    #[error("the answer stops in the middle, at byte {at_by}, after {tries} tries")]
-    CutOff {
-        /// Where.
-        at_by: usize,
-        /// How often it was tried.
-        tries: u32,
-    },
-    /// More than this program takes.
-    #[error("the answer is larger than {limit_by} bytes")]
-    TooLarge {
-        /// How much it takes.
-        limit_by: usize,
-    },
-}
-
-impl HttpError {
-    /// Returns the status of the answer, if there was one that says no.
-    pub fn status(&self) -> Option<u16> {
-        match self {
-            Self::Status { status, .. } | Self::Wait { status, .. } | Self::Redirect { status, .. } => Some(*status),
-            _ => None,
-        }
-    }
-
-    /// Returns what to do next.
-    pub fn help(&self) -> Option<&'static str> {
-        match self {
-            Self::Broken { .. } | Self::TimedOut { .. } => {
-                Some("is the network up, and does a proxy have to be named in HTTPS_PROXY?")
-            }
-            Self::NotJson { .. } | Self::Redirect { .. } => {
-                Some("something between here and the service answered; look at HTTPS_PROXY and at `endpoint`")
-            }
-            Self::Status { status: 429, .. } | Self::Wait { .. } => {
-                Some("the account's limit is used up; run again later, nothing is lost")
-            }
-            Self::Status { status: 500.., .. } | Self::CutOff { .. } => {
-                Some("the service has trouble; run again later, nothing is lost")
-            }
-            _ => None,
-        }
-    }
-}
-
 /// How one try ended badly: for good, or perhaps not.
 enum Miss {
     Final(HttpError),
@@ -212,9 +116,9 @@ enum Miss {
 pub struct Http {
     client: reqwest::Client,
     limits: Limits,
-    pause: Arc<dyn Pause>,
+    sleep: Arc<dyn Sleep>,
     slots: Semaphore,
-    pace: Pace,
+    rate_limiter: RateLimiter,
     random: AtomicU64,
     sent: AtomicU64,
 }
@@ -224,7 +128,7 @@ impl Http {
     ///
     /// # Errors
     /// [`HttpError::Client`] when the system's certificates or the proxy of the environment cannot be used.
-    pub fn new(limits: Limits, pause: Arc<dyn Pause>) -> Result<Self, HttpError> {
+    pub fn new(limits: Limits, sleep: Arc<dyn Sleep>) -> Result<Self, HttpError> {
         // A second call finds the provider in place, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
@@ -238,11 +142,11 @@ impl Http {
         Ok(Self {
             client,
             slots: Semaphore::new(limits.at_once),
-            pace: Pace::new(limits.per_minute),
+            rate_limiter: RateLimiter::new(limits.per_minute),
             random: AtomicU64::new(limits.seed),
             sent: AtomicU64::new(0),
             limits,
-            pause,
+            sleep,
         })
     }
 
@@ -252,8 +156,8 @@ impl Http {
     }
 
     /// Lets time pass, for callers that poll.
-    pub async fn pause(&self, wait: Duration) {
-        self.pause.pause(wait).await;
+    pub async fn sleep(&self, wait: Duration) {
+        self.sleep.sleep(wait).await;
     }
 
     /// Sends JSON and takes JSON back.
@@ -277,7 +181,7 @@ impl Http {
         let mut tries = 0;
         loop {
             tries += 1;
-            self.pace.take(&*self.pause).await;
+            self.rate_limiter.take(MINUTE, &*self.sleep).await;
             let began = Instant::now();
             let outcome = self.once(url, &headers, secrets, body, tries).await;
             spent += began.elapsed();
@@ -302,7 +206,7 @@ impl Http {
             };
             tracing::debug!(tries, wait_ms = wait.as_millis(), "asked again");
             spent += wait;
-            self.pause.pause(wait).await;
+            self.sleep.sleep(wait).await;
         }
     }
 
@@ -327,7 +231,7 @@ impl Http {
         }
         let bytes = self.body(&mut response, tries).await?;
         if !(200..300).contains(&status) {
-            let error = HttpError::Status { status, tries, words: words(&bytes, secrets) };
+            let error = HttpError::Status { status, tries, words: excerpt(&bytes, secrets) };
             let is_passing = status == 429 || status >= 500;
             return Err(if is_passing { Miss::Again { error, after } } else { Miss::Final(error) });
         }
@@ -336,7 +240,7 @@ impl Http {
             Err(error) if error.is_eof() && !bytes.trim_ascii().is_empty() => {
                 Err(Miss::Again { error: HttpError::CutOff { at_by: bytes.len(), tries }, after: None })
             }
-            Err(_) => Err(Miss::Final(HttpError::NotJson { words: words(&bytes, secrets) })),
+            Err(_) => Err(Miss::Final(HttpError::NotJson { words: excerpt(&bytes, secrets) })),
         }
     }
 
@@ -411,18 +315,19 @@ fn sent_on_to(headers: &HeaderMap) -> String {
         .and_then(|value| value.to_str().ok())
         .and_then(|text| reqwest::Url::parse(text).ok())
         .and_then(|url| url.host_str().map(str::to_owned));
-    host.map_or_else(|| "another address".to_owned(), |host| words(host.as_bytes(), &[]))
+    host.map_or_else(|| "another address".to_owned(), |host| excerpt(host.as_bytes(), &[]))
 }
 
-/// Returns the first words of an answer in one line, escaped, without the secrets that were sent.
-pub(crate) fn words(bytes: &[u8], secrets: &[(&'static str, &Secret)]) -> String {
+/// Returns the beginning of an answer in one line, escaped, without the secrets that were sent.
+pub(crate) fn excerpt(bytes: &[u8], secrets: &[(&'static str, &Secret)]) -> String {
     // The secret is looked for before anything is cut, so that no half of it stays.
     let mut text = String::from_utf8_lossy(bytes).into_owned();
     for (_, secret) in secrets {
         text = secret.blot(&text);
     }
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let shown: String = line.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    let shown: String = line.chars().take(SHOWN).collect();
+    let shown = sanitize::escape(&shown);
     match (shown.is_empty(), line.chars().count() > SHOWN) {
         (true, _) => "nothing".to_owned(),
         (false, true) => format!("{shown}…"),

@@ -6,8 +6,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::config::Config;
-use crate::source::registry::Estimate;
-use crate::source::{Events, Intake, SourceError};
+use crate::source::{Checked, Estimated, EventBatch, EventSource, SeriesBatch, SeriesSource, SourceError};
 
 const CANARY: &str = "NRAK-CANARY";
 
@@ -23,15 +22,21 @@ enum Mood {
 struct Fake(Mood);
 
 #[async_trait]
-impl Asked for Fake {
-    async fn series(&self, _window: Window) -> Result<Intake, SourceError> {
+impl SeriesSource for Fake {
+    async fn series(&self, _window: Window) -> Result<SeriesBatch, SourceError> {
         panic!("doctor collects nothing")
     }
+}
 
-    async fn events(&self, _window: Window) -> Result<Events, SourceError> {
+#[async_trait]
+impl EventSource for Fake {
+    async fn events(&self, _window: Window) -> Result<EventBatch, SourceError> {
         panic!("doctor collects nothing")
     }
+}
 
+#[async_trait]
+impl Estimated for Fake {
     async fn estimate(&self, window: Window) -> Result<Estimate, SourceError> {
         assert_eq!((window.length(), window.start % DAY), (DAY, 0), "one whole day");
         match self.0 {
@@ -41,7 +46,10 @@ impl Asked for Fake {
             Mood::Silent => std::future::pending().await,
         }
     }
+}
 
+#[async_trait]
+impl Checked for Fake {
     async fn checks(&self, _now: i64) -> Vec<SourceCheck> {
         let check = |health, found: &str, help: &[&str]| SourceCheck {
             name: "cloudwatch:ListMetrics".into(),
@@ -54,10 +62,6 @@ impl Asked for Fake {
             Mood::Denied => vec![check(SourceHealth::Fail, "denied", &["add it to the role"])],
             Mood::Silent => std::future::pending().await,
         }
-    }
-
-    fn reach_ms(&self) -> i64 {
-        15 * DAY
     }
 }
 
@@ -74,8 +78,12 @@ fn look_at(text: &str, mood: Mood, set: &[&str], offline: bool) -> Vec<Check> {
     let question =
         Question { now: 20_000 * DAY + 5, wanted_ms: 42 * DAY, patience: Duration::from_millis(50), offline };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("built");
-    let checks =
-        runtime.block_on(all(&question, &sources, |name| set.contains(&name), |_| Ok(Some(Box::new(Fake(mood))))));
+    let checks = runtime.block_on(all(
+        &question,
+        &sources,
+        |name| set.contains(&name),
+        |_| Ok(Some(CollectedSource::whole(Fake(mood), 15 * DAY))),
+    ));
     for check in &checks {
         assert!(check.health == Health::Ok || !check.help.is_empty(), "says what to do: {check:?}");
         assert!(!format!("{check:?}").contains(CANARY));
@@ -105,7 +113,7 @@ fn a_price_is_never_rounded_to_nothing() {
     let config = Config::parse(TEXT, Path::new("x.toml")).expect("valid");
     let told = |cost| {
         let estimate = Estimate { requests: 22, series: 36, cost_usd: Some(cost), asks: Vec::new() };
-        price(&config.sources[1], &estimate).found
+        price(&config.sources[1], &estimate, "").found
     };
     assert!(told(0.0006).ends_with(", less than US$ 0.01 a day by the vendor's list, 0.02 a month"));
     assert!(told(0.05).ends_with(", about US$ 0.05 a day by the vendor's list, 1.50 a month"));

@@ -23,40 +23,9 @@
 //! bucket. `absent zero` says that a column without a value, in a bucket that has the divisor, is nothing rather
 //! than unknown; anything else that is absent is a gap.
 
-mod header;
-pub mod nrql;
-#[cfg(test)]
-mod tests;
+use std::path::PathBuf;
 
-use std::path::{Path, PathBuf};
-
-use crate::config::{Config, SourceKind};
-use crate::model::metric::{Class, Direction, Kind, Unit, is_known_signal};
-
-use header::Header;
-
-/// The queries of the kind `newrelic` that the program carries, as file name and text, in the order of asking.
-///
-/// Where two queries give the same series, the earlier one wins.
-pub const NEWRELIC: &[(&str, &str)] = &[
-    ("apm_services.nrql", include_str!("../../queries/newrelic/apm_services.nrql")),
-    ("apm_services_volume.nrql", include_str!("../../queries/newrelic/apm_services_volume.nrql")),
-    ("apm_operations.nrql", include_str!("../../queries/newrelic/apm_operations.nrql")),
-    ("apm_operations_volume.nrql", include_str!("../../queries/newrelic/apm_operations_volume.nrql")),
-    ("apm_datastores.nrql", include_str!("../../queries/newrelic/apm_datastores.nrql")),
-    ("apm_statements.nrql", include_str!("../../queries/newrelic/apm_statements.nrql")),
-    ("apm_external.nrql", include_str!("../../queries/newrelic/apm_external.nrql")),
-    ("hosts.nrql", include_str!("../../queries/newrelic/hosts.nrql")),
-    ("otel_services.nrql", include_str!("../../queries/newrelic/otel_services.nrql")),
-    ("otel_operations.nrql", include_str!("../../queries/newrelic/otel_operations.nrql")),
-    ("otel_spans.nrql", include_str!("../../queries/newrelic/otel_spans.nrql")),
-    ("otel_datastores.nrql", include_str!("../../queries/newrelic/otel_datastores.nrql")),
-    ("versions_apm.nrql", include_str!("../../queries/newrelic/versions_apm.nrql")),
-    ("versions_otel.nrql", include_str!("../../queries/newrelic/versions_otel.nrql")),
-];
-
-/// Largest query file that is read, bytes: far above any query, far below what fills a memory.
-const LARGEST_BY: u64 = 64 << 10;
+use crate::model::metric::{Class, Direction, Kind, Unit};
 
 /// One query with what its header says.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,90 +146,5 @@ impl QueryError {
             }
             Self::Wrong { .. } => Some("what a query file holds is told in queries/README.md".to_owned()),
         }
-    }
-}
-
-/// Loads the queries of the kind `newrelic`: the program's, then those of the user's folder by file name.
-///
-/// # Errors
-/// [`QueryError`] for the first file without a meaning, and for an id that stands twice.
-pub fn newrelic(folder: Option<&Path>) -> Result<Vec<Query>, QueryError> {
-    let mut queries = Vec::new();
-    for (name, text) in NEWRELIC {
-        add(&mut queries, Query::parse(&format!("queries/newrelic/{name}"), text)?)?;
-    }
-    for (path, text) in folder.map_or_else(|| Ok(Vec::new()), files)? {
-        add(&mut queries, Query::parse(&path.display().to_string(), &text)?)?;
-    }
-    Ok(queries)
-}
-
-/// Tells the judge about signals that only query files know; the configuration's own word wins.
-///
-/// # Errors
-/// As [`newrelic`], for the sources that name a folder of queries.
-pub fn teach(config: &mut Config) -> Result<(), QueryError> {
-    let mut natures = Vec::new();
-    for source in &config.sources {
-        if let SourceKind::NewRelic(settings) = &source.kind {
-            natures.extend(newrelic(settings.queries.as_deref())?.into_iter().flat_map(|query| query.signals));
-        }
-    }
-    for signal in natures.iter().filter(|signal| !is_known_signal(&signal.name)) {
-        let rule = config.signals.entry(signal.name.clone()).or_default();
-        rule.class.get_or_insert(signal.class);
-        rule.better.get_or_insert(signal.better);
-    }
-    Ok(())
-}
-
-fn add(queries: &mut Vec<Query>, query: Query) -> Result<(), QueryError> {
-    if let Some(other) = queries.iter().find(|other| other.id == query.id) {
-        let reason = format!("id `{}` stands at {} too", query.id, other.place);
-        return Err(QueryError::Wrong { place: query.place, reason });
-    }
-    queries.push(query);
-    Ok(())
-}
-
-/// Reads the query files of a folder, sorted by name.
-fn files(folder: &Path) -> Result<Vec<(PathBuf, String)>, QueryError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| QueryError::Read { path, source }
-    };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed(folder))? {
-        let path = entry.map_err(failed(folder))?.path();
-        if path.extension().is_some_and(|extension| extension == "nrql") && path.is_file() {
-            paths.push(path);
-        }
-    }
-    if paths.is_empty() {
-        return Err(QueryError::Empty(folder.to_owned()));
-    }
-    paths.sort();
-    let read = |path: PathBuf| {
-        let length = std::fs::metadata(&path).map_err(failed(&path))?.len();
-        if length > LARGEST_BY {
-            let reason = format!("{length} bytes are more than a query has; the limit is {LARGEST_BY}");
-            return Err(QueryError::Wrong { place: path.display().to_string(), reason });
-        }
-        let text = std::fs::read_to_string(&path).map_err(failed(&path))?;
-        Ok((path, text))
-    };
-    paths.into_iter().map(read).collect()
-}
-
-impl Query {
-    /// Reads one file; `file` is what messages call it.
-    ///
-    /// # Errors
-    /// [`QueryError::Wrong`] with the line.
-    pub fn parse(file: &str, text: &str) -> Result<Self, QueryError> {
-        let header = Header::parse(file, text)?;
-        let query = header.query()?;
-        nrql::check(&query, &header.text_place())?;
-        Ok(query)
     }
 }

@@ -1,10 +1,16 @@
 //! Query files: those that the program carries, and those that are wrong.
 
+use std::path::Path;
+
 use proptest::prelude::*;
 
 use super::nrql::{Filling, quoted};
-use super::*;
+use super::query::*;
+use super::query_files::*;
+use crate::config::Config;
+use crate::model::metric::{Class, Direction, Unit};
 use crate::model::time::{HOUR, MINUTE, Window};
+use crate::source::registry;
 
 const GOOD: &str = "-- id: mine\n-- applications: apm\n-- service: appName\n-- kind: operation\n-- target: {name}\n\
     -- grain: step\n-- split: name\n-- signal: queue_time = q.95; unit ms; class latency; better lower; absent unknown\n\
@@ -17,12 +23,12 @@ fn message(text: &str) -> String {
 
 #[test]
 fn the_programs_own_queries_are_fine() {
-    let queries = newrelic(None).expect("all of them");
-    assert_eq!(queries.len(), NEWRELIC.len());
+    let queries = load(None).expect("all of them");
+    assert_eq!(queries.len(), BUILT_IN.len());
     let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/queries/newrelic")).expect("folder");
     let files =
         folder.filter(|entry| entry.as_ref().expect("entry").path().extension().is_some_and(|end| end == "nrql"));
-    assert_eq!(files.count(), NEWRELIC.len(), "a file that is not in the list is never asked");
+    assert_eq!(files.count(), BUILT_IN.len(), "a file that is not in the list is never asked");
     for query in queries {
         for signal in query.signals {
             let (class, better) = crate::model::metric::default_nature(&signal.name, signal.unit);
@@ -76,11 +82,11 @@ fn what_is_wrong_is_told_with_file_and_line() {
 #[test]
 fn users_add_a_folder_and_their_signals_reach_the_judge() {
     let folder = tempfile::tempdir().expect("folder");
-    let empty = newrelic(Some(folder.path())).expect_err("no query").to_string();
+    let empty = load(Some(folder.path())).expect_err("no query").to_string();
     assert!(empty.ends_with("no file ends in `.nrql`"), "{empty}");
     std::fs::write(folder.path().join("mine.nrql"), GOOD.replace("better lower", "better higher")).expect("written");
     std::fs::write(folder.path().join("notes.txt"), "not a query").expect("written");
-    assert_eq!(newrelic(Some(folder.path())).expect("fine").len(), NEWRELIC.len() + 1);
+    assert_eq!(load(Some(folder.path())).expect("fine").len(), BUILT_IN.len() + 1);
 
     let text = |more: &str| {
         let queries = folder.path().display();
@@ -88,14 +94,14 @@ fn users_add_a_folder_and_their_signals_reach_the_judge() {
     };
     let nature = |more: &str| {
         let mut config = Config::parse(&text(more), Path::new("fortnight.toml")).expect("config");
-        teach(&mut config).expect("taught");
+        registry::learn_signals(&mut config).expect("learned");
         config.nature("queue_time", Unit::parse("ms").expect("known"))
     };
     assert_eq!(nature(""), (Class::Latency, Direction::Higher));
     assert_eq!(nature("[signal.queue_time]\nbetter = \"neutral\""), (Class::Latency, Direction::Neutral));
 
     std::fs::write(folder.path().join("z.nrql"), GOOD).expect("written");
-    let twice = newrelic(Some(folder.path())).expect_err("twice").to_string();
+    let twice = load(Some(folder.path())).expect_err("twice").to_string();
     assert!(twice.contains("z.nrql:1: id `mine` stands at ") && twice.contains("mine.nrql:1 too"), "{twice}");
 }
 

@@ -1,41 +1,4 @@
-//! The source kind `cloudwatch`: one account of Amazon CloudWatch, in one or several regions.
-//!
-//! # API
-//! `ListMetrics` says what there is, `GetMetricData` the points, CloudTrail's `LookupEvents` what was deployed; by the
-//! official SDK, which speaks CBOR (`smithy-rpc-v2-cbor`). What is asked are [`lists`] of metrics, which are data.
-//! Math and `SEARCH` are not used: a cut answer of theirs has no next page. Shares and rates are computed here, per bucket.
-//!
-//! # Credentials
-//! The standard chain of the SDK (environment, shared files and `profile`, web identity, container, machine), then
-//! `role_arn` with the external id from the variable that the config names. The SDK keeps all of it; here is none.
-//! A denied region, or one that fails, is an error of the whole source that names the region: half an account would
-//! be kept as all of it. Sources do not disturb each other.
-//!
-//! # Limits
-//! 500 queries and 100,800 requested points a request, 50 requests and 396,000 points a second ([`period`]); throttled
-//! requests are tried again by the SDK. Bucket widths follow from the age of the UTC day, because CloudWatch answers
-//! nothing, without an error, to who asks finer than it keeps.
-//!
-//! # Quirks
-//! - The same query comes back on every page ([`ask`]); an answer can be whole by HTTP and partial by its status.
-//! - Counters of errors have no points where nothing failed; latencies have none where nothing was asked. A list says
-//!   which of the two silence means.
-//! - `ListMetrics` knows what had a point within two weeks. What was switched off before is not found any more.
-//! - A metric appears up to 15 minutes late, and points may come late: the last hours are asked again by whoever keeps them.
-//! - A resource is known by its name. Its hash is left out, so a load balancer that was made anew goes on.
-
-mod answer;
-mod ask;
-mod checks;
-mod client;
-pub mod error;
-mod events;
-pub mod lists;
-mod period;
-mod resources;
-mod rollouts;
-mod tags;
-mod versions;
+//! One account of CloudWatch, opened: its regions, what is watched in each, and what comes of asking them.
 
 use std::sync::Arc;
 
@@ -43,20 +6,26 @@ use async_trait::async_trait;
 use glob::Pattern;
 use tokio::sync::OnceCell;
 
-use crate::config::{CloudWatch, Config, Source as SourceConfig};
+use super::client::{self, RegionClient};
+use super::config::CloudWatchSettings;
+use super::error::CloudWatchError;
+use super::list::List;
+use super::lists;
+use super::parse::{self, Grid};
+use super::resources::{self, Listed, Plan, Resource};
+use super::tags::{self, Tags};
+use super::{checks, events, period, requests, rollouts, versions};
+use crate::config::Config;
 use crate::model::clock::Clock;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::event::Event;
 use crate::model::metric::Series;
 use crate::model::time::Window;
-
-use super::registry::{Estimate, Source, SourceCheck, SourceHealth};
-use super::{Events, Intake, Note, SourceError, note};
-use answer::Grid;
-use client::RegionClient;
-use error::CloudWatchError;
-use lists::List;
-use resources::{Listed, Plan, Resource};
-use tags::Tags;
+use crate::source::batch::{counted, track};
+use crate::source::{
+    Checked, Estimate, Estimated, EventBatch, EventSource, SeriesBatch, SeriesSource, SourceCheck, SourceError,
+    SourceHealth,
+};
 
 /// Price of one metric of GetMetricData and of one call of ListMetrics, US dollars: 0.01 for a thousand in most regions by
 /// Amazon's list of 2025. LookupEvents costs nothing.
@@ -66,61 +35,68 @@ const USD_PER_METRIC: f64 = 0.01 / 1000.0;
 const METRICS_A_PAGE: usize = 500;
 
 /// One account, opened.
-struct Account {
+pub(super) struct Account {
     id: String,
-    settings: CloudWatch,
+    settings: CloudWatchSettings,
     lists: Vec<List>,
     patterns: Vec<Pattern>,
     /// How wide the buckets of a day may be follows from its age.
     clock: Clock,
     /// Made at the first question, because credentials are looked for then.
-    regions: OnceCell<(aws_config::SdkConfig, Vec<RegionClient>)>,
+    regions: OnceCell<(aws_config::SdkConfig, Vec<Region>)>,
 }
 
-/// Opens an account.
-///
-/// # Errors
-/// A list of metrics that cannot be used, an external id that is not in the environment.
-pub(super) fn open(
-    config: &Config,
-    source: &SourceConfig,
-    settings: &CloudWatch,
-    clock: Clock,
-) -> Result<Box<dyn Source>, SourceError> {
-    let opened = || -> Result<Account, CloudWatchError> {
-        let lists = lists::load(config, settings.queries.as_deref())?;
-        if !settings.external_id_env.is_empty() {
-            client::external_id(&settings.external_id_env)?;
-        }
-        let patterns = settings.resources.iter().map(|pattern| {
-            Pattern::new(pattern).map_err(|source| CloudWatchError::Pattern { pattern: pattern.clone(), source })
-        });
-        let patterns = patterns.collect::<Result<_, _>>()?;
-        let (id, settings) = (source.id.clone(), settings.clone());
-        Ok(Account { id, settings, lists, patterns, clock, regions: OnceCell::new() })
-    };
-    let account = opened().map_err(|error| told(&source.id, error))?;
-    Ok(Box::new(account))
+/// One region, with what was learned of it once: the days of one run share it.
+struct Region {
+    client: RegionClient,
+    /// What ListMetrics said.
+    listed: OnceCell<Arc<Vec<Listed>>>,
+    /// What GetResources said, or why it said nothing.
+    tags: OnceCell<Tags>,
 }
 
-fn told(id: &str, error: CloudWatchError) -> SourceError {
-    SourceError::CloudWatch { id: id.to_owned(), source: Box::new(error) }
+impl Region {
+    fn new(client: RegionClient) -> Self {
+        Self { client, listed: OnceCell::new(), tags: OnceCell::new() }
+    }
+}
+
+impl std::ops::Deref for Region {
+    type Target = RegionClient;
+
+    fn deref(&self) -> &RegionClient {
+        &self.client
+    }
+}
+
+fn failed(id: &str, error: CloudWatchError) -> SourceError {
+    let help = error.help();
+    SourceError::Vendor { id: id.to_owned(), account: String::new(), source: Box::new(error), help }
 }
 
 #[async_trait]
-impl Source for Account {
-    async fn series(&self, window: Window) -> Result<Intake, SourceError> {
-        self.ask_series(window).await.map_err(|error| told(&self.id, error))
+impl SeriesSource for Account {
+    async fn series(&self, window: Window) -> Result<SeriesBatch, SourceError> {
+        self.ask_series(window).await.map_err(|error| failed(&self.id, error))
     }
+}
 
-    async fn events(&self, window: Window) -> Result<Events, SourceError> {
-        self.ask_events(window).await.map_err(|error| told(&self.id, error))
+#[async_trait]
+impl EventSource for Account {
+    async fn events(&self, window: Window) -> Result<EventBatch, SourceError> {
+        self.ask_events(window).await.map_err(|error| failed(&self.id, error))
     }
+}
 
+#[async_trait]
+impl Estimated for Account {
     async fn estimate(&self, window: Window) -> Result<Estimate, SourceError> {
-        self.ask_estimate(window).await.map_err(|error| told(&self.id, error))
+        self.ask_estimate(window).await.map_err(|error| failed(&self.id, error))
     }
+}
 
+#[async_trait]
+impl Checked for Account {
     async fn checks(&self, now: i64) -> Vec<SourceCheck> {
         let regions = match self.regions().await {
             Ok(regions) => regions,
@@ -150,26 +126,51 @@ impl Source for Account {
         }
         found
     }
-
-    fn reach_ms(&self) -> i64 {
-        period::REACH
-    }
 }
 
 impl Account {
-    async fn regions(&self) -> Result<&[RegionClient], CloudWatchError> {
-        let opened = self.regions.get_or_try_init(|| client::open(&self.id, &self.settings)).await?;
+    /// Opens an account.
+    ///
+    /// # Errors
+    /// A list of metrics that cannot be used, an external id that is not in the environment.
+    pub(super) fn open(
+        id: &str,
+        settings: &CloudWatchSettings,
+        config: &Config,
+        clock: Clock,
+    ) -> Result<Self, SourceError> {
+        Self::opened(id, settings, config, clock).map_err(|error| failed(id, error))
+    }
+
+    fn opened(id: &str, settings: &CloudWatchSettings, config: &Config, clock: Clock) -> Result<Self, CloudWatchError> {
+        let lists = lists::load(config, settings.queries.as_deref())?;
+        if !settings.external_id_env.is_empty() {
+            client::external_id(&settings.external_id_env)?;
+        }
+        let patterns = settings.resources.iter().map(|pattern| {
+            Pattern::new(pattern).map_err(|source| CloudWatchError::Pattern { pattern: pattern.clone(), source })
+        });
+        let patterns = patterns.collect::<Result<_, _>>()?;
+        Ok(Self { id: id.to_owned(), settings: settings.clone(), lists, patterns, clock, regions: OnceCell::new() })
+    }
+
+    async fn regions(&self) -> Result<&[Region], CloudWatchError> {
+        let open = || async {
+            let (config, clients) = client::open(&self.id, &self.settings).await?;
+            Ok::<_, CloudWatchError>((config, clients.into_iter().map(Region::new).collect()))
+        };
+        let opened = self.regions.get_or_try_init(open).await?;
         Ok(&opened.1)
     }
 
-    async fn ask_series(&self, window: Window) -> Result<Intake, CloudWatchError> {
+    async fn ask_series(&self, window: Window) -> Result<SeriesBatch, CloudWatchError> {
         let regions = self.regions().await?;
         let answers =
             futures_util::future::try_join_all(regions.iter().map(|region| self.of_region(region, window))).await?;
-        let mut intake = Intake::default();
-        for (series, notes) in answers {
+        let mut intake = SeriesBatch::default();
+        for (series, diagnostics) in answers {
             intake.series.extend(series);
-            intake.notes.extend(notes);
+            intake.diagnostics.extend(diagnostics);
         }
         // Keys of two regions differ: all but the first have a suffix of their own.
         intake.series.sort_by(|a, b| a.key.cmp(&b.key));
@@ -180,34 +181,34 @@ impl Account {
 
     async fn of_region(
         &self,
-        region: &RegionClient,
+        region: &Region,
         window: Window,
-    ) -> Result<(Vec<Series>, Vec<Note>), CloudWatchError> {
+    ) -> Result<(Vec<Series>, Vec<Diagnostic>), CloudWatchError> {
         let now = self.clock.now();
         let grid = self.grid(region, window, now)?;
         let listed = self.listed(region).await?;
         let (found, _) = self.resources(region, &listed).await;
         let plan: Plan = resources::plan(&found);
-        let (gathered, messages) = ask::data(region, &plan.queries, grid, now).await?;
-        let made = answer::series(&plan, &gathered, grid);
-        let mut notes: Vec<Note> = messages
+        let (gathered, messages) = requests::data(region, &plan.queries, grid, now).await?;
+        let made = parse::series(&plan, &gathered, grid);
+        let mut diagnostics: Vec<Diagnostic> = messages
             .into_iter()
-            .map(|(text, count)| note(&self.id, "message_of_source", count, format!("{}: {text}", region.region)))
+            .map(|(text, count)| counted(&self.id, "message_of_source", count, format!("{}: {text}", region.region)))
             .collect();
-        let shared = made.shared.map(|(count, first)| note(&self.id, "resources_of_one_name", count, first));
-        notes.extend(shared);
-        notes.extend(self.notes_of(self.tags(region).await));
-        Ok((made.series, notes))
+        let shared = made.shared.map(|(count, first)| counted(&self.id, "resources_of_one_name", count, first));
+        diagnostics.extend(shared);
+        diagnostics.extend(self.diagnostics_of(self.tags(region).await));
+        Ok((made.series, diagnostics))
     }
 
     /// Asks CloudTrail, and the numbers of functions; the first only warns where it may not be asked.
-    async fn ask_events(&self, window: Window) -> Result<Events, CloudWatchError> {
-        let mut events = Events::default();
+    async fn ask_events(&self, window: Window) -> Result<EventBatch, CloudWatchError> {
+        let mut events = EventBatch::default();
         for region in self.regions().await? {
             let now = self.clock.now();
             let mut of_region = Vec::new();
-            if window.end <= now - events::REACH {
-                events.notes.push(note(&self.id, "events_forgotten", 1, region.region.clone()));
+            if window.end <= now - events::RETENTION_MS {
+                events.diagnostics.push(counted(&self.id, "events_forgotten", 1, region.region.clone()));
             } else {
                 match events::look_up(region, window).await {
                     Ok(mut found) => {
@@ -215,10 +216,14 @@ impl Account {
                         self.write_ends(region, &mut found.events, window, now).await?;
                         of_region.extend(found.events);
                         let pending = found.pending;
-                        events.notes.extend(pending.map(|(n, what)| note(&self.id, "change_pending", n, what)));
+                        events
+                            .diagnostics
+                            .extend(pending.map(|(n, what)| counted(&self.id, "change_pending", n, what)));
                     }
                     Err(error) if error.is_denied() => {
-                        events.notes.push(note(&self.id, "events_not_allowed", 1, error.to_string()));
+                        let help = error.help().into_iter().collect();
+                        let denied = counted(&self.id, "events_not_allowed", 1, error.to_string());
+                        events.diagnostics.push(Diagnostic { help, ..denied });
                     }
                     Err(error) => return Err(error),
                 }
@@ -228,13 +233,14 @@ impl Account {
             events.events.extend(of_region);
         }
         events.events.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        track(&mut events.events, &self.id);
         Ok(events)
     }
 
     /// Writes when the deploys of ECS services were over, where Container Insights counts them.
     async fn write_ends(
         &self,
-        region: &RegionClient,
+        region: &Region,
         events: &mut [Event],
         window: Window,
         now: i64,
@@ -246,13 +252,13 @@ impl Account {
             return Ok(());
         }
         let queries = rollouts::queries(&self.listed(region).await?);
-        let (gathered, _) = ask::data(region, &queries, grid, now).await?;
+        let (gathered, _) = requests::data(region, &queries, grid, now).await?;
         rollouts::write_ends(events, &queries, &gathered, grid);
         Ok(())
     }
 
     /// Gives events the services of their resources' tags, so that they stay with the series.
-    async fn name_events(&self, region: &RegionClient, events: &mut [Event]) -> Result<(), CloudWatchError> {
+    async fn name_events(&self, region: &Region, events: &mut [Event]) -> Result<(), CloudWatchError> {
         if self.settings.service_tag.is_empty() || events.is_empty() {
             return Ok(());
         }
@@ -263,23 +269,18 @@ impl Account {
         Ok(())
     }
 
-    async fn new_versions(
-        &self,
-        region: &RegionClient,
-        window: Window,
-        now: i64,
-    ) -> Result<Vec<Event>, CloudWatchError> {
+    async fn new_versions(&self, region: &Region, window: Window, now: i64) -> Result<Vec<Event>, CloudWatchError> {
         let around = versions::around(window);
         // The day before may be too old for the buckets of this one.
         let Some(width) = period::width(around, self.settings.step_ms, now) else { return Ok(Vec::new()) };
         let grid = Grid { window: around, width };
         let queries = versions::queries(&self.listed(region).await?);
-        let (gathered, _) = ask::data(region, &queries, grid, now).await?;
+        let (gathered, _) = requests::data(region, &queries, grid, now).await?;
         let found = versions::events(&region.region, &queries, &gathered, window, grid);
         Ok(found.into_iter().filter(|event| self.is_wanted(event)).collect())
     }
 
-    /// Tells whether an event is of a resource that a pattern fits.
+    /// Returns whether an event is of a resource that a pattern fits.
     fn is_wanted(&self, event: &Event) -> bool {
         self.patterns.iter().any(|pattern| pattern.matches_with(&event.service, resources::MATCHING))
     }
@@ -298,11 +299,11 @@ impl Account {
             let mut versions = versions::queries(&listed);
             versions.extend(rollouts::queries(&listed));
             let pages = listed.len().div_ceil(METRICS_A_PAGE).max(self.namespaces().len());
-            let mut batches = versions.len().div_ceil(ask::batch_size(self.grid(region, window, now)?));
+            let mut batches = versions.len().div_ceil(requests::batch_size(self.grid(region, window, now)?));
             let mut width = self.settings.step_ms;
             for day in window.days() {
                 let grid = self.grid(region, day, now)?;
-                batches += plan.queries.len().div_ceil(ask::batch_size(grid));
+                batches += plan.queries.len().div_ceil(requests::batch_size(grid));
                 billed += plan.queries.len();
                 width = grid.width;
             }
@@ -315,14 +316,15 @@ impl Account {
             let line =
                 |query: &resources::Query| format!("{}: {} every {} s", region.region, query.shown(), width / 1000);
             estimate.asks.extend(asks.map(line));
-            let of_tag = |key: &String| format!("{}: {} {}", region.region, tags::GET, crate::format::shown(key));
+            let of_tag =
+                |key: &String| format!("{}: {} {}", region.region, tags::GET, crate::model::sanitize::excerpt(key));
             estimate.asks.extend(self.settings.service_tag.iter().map(of_tag));
         }
         estimate.cost_usd = Some(billed as f64 * USD_PER_METRIC);
         Ok(estimate)
     }
 
-    fn grid(&self, region: &RegionClient, window: Window, now: i64) -> Result<Grid, CloudWatchError> {
+    fn grid(&self, region: &Region, window: Window, now: i64) -> Result<Grid, CloudWatchError> {
         let width = period::width(window, self.settings.step_ms, now).ok_or_else(|| {
             let day = crate::model::time::local(window.start, chrono_tz::UTC).date_naive().to_string();
             CloudWatchError::Forgotten { place: region.place.clone(), day }
@@ -331,9 +333,9 @@ impl Account {
     }
 
     /// Returns what a region has in the namespaces of the lists.
-    async fn listed(&self, region: &RegionClient) -> Result<Arc<Vec<Listed>>, CloudWatchError> {
+    async fn listed(&self, region: &Region) -> Result<Arc<Vec<Listed>>, CloudWatchError> {
         let ask = || async {
-            let asked = self.namespaces().into_iter().map(|namespace| ask::list(region, Some(namespace), None));
+            let asked = self.namespaces().into_iter().map(|namespace| requests::list(region, Some(namespace), None));
             let answers = futures_util::future::try_join_all(asked).await?;
             Ok(Arc::new(answers.into_iter().flat_map(|(listed, _)| listed).collect()))
         };
@@ -348,24 +350,25 @@ impl Account {
     /// Returns the resources that are watched, under the services of their tags, and how many have one.
     ///
     /// Tags decide about names alone: what is watched follows from `resources`, whether tags can be asked or not.
-    async fn resources<'a>(&'a self, region: &RegionClient, listed: &'a [Listed]) -> (Vec<Resource<'a>>, usize) {
+    async fn resources<'a>(&'a self, region: &Region, listed: &'a [Listed]) -> (Vec<Resource<'a>>, usize) {
         let mut found = resources::resources(&self.lists, listed, &self.patterns, &region.suffix);
         let tagged = self.tags(region).await.apply(&mut found);
         (found, tagged)
     }
 
     /// Returns what the tags of a region say; nothing, and no request, unless the config names a tag.
-    async fn tags<'a>(&self, region: &'a RegionClient) -> &'a Tags {
+    async fn tags<'a>(&self, region: &'a Region) -> &'a Tags {
         region.tags.get_or_init(|| tags::ask(region, &self.lists, &self.settings.service_tag)).await
     }
 
-    fn notes_of(&self, tags: &Tags) -> Vec<Note> {
+    fn diagnostics_of(&self, tags: &Tags) -> Vec<Diagnostic> {
         let failed = tags.failure.as_ref().map(|error| {
-            let help = error.help().map_or(String::new(), |help| format!("; {help}"));
-            note(&self.id, "tags_not_known", 1, format!("{error}{help}"))
+            let help: Vec<String> = error.help().into_iter().collect();
+            let example = std::iter::once(error.to_string()).chain(help.clone()).collect::<Vec<_>>().join("; ");
+            Diagnostic { help, ..counted(&self.id, "tags_not_known", 1, example) }
         });
         let unusable = &tags.unusable;
-        let unusable = unusable.as_ref().map(|(count, first)| note(&self.id, "tag_no_name", *count, first.clone()));
+        let unusable = unusable.as_ref().map(|(count, first)| counted(&self.id, "tag_no_name", *count, first.clone()));
         failed.into_iter().chain(unusable).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::types::{MetricDataResult, StatusCode};
 
-use super::resources::{Plan, Wanted};
+use super::resources::{Plan, SeriesSpec};
 use crate::model::metric::Series;
 use crate::model::time::{Window, rfc3339};
 
@@ -13,7 +13,7 @@ pub type Buckets = Vec<f64>;
 
 /// How one query stands after the pages so far.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Standing {
+pub enum QueryStatus {
     /// No page spoke of it.
     Silent,
     /// More is to come.
@@ -28,9 +28,9 @@ pub enum Standing {
 
 /// One query's answer, as it grows page by page.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Gathered {
+pub struct PartialResult {
     pub buckets: Buckets,
-    pub standing: Standing,
+    pub standing: QueryStatus,
 }
 
 /// The buckets of a window.
@@ -59,10 +59,10 @@ impl Grid {
     }
 }
 
-impl Gathered {
+impl PartialResult {
     /// An answer of which nothing has come yet.
     pub fn new(grid: Grid) -> Self {
-        Self { buckets: vec![f64::NAN; grid.count()], standing: Standing::Silent }
+        Self { buckets: vec![f64::NAN; grid.count()], standing: QueryStatus::Silent }
     }
 
     /// Takes what one page says. Points may come in any order and more than once, as long as they agree.
@@ -85,13 +85,13 @@ impl Gathered {
         }
         self.standing = match (&self.standing, result.status_code()) {
             // Whatever else is said of it, some of it is missing.
-            (Standing::Failed, _) | (_, Some(StatusCode::InternalError)) => Standing::Failed,
-            (_, Some(StatusCode::Forbidden)) => Standing::Forbidden,
-            (_, Some(StatusCode::Complete)) => Standing::Complete,
-            (_, Some(StatusCode::PartialData)) => Standing::Partial,
+            (QueryStatus::Failed, _) | (_, Some(StatusCode::InternalError)) => QueryStatus::Failed,
+            (_, Some(StatusCode::Forbidden)) => QueryStatus::Forbidden,
+            (_, Some(StatusCode::Complete)) => QueryStatus::Complete,
+            (_, Some(StatusCode::PartialData)) => QueryStatus::Partial,
             (_, other) => {
                 let word = other.map_or("no status", StatusCode::as_str);
-                return Err(format!("unknown status {:?}", crate::format::shown(word)));
+                return Err(format!("unknown status {:?}", crate::model::sanitize::excerpt(word)));
             }
         };
         Ok(())
@@ -104,7 +104,7 @@ fn told(at: i64) -> String {
 
 /// What a plan came to.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Made {
+pub struct ParsedSeries {
     /// Sorted by key, unique keys; series without a point are left out.
     pub series: Vec<Series>,
     /// Points that another resource of the same name had too, and the first such series.
@@ -115,8 +115,8 @@ pub struct Made {
 ///
 /// `gathered`: one a query of the plan. Resources that share a name and signal are joined; where both have a point, the
 /// one that comes first by its dimensions stays.
-pub fn series(plan: &Plan, gathered: &[Buckets], grid: Grid) -> Made {
-    let mut made: BTreeMap<_, (&Wanted, Buckets)> = BTreeMap::new();
+pub fn series(plan: &Plan, gathered: &[Buckets], grid: Grid) -> ParsedSeries {
+    let mut made: BTreeMap<_, (&SeriesSpec, Buckets)> = BTreeMap::new();
     let mut shared: Option<(u64, String)> = None;
     for wanted in &plan.series {
         let values = values(wanted, gathered, grid);
@@ -142,11 +142,11 @@ pub fn series(plan: &Plan, gathered: &[Buckets], grid: Grid) -> Made {
             points.map(|(number, value)| (grid.window.start + number as i64 * grid.width, *value)).unzip();
         (!times.is_empty()).then(|| Series { key: key.clone(), unit: wanted.unit, times, values })
     });
-    Made { series: series.collect(), shared }
+    ParsedSeries { series: series.collect(), shared }
 }
 
 /// Computes one series, in base units.
-fn values(wanted: &Wanted, gathered: &[Buckets], grid: Grid) -> Buckets {
+fn values(wanted: &SeriesSpec, gathered: &[Buckets], grid: Grid) -> Buckets {
     let metric = wanted.metric;
     let seconds = if metric.per_second { grid.width as f64 / 1000.0 } else { 1.0 };
     let factor = metric.scale * wanted.unit.factor / seconds;

@@ -1,17 +1,51 @@
 //! The source kind `files`: recorded series in Parquet or CSV and events in JSON lines or CSV.
 //!
-//! What a file looks like and what happens to broken rows: [`recorded`](crate::format). This file knows
+//! What a file looks like and what happens to broken rows: [`format`](crate::format). This folder knows
 //! where files are: patterns relative to the configuration's folder (`*`, `?`, `[…]`, `**`), each of which
 //! must match a file. A file that two patterns match is read once. A file whose name is the pattern itself
 //! is taken as it stands, even when its name holds a bracket.
 
+mod config;
+
 use std::path::{Path, PathBuf};
 
-use crate::config::{Source, SourceKind};
+use super::batch::counted;
+use super::descriptor::{DocsRow, Reading, Setup, SourceDescriptor, SourceSettings};
+use super::{EventBatch, OpenSource, Part, RecordedSource, SeriesBatch, SourceError};
+use crate::config::Config;
 use crate::format::{self, Duplicates, RecordError, RecordedFile, Wanted};
+use crate::model::clock::Clock;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::time::Window;
 
-use super::{Events, Intake, Note, Part, SourceError, note};
+pub use config::FilesSettings;
+
+/// What the program has to know of this kind.
+pub static DESCRIPTOR: SourceDescriptor = SourceDescriptor {
+    kind: "files",
+    about: "Recorded series in Parquet or CSV",
+    docs: Some(DocsRow { needs: "to read the files", place: "nothing else is looked for" }),
+    reading: Reading::InPlace,
+    example: include_str!("example.toml"),
+    setup: Setup {
+        section: include_str!("../../../templates/init/files/section.toml"),
+        files: &[],
+        secrets: &[],
+        github_steps: "",
+    },
+    schema: || schemars::schema_for!(config::RawFiles).to_value(),
+    settings: |table| Ok(Box::new(FilesSettings::of(table)?)),
+};
+
+impl SourceSettings for FilesSettings {
+    fn help_if_empty(&self) -> &'static str {
+        "check `series` of the source: its files hold no point"
+    }
+
+    fn open(&self, id: &str, config: &Config, _clock: Clock) -> Result<OpenSource, SourceError> {
+        Ok(OpenSource::Recorded(Box::new(FilesSource::open(&config.folder, id, self)?)))
+    }
+}
 
 /// Recorded files of one source, found and opened.
 #[derive(Debug, Clone)]
@@ -28,47 +62,35 @@ impl FilesSource {
     ///
     /// # Errors
     /// A pattern that matches nothing or is not valid; a file that is empty, damaged or lacks a column.
-    pub fn open(folder: &Path, source: &Source) -> Result<Self, SourceError> {
-        let none = Vec::new();
-        let (series, deploys) = match &source.kind {
-            SourceKind::Files { series, deploys } => (series, deploys),
-            SourceKind::NewRelic(_) | SourceKind::CloudWatch(_) => (&none, &none),
-        };
-        let id = source.id.clone();
-        let opened = find(folder, &id, series)?
+    pub fn open(folder: &Path, id: &str, settings: &FilesSettings) -> Result<Self, SourceError> {
+        let opened = find(folder, id, &settings.series)?
             .iter()
             .map(|(path, name)| RecordedFile::open(path, name))
             .collect::<Result<_, _>>()
-            .map_err(|error| record(&id, error))?;
-        let events = find(folder, &id, deploys)?;
-        Ok(Self { id, series: opened, events })
+            .map_err(|error| record(id, error))?;
+        let events = find(folder, id, &settings.deploys)?;
+        Ok(Self { id: id.to_owned(), series: opened, events })
     }
+}
 
-    /// Reads all events.
-    ///
-    /// # Errors
-    /// An event that cannot be understood, or an id with two contents; file and line are named.
-    pub fn events(&self) -> Result<Events, SourceError> {
-        let read = format::events::read(&self.events).map_err(|error| record(&self.id, error))?;
-        let notes = read.repeated.map(|(count, first)| note(&self.id, "duplicate_event", count, first));
-        Ok(Events { events: read.events, notes: notes.into_iter().collect() })
-    }
-
-    /// Returns the number of rows: exact for Parquet, from the size for CSV.
-    pub fn rows_estimate(&self) -> u64 {
-        self.series.iter().map(RecordedFile::rows_estimate).sum()
-    }
-
-    /// Reads the points of one part inside the window, as series sorted by key.
-    ///
-    /// # Errors
-    /// The first broken row in the order of files, with its place and reason.
-    pub fn series(&self, part: Part, window: Window) -> Result<Intake, SourceError> {
+impl RecordedSource for FilesSource {
+    fn series(&self, part: Part, window: Window) -> Result<SeriesBatch, SourceError> {
         let read = format::read(&self.series, Wanted { window, part }, Duplicates::Refuse)
             .map_err(|error| record(&self.id, error))?;
-        let notes: Vec<Note> =
-            read.left_out.into_iter().map(|left| note(&self.id, left.reason, left.count, left.example)).collect();
-        Ok(Intake { series: read.series, rows: read.rows, notes })
+        let diagnostics: Vec<Diagnostic> =
+            read.left_out.into_iter().map(|left| counted(&self.id, left.reason, left.count, left.example)).collect();
+        Ok(SeriesBatch { series: read.series, rows: read.rows, diagnostics })
+    }
+
+    fn events(&self) -> Result<EventBatch, SourceError> {
+        let read = format::events::read(&self.events).map_err(|error| record(&self.id, error))?;
+        let diagnostics = read.repeated.map(|(count, first)| counted(&self.id, "duplicate_event", count, first));
+        Ok(EventBatch { events: read.events, diagnostics: diagnostics.into_iter().collect() })
+    }
+
+    /// Exact for Parquet, from the size for CSV.
+    fn rows_estimate(&self) -> u64 {
+        self.series.iter().map(RecordedFile::rows_estimate).sum()
     }
 }
 
@@ -94,7 +116,7 @@ fn find(folder: &Path, id: &str, patterns: &[String]) -> Result<Vec<(PathBuf, St
     found.sort();
     found.dedup();
     let named = |path: PathBuf| {
-        let name = format::escaped(&path.strip_prefix(folder).unwrap_or(&path).to_string_lossy());
+        let name = crate::model::sanitize::escape(&path.strip_prefix(folder).unwrap_or(&path).to_string_lossy());
         (path, name)
     };
     Ok(found.into_iter().map(named).collect())

@@ -20,10 +20,10 @@ use serde_json::Value;
 
 use super::error::NewRelicError;
 use super::graph::{Graph, shape};
-use super::rows::{self, MOST_ROWS, Points, Row};
+use super::nrql::{Filling, attribute, quoted};
+use super::parse::{self, MOST_ROWS, Points, Row};
+use super::query::{Applications, Query};
 use crate::model::time::Window;
-use crate::source::query::nrql::{Filling, attribute, quoted};
-use crate::source::query::{Applications, Query};
 
 /// Buckets of one request at most.
 const MOST_BUCKETS: i64 = 366;
@@ -82,14 +82,14 @@ pub(super) fn windows(window: Window, step_ms: i64, buckets: i64) -> Vec<Window>
 }
 
 /// How a query is asked: of whom, in which width, for which services.
-pub(super) struct Asking<'a> {
+pub(super) struct QueryRunner<'a> {
     pub graph: &'a Graph,
     pub query: &'a Query,
     pub step_ms: i64,
     pub services: &'a (dyn Fn(&str) -> Vec<Arc<str>> + Send + Sync),
 }
 
-impl Asking<'_> {
+impl QueryRunner<'_> {
     /// Asks for all points of a window.
     ///
     /// # Errors
@@ -165,7 +165,7 @@ impl Asking<'_> {
             let text = piece.text(self.query, Some(self.step_ms));
             let (rows, failed) = self.rows(&text, piece.window).await?;
             let read = match failed {
-                None => rows::points(self.query, &rows, piece.window, self.step_ms, &self.services),
+                None => parse::points(self.query, &rows, piece.window, self.step_ms, &self.services),
                 Some(error) => Err(error),
             };
             match read {
@@ -187,7 +187,7 @@ impl Asking<'_> {
             Err(error) if error.is_too_much() => return Ok((Vec::new(), Some(error))),
             Err(error) => return Err(error),
         };
-        let too_much = match rows::results(self.query, &container, window) {
+        let too_much = match parse::results(self.query, &container, window) {
             Ok(_) => None,
             Err(error) if error.is_too_much() => Some(error),
             Err(error) => return Err(error),
@@ -244,7 +244,7 @@ impl Asking<'_> {
         for (key, (signal, values)) in more {
             let known = &mut points.entry(key).or_insert_with(|| (signal, Default::default())).1;
             for (time, value) in values {
-                rows::keep(known, time, value).map_err(|reason| shape(&self.query.id, reason))?;
+                parse::keep(known, time, value).map_err(|reason| shape(&self.query.id, reason))?;
             }
         }
         Ok(points)

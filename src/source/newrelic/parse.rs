@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 use super::error::NewRelicError;
 use super::graph::shape;
+use super::query::{Divisor, Query, Signal};
 use crate::format::shown_key;
 use crate::model::metric::{Allowed, Class, Series, SeriesKey};
 use crate::model::time::Window;
-use crate::source::http::words;
-use crate::source::query::{Divisor, Query, Signal};
+use crate::source::http::excerpt;
 
 /// Rows that an answer holds at most. As many as that is too many: there may have been more.
 pub(super) const MOST_ROWS: usize = 5_000;
@@ -34,9 +34,9 @@ pub(super) fn results<'a>(query: &Query, container: &'a Value, asked: Window) ->
     for message in messages.into_iter().flatten().filter_map(Value::as_str) {
         let lower = message.to_lowercase();
         if LIMITS.iter().any(|word| lower.contains(word)) {
-            return Err(cut(query, words(message.as_bytes(), &[])));
+            return Err(cut(query, excerpt(message.as_bytes(), &[])));
         }
-        tracing::info!(query = query.id, message = words(message.as_bytes(), &[]), "New Relic says");
+        tracing::info!(query = query.id, message = excerpt(message.as_bytes(), &[]), "New Relic says");
     }
     let time = |key: &str| container.pointer(&format!("/metadata/timeWindow/{key}")).and_then(Value::as_i64);
     if let (Some(begin), Some(end)) = (time("begin"), time("end"))
@@ -123,7 +123,7 @@ impl<'a> Row<'a> {
     }
 
     fn wrong(&self, field: &str, reason: &str) -> NewRelicError {
-        shape(&self.query.id, format!("row {}: `{}` {reason}", self.index + 1, words(field.as_bytes(), &[])))
+        shape(&self.query.id, format!("row {}: `{}` {reason}", self.index + 1, excerpt(field.as_bytes(), &[])))
     }
 
     /// A field that has to be there; `None` if it is null.
@@ -136,7 +136,7 @@ impl<'a> Row<'a> {
     }
 
     fn not_a(&self, name: &str, value: &Value, wanted: &str) -> NewRelicError {
-        self.wrong(name, &format!("is {}, not {wanted}", words(value.to_string().as_bytes(), &[])))
+        self.wrong(name, &format!("is {}, not {wanted}", excerpt(value.to_string().as_bytes(), &[])))
     }
 
     /// A moment in whole seconds, as milliseconds.

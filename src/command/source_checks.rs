@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::config::{Source, SourceKind};
+use crate::config::Source;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::time::{DAY, Window};
 use crate::render::doctor::{Check, Health};
-use crate::source::registry::{self, Source as Asked, SourceCheck, SourceHealth};
-use crate::source::told;
+use crate::source::descriptor::{SourceSettings, Variable};
+use crate::source::{CollectedSource, Estimate, SourceCheck, SourceHealth, registry};
 
 /// Longest that one source may take for one question, so that `doctor` ends whatever a server does.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,17 +30,21 @@ pub(super) struct Question {
 
 /// Checks the sources that are no files, all at once; the checks are in the order of the config.
 ///
-/// `is_set`: tells whether an environment variable has a value. The value itself is not looked at here.
+/// `is_set`: says whether an environment variable has a value. The value itself is not looked at here.
 /// `open`: makes a source of what the config says.
 pub(super) async fn all(
     question: &Question,
     sources: &[&Source],
     is_set: impl Fn(&str) -> bool,
-    open: impl Fn(&Source) -> Result<Option<Box<dyn Asked>>, crate::source::SourceError>,
+    open: impl Fn(&Source) -> Result<Option<CollectedSource>, crate::source::SourceError>,
 ) -> Vec<Check> {
-    let all = sources.iter().filter(|source| !source.kind.is_files()).map(|source| {
-        let (mut checks, has_variables) = variables(source, &is_set);
-        let folder = queries(source);
+    let all = sources.iter().filter(|source| !registry::is_recorded(source)).map(|source| {
+        // The config was checked when it was loaded.
+        let settings = registry::settings(source).ok();
+        let settings = settings.as_deref();
+        let if_empty = settings.map_or("", SourceSettings::help_if_empty);
+        let (mut checks, has_variables) = variables(source, settings, &is_set);
+        let folder = queries(source, settings);
         let is_complete = has_variables && folder.as_ref().is_none_or(|check| check.health == Health::Ok);
         checks.extend(folder);
         let opened = match is_complete && !question.offline {
@@ -52,8 +57,8 @@ pub(super) async fn all(
                 // What is missing has its own line.
                 None => {}
                 Some(Ok(None)) => {}
-                Some(Ok(Some(asked))) => checks.extend(ask(question, source, &*asked).await),
-                Some(Err(error)) => checks.push(failed("source", source, &told(&error))),
+                Some(Ok(Some(asked))) => checks.extend(ask(question, source, &asked, if_empty).await),
+                Some(Err(error)) => checks.push(failed("source", source, error.diagnostic())),
             }
             softened(checks, source)
         }
@@ -61,32 +66,27 @@ pub(super) async fn all(
     join_all(all).await.into_iter().flatten().collect()
 }
 
-/// Looks for the environment variables that a source names; tells whether all are there.
-fn variables(source: &Source, is_set: impl Fn(&str) -> bool) -> (Vec<Check>, bool) {
-    let needed: Vec<(&str, &str)> = match &source.kind {
-        SourceKind::Files { .. } => Vec::new(),
-        SourceKind::NewRelic(settings) => vec![(&settings.key_env, "a user key of New Relic (it begins with NRAK-)")],
-        SourceKind::CloudWatch(settings) if settings.external_id_env.is_empty() => Vec::new(),
-        SourceKind::CloudWatch(settings) => vec![(&settings.external_id_env, "the external id of the role")],
-    };
-    let is_complete = needed.iter().all(|(name, _)| is_set(name));
-    let checks = needed.into_iter().map(|(name, what)| {
-        if is_set(name) {
+/// Looks for the environment variables that a source names; returns whether all are there.
+fn variables(
+    source: &Source,
+    settings: Option<&dyn SourceSettings>,
+    is_set: impl Fn(&str) -> bool,
+) -> (Vec<Check>, bool) {
+    let needed = settings.map(SourceSettings::variables).unwrap_or_default();
+    let is_complete = needed.iter().all(|variable| is_set(&variable.name));
+    let checks = needed.into_iter().map(|Variable { name, holds }| {
+        if is_set(&name) {
             return Check::ok("variable", &source.id, format!("{name} is set"));
         }
-        let help = format!("put {what} into the environment: export {name}=...");
+        let help = format!("put {holds} into the environment: export {name}=...");
         Check::fail("variable", &source.id, format!("{name} is not set"), vec![help])
     });
     (checks.collect(), is_complete)
 }
 
 /// Looks whether the folder with queries of the team's own can be read; what stands in it is checked by opening the source.
-fn queries(source: &Source) -> Option<Check> {
-    let folder = match &source.kind {
-        SourceKind::Files { .. } => None,
-        SourceKind::NewRelic(settings) => settings.queries.as_deref(),
-        SourceKind::CloudWatch(settings) => settings.queries.as_deref(),
-    }?;
+fn queries(source: &Source, settings: Option<&dyn SourceSettings>) -> Option<Check> {
+    let folder = settings?.queries()?;
     let shown = folder.display();
     Some(match std::fs::read_dir(folder) {
         Ok(_) => Check::ok("queries", &source.id, format!("{shown}")),
@@ -98,7 +98,9 @@ fn queries(source: &Source) -> Option<Check> {
 }
 
 /// Asks one source everything.
-async fn ask(question: &Question, source: &Source, asked: &dyn Asked) -> Vec<Check> {
+///
+/// `if_empty`: what to do when it has no series.
+async fn ask(question: &Question, source: &Source, asked: &CollectedSource, if_empty: &str) -> Vec<Check> {
     let today = question.now.div_euclid(DAY) * DAY;
     let (looked, estimate) = futures_util::future::join(
         tokio::time::timeout(question.patience, asked.checks(question.now)),
@@ -111,13 +113,13 @@ async fn ask(question: &Question, source: &Source, asked: &dyn Asked) -> Vec<Che
     };
     let is_broken = checks.iter().any(|check| check.health == Health::Fail);
     match estimate {
-        Ok(Ok(estimate)) => checks.push(price(source, &estimate)),
-        // A permission that is missing is told above; that it makes the estimate fail as well is no news.
+        Ok(Ok(estimate)) => checks.push(price(source, &estimate, if_empty)),
+        // A permission that is missing has a line above; that it makes the estimate fail as well is no news.
         Ok(Err(_)) | Err(_) if is_broken => {}
-        Ok(Err(error)) => checks.push(failed("estimate", source, &told(&error))),
+        Ok(Err(error)) => checks.push(failed("estimate", source, error.diagnostic())),
         Err(_) => checks.push(silent("estimate", source, question.patience)),
     }
-    checks.push(reach(source, asked.reach_ms(), question.wanted_ms));
+    checks.push(retention(source, asked.retention_ms, question.wanted_ms));
     checks
 }
 
@@ -135,8 +137,8 @@ fn access(source: &Source, check: SourceCheck) -> Check {
     Check { health, help, ..Check::ok("access", &source.id, found) }
 }
 
-/// Tells what collecting a day takes.
-fn price(source: &Source, estimate: &registry::Estimate) -> Check {
+/// Says what collecting a day takes.
+fn price(source: &Source, estimate: &Estimate, if_empty: &str) -> Check {
     let cost = match estimate.cost_usd {
         Some(cost) => {
             let day = if cost < 0.005 { "less than US$ 0.01".to_owned() } else { format!("about US$ {cost:.2}") };
@@ -150,17 +152,13 @@ fn price(source: &Source, estimate: &registry::Estimate) -> Check {
     if estimate.series > 0 {
         return Check::ok("estimate", &source.id, found);
     }
-    let help = match &source.kind {
-        SourceKind::NewRelic(_) => "no application fits `applications` of the source, or none of them reported lately",
-        _ => "no resource fits `resources` of the source, or none of them measured anything lately; check `regions`",
-    };
-    Check::warn("estimate", &source.id, found, help)
+    Check::warn("estimate", &source.id, found, if_empty)
 }
 
 /// Holds how far back a source answers against what a report looks at.
-fn reach(source: &Source, reach_ms: i64, wanted_ms: i64) -> Check {
-    let (days, wanted) = (reach_ms / DAY, wanted_ms / DAY);
-    if reach_ms >= wanted_ms {
+fn retention(source: &Source, retention_ms: i64, wanted_ms: i64) -> Check {
+    let (days, wanted) = (retention_ms / DAY, wanted_ms / DAY);
+    if retention_ms >= wanted_ms {
         return Check::ok("reach", &source.id, format!("answers {days} days back, a report looks {wanted} days back"));
     }
     let found = format!("answers {days} days back; a report looks {wanted} days back and finds the rest in the store");
@@ -170,13 +168,11 @@ fn reach(source: &Source, reach_ms: i64, wanted_ms: i64) -> Check {
     Check { help: vec![help.to_owned()], ..check }
 }
 
-fn failed(check: &'static str, source: &Source, error: &str) -> Check {
-    let (help, reason): (Vec<&str>, Vec<&str>) = error.lines().partition(|line| line.starts_with("help: "));
-    let mut help: Vec<String> = help.iter().map(|line| line.replacen("help: ", "", 1)).collect();
-    if help.is_empty() {
-        help.push(format!("check the keys of the source `{}` in the config", source.id));
+fn failed(check: &'static str, source: &Source, mut diagnostic: Diagnostic) -> Check {
+    if diagnostic.help.is_empty() {
+        diagnostic.help.push(format!("check the keys of the source `{}` in the config", source.id));
     }
-    Check::fail(check, &source.id, reason.join(", "), help)
+    Check::fail(check, &source.id, diagnostic.reason(), diagnostic.help)
 }
 
 fn silent(check: &'static str, source: &Source, patience: Duration) -> Check {

@@ -1,6 +1,6 @@
 //! Fills the placeholders of NRQL and quotes what comes from outside.
 
-use super::{Applications, Purpose, Query, QueryError};
+use super::query::{Applications, Purpose, Query, QueryError};
 use crate::model::time::{HOUR, MINUTE, Window};
 
 /// Every placeholder that a text may hold.
@@ -125,7 +125,7 @@ pub(super) fn check(query: &Query, place: &str) -> Result<(), QueryError> {
     Ok(())
 }
 
-/// Tells whether a text ends inside `'…'` or a backtick quotation.
+/// Returns whether a text ends inside `'…'` or a backtick quotation.
 fn quotes_are_open(text: &str) -> bool {
     let mut open = None;
     let mut signs = text.chars();
