@@ -10,12 +10,11 @@ use fortnight::source::registry;
 use fortnight::source::CollectedSource;
 use fortnight::config::Config;
 use fortnight::model::clock::Clock;
-use fortnight::format::{Part, Wanted};
 use fortnight::model::time::{DAY, Window};
 use tempfile::TempDir;
 
 /// All of time that a file can speak of.
-pub const WHENEVER: Wanted = Wanted { window: Window { start: i64::MIN, end: i64::MAX }, part: Part::WHOLE };
+pub const WHENEVER: Window = Window { start: i64::MIN, end: i64::MAX };
 
 /// Gives bytes to a reader as a file of this name.
 pub fn as_file(name: &str, bytes: &[u8], read: impl FnOnce(&Path)) {

@@ -5,24 +5,24 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, anyhow};
 
 use super::checks::{self, CheckContext, Seen};
-use super::collected;
+use super::coverage_check;
+use super::days::date_of;
+use super::history::{History, Rows, each_recorded, with_kept};
+use super::progress::progress;
 use super::source_checks::{self, Question};
-use super::{
-    Exit, Failure, History, Talk, data, load, outcome, period, progress, read_parts, services, with_causes, with_kept,
-};
+use super::{Exit, Failure, Talk, data, load, outcome, period};
 use crate::cli::{DoctorArgs, Global};
 use crate::config::{Config, Source, nearest};
 use crate::detect::placebo::{self, Extent, NoRoom};
 use crate::detect::{self, Judgement};
-use crate::format::Part;
 use crate::model::event::{Event, deduplicate};
 use crate::model::metric::{Series, SeriesKey};
-use crate::model::time::{DAY, Window, local};
+use crate::model::time::{DAY, Window};
 use crate::render::doctor::{Check, Checkup, Health};
 use crate::render::placebo::{LeftOut, Ran, outcome as count};
 use crate::render::services::coverage;
 use crate::source::{self, CollectedEvents, registry};
-use crate::store::{self, Store, StoreError};
+use crate::store::{Store, StoreError, StoreView, StoredEvents};
 
 /// Rounds that are run at the most to reach the wanted number of comparisons: more of them see hardly anything new.
 const MOST_ROUNDS: usize = 200;
@@ -39,7 +39,7 @@ pub(super) fn doctor(args: &DoctorArgs, global: &Global, talk: &Talk) -> Result<
     let mut checkup = if args.source.is_empty() {
         examine(&config, global, window, now, talk)
     } else {
-        examine_sources(&config, global, window, talk)
+        examine_sources(&config, global, window)
     };
     let asked = ask(&config, window, now, args.offline, talk)?;
     checkup.insert(1, asked);
@@ -95,13 +95,14 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
 }
 
 /// Reads the sources that are files, and says how they fared.
-fn examine_sources(config: &Config, global: &Global, period: Window, talk: &Talk) -> Checkup {
+fn examine_sources(config: &Config, global: &Global, period: Window) -> Checkup {
     let CollectedEvents { states: mut sources, .. } = source::events(config);
-    let rows = source::rows_estimate(config);
-    let _ = read_parts(config, period::EVER, rows, talk, |collected, _| {
-        source::add_states(&mut sources, collected.states);
+    let mut shards = 0;
+    let found = each_recorded(config, period::EVER, |_| {
+        shards += 1;
         Ok(())
     });
+    source::add_states(&mut sources, found.unwrap_or_default());
     let context = CheckContext {
         config,
         path: global.config.display().to_string(),
@@ -111,7 +112,7 @@ fn examine_sources(config: &Config, global: &Global, period: Window, talk: &Talk
         events: &[],
         sources: &sources,
         series: &[],
-        parts: source::parts_needed(rows, config.memory_by),
+        shards,
     };
     Checkup::new(checks::of_sources(&context))
 }
@@ -120,31 +121,32 @@ fn examine_sources(config: &Config, global: &Global, period: Window, talk: &Talk
 fn examine(config: &Config, global: &Global, period: Window, now: i64, talk: &Talk) -> Checkup {
     let history = Window::new(period.start - i64::from(config.judge.baseline_days) * DAY, period.end);
     let CollectedEvents { events, states: mut sources } = source::events(config);
-    let view = StoreView::open(config);
+    let mut store = StoreReading::open(config);
     let recorded = events.len();
-    let events = with_kept(events, view.events.clone());
+    let mut events = with_kept(events, store.events.events.clone());
     let has_kept = events.len() > recorded;
-    let rows = source::rows_estimate(config).saturating_add(view.rows);
-    let parts = source::parts_needed(rows, config.memory_by);
-    let map = view.store.as_ref().and_then(|store| services::map(config, period::EVER, parts, store, &events).ok());
-    let map = map.unwrap_or_default();
-    let mut events = map.map_events(events);
-    let all = events.len();
+    let (mut series, mut raw, mut shards): (Vec<Seen>, BTreeSet<SeriesKey>, usize) = Default::default();
+    let mut reported = events.len();
+    let catalog = store.view.as_ref().map(|view| &view.catalog);
+    match Rows::decode(config, period::EVER, catalog, &events, talk) {
+        Ok(mut rows) => {
+            events = rows.services.map_events(events);
+            reported = events.len();
+            raw.extend(rows.keys().cloned());
+            shards = rows.shards;
+            for shard in 0..shards {
+                match rows.take(shard) {
+                    Ok(all) => series.extend(all.iter().map(|series| Seen::of(series, period, config))),
+                    Err(failure) => store.trouble.push(format!("{:#}", failure.error)),
+                }
+            }
+            source::add_states(&mut sources, rows.states());
+        }
+        Err(failure) => store.trouble.push(format!("{:#}", failure.error)),
+    }
     if has_kept {
         events = deduplicate(events).events;
     }
-    let mut series: Vec<Seen> = Vec::new();
-    let mut raw: BTreeSet<SeriesKey> = BTreeSet::new();
-    // Reading hands every failure over as a state, so nothing can be refused here.
-    let _ = read_parts(config, period::EVER, rows, talk, |collected, part| {
-        source::add_states(&mut sources, collected.states);
-        let own = view.beside(collected.series, part);
-        raw.extend(own.iter().map(|series| series.key.clone()));
-        let read = |other| Ok(view.beside(source::collect(config, period::EVER, other).series, other));
-        let own = services::of_part(&map, own, part, read)?;
-        series.extend(own.iter().map(|series| Seen::of(series, period, config)));
-        Ok(())
-    });
     let context = CheckContext {
         config,
         path: global.config.display().to_string(),
@@ -154,85 +156,57 @@ fn examine(config: &Config, global: &Global, period: Window, now: i64, talk: &Ta
         events: &events,
         sources: &sources,
         series: &series,
-        parts,
+        shards,
     };
     let mut checks = checks::all(&context);
-    checks.extend(checks::duplicates(all, events.len()));
+    checks.extend(checks::duplicates(reported, events.len()));
     checks.extend(checks::unused(config, &raw));
-    checks.push(checks::store(&view.outcome(), &config.store.folder));
-    checks.extend(view.days(config, now));
+    checks.push(checks::store(&store.outcome(), &config.store.folder));
+    checks.extend(store.days(config, now));
     let keys = series.iter().map(|series| (&series.key, series.class));
     let services = coverage(keys, &events, config, period);
     checks.extend(checks::loose(&services));
     Checkup { services, ..Checkup::new(checks) }
 }
 
-/// What the store holds, as far as it can be read.
-struct StoreView {
-    store: Option<Store>,
-    events: Vec<Event>,
-    rows: u64,
-    series: std::cell::Cell<usize>,
-    trouble: std::cell::RefCell<Option<String>>,
+/// What the store holds, as far as it can be read. Every file was compared with its digest.
+struct StoreReading {
+    view: Option<StoreView>,
+    events: StoredEvents,
+    trouble: Vec<String>,
 }
 
-impl StoreView {
+impl StoreReading {
     fn open(config: &Config) -> Self {
-        let mut view =
-            Self { store: None, events: Vec::new(), rows: 0, series: Default::default(), trouble: Default::default() };
-        let read = |view: &mut Self| -> Result<(), StoreError> {
+        let read = || -> Result<(StoreView, StoredEvents), StoreError> {
             let store = Store::open(&config.store.folder)?;
-            view.events = store.events()?;
-            view.rows = store.rows_estimate(period::EVER)?;
-            view.store = Some(store);
-            Ok(())
+            Ok((store.view(period::EVER)?, store.events()?))
         };
-        if let Err(error) = read(&mut view) {
-            view.trouble = Some(with_causes(&error)).into();
-        }
-        view
-    }
-
-    /// Returns the series of the files together with what the store has kept.
-    fn beside(&self, files: Vec<Series>, part: Part) -> Vec<Series> {
-        let Some(store) = &self.store else { return files };
-        let told = match store.read(period::EVER, part) {
-            Ok(kept) => {
-                self.series.set(self.series.get() + kept.series.len());
-                let first = kept.refused.first().map(with_causes);
-                let merged = store::merge(files, kept.series);
-                if first.is_some() {
-                    self.trouble.replace(first);
-                }
-                return merged;
+        match read() {
+            Ok((view, events)) => {
+                let refused = view.catalog.refused.iter().chain(&events.refused);
+                let trouble = refused.map(|error| error.diagnostic().reason()).collect();
+                Self { view: Some(view), events, trouble }
             }
-            Err(error) => with_causes(&error),
-        };
-        self.trouble.replace(Some(told));
-        files
+            Err(error) => {
+                let trouble = vec![error.diagnostic().reason()];
+                Self { view: None, events: StoredEvents::default(), trouble }
+            }
+        }
     }
 
     /// Looks at the days of each source that is collected.
     fn days(&self, config: &Config, now: i64) -> Vec<Check> {
-        let Some(store) = &self.store else { return Vec::new() };
-        let today = local(now, chrono_tz::UTC).date_naive();
+        let Some(view) = &self.view else { return Vec::new() };
         let sources = config.sources.iter().filter(|source| !registry::is_recorded(source));
-        let check = |source: &Source| match store.days(&source.id) {
-            Ok(days) => collected::check(&source.id, &days, today),
-            Err(error) => {
-                let help = error.help().into_iter().collect();
-                Check::fail("collected", &source.id, with_causes(&error), help)
-            }
-        };
+        let check = |source: &Source| coverage_check::check(&source.id, &view.catalog.days(&source.id), date_of(now));
         sources.map(check).collect()
     }
 
     /// Returns how many series and events it holds, or why it cannot be read whole.
-    fn outcome(&self) -> Result<(usize, usize), String> {
-        match self.trouble.borrow().clone() {
-            Some(reason) => Err(reason),
-            None => Ok((self.series.get(), self.events.len())),
-        }
+    fn outcome(&self) -> Result<(usize, usize), Vec<String>> {
+        let series = self.view.as_ref().map_or(0, |view| view.catalog.keys().count());
+        if self.trouble.is_empty() { Ok((series, self.events.events.len())) } else { Err(self.trouble.clone()) }
     }
 }
 
@@ -252,10 +226,10 @@ fn placebos(args: &DoctorArgs, config: &Config, window: Window, talk: &Talk) -> 
 }
 
 fn run(args: &DoctorArgs, config: &Config, window: Window, talk: &Talk) -> Result<Ran, Failure> {
-    let mut history = History::open(config, window)?;
+    let mut history = History::open(config, window, talk)?;
     let context = history.context();
     // Series that fit into memory at once are kept there; others are read again in each round.
-    let is_whole = source::parts_needed(history.rows, config.memory_by) <= 1;
+    let is_whole = history.shards() <= 1;
     let mut held: Option<Vec<Series>> = None;
     let mut extents: Vec<Extent> = Vec::new();
     history.read(talk, |series| {

@@ -142,7 +142,7 @@ fn list(args: &MarkerListArgs, config: &Config, store: &Store) -> Result<Exit, F
         is_of && window.start < asked.end && asked.start <= window.end
     };
     let mut text = String::new();
-    for event in store.events()?.iter().filter(is_asked) {
+    for event in store.events()?.events.iter().filter(is_asked) {
         if args.json {
             text.push_str(&events::to_line(event));
         } else {

@@ -15,11 +15,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::model::event::{Event, EventKind, Origin};
+use crate::model::sanitize::excerpt;
 use crate::model::time::rfc3339;
 
 use super::csv::failure;
-use super::file::{read_error, text_reader};
-use super::{Fault, LONGEST_TEXT_BY, RecordError, parse_time, shown};
+use super::text::{read_error, text_reader};
+use super::{LONGEST_TEXT_BY, RecordError, RowError, parse_time};
 
 /// Events of some files, each with the place where it stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub fn read(files: &[(impl AsRef<Path>, String)]) -> Result<RecordedEvents, Reco
                     repeated = Some(repeated.map_or((1, place), |(count, first)| (count + 1, first)));
                 }
                 Some((_, first)) => {
-                    let text = format!("event `{}` differs from the one at {first}", shown(&event.id));
+                    let text = format!("event `{}` differs from the one at {first}", excerpt(&event.id));
                     return Err(broken(name, row, text));
                 }
                 None => {
@@ -155,7 +156,7 @@ fn read_lines(mut reader: impl BufRead, name: &str) -> Result<Vec<(u64, Event)>,
 fn json_reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
-    format!("not an event: {} in column {}", shown(reason), error.column())
+    format!("not an event: {} in column {}", excerpt(reason), error.column())
 }
 
 fn read_csv(reader: impl Read, name: &str) -> Result<Vec<(u64, Event)>, RecordError> {
@@ -200,7 +201,7 @@ impl Raw {
         let kind = self.kind.filter(|kind| !kind.is_empty()).map_or(Ok(EventKind::Deploy), |word| {
             EventKind::parse(&word).ok_or_else(|| {
                 let words: Vec<&str> = EventKind::ALL.iter().map(|(word, _)| *word).collect();
-                format!("unknown kind `{}`; kinds are {}", shown(&word), words.join(", "))
+                format!("unknown kind `{}`; kinds are {}", excerpt(&word), words.join(", "))
             })
         })?;
         let id = self.id.filter(|id| !id.is_empty()).ok_or("`id` is missing")?;
@@ -221,7 +222,7 @@ impl Raw {
         let origin = match self.origin.filter(|origin| !origin.is_empty()) {
             None => Origin::of_id(&id),
             Some(word) => Origin::parse(&word).ok_or_else(|| {
-                format!("unknown origin `{}`; write `reported`, `tracked:SOURCE` or `inferred`", shown(&word))
+                format!("unknown origin `{}`; write `reported`, `tracked:SOURCE` or `inferred`", excerpt(&word))
             })?,
         };
         let event = Event {
@@ -251,9 +252,9 @@ fn time(value: &Value, key: &str) -> Result<i64, String> {
         _ => None,
     };
     let help = "RFC 3339 with an offset, or whole seconds or milliseconds since 1970";
-    parsed.ok_or_else(|| format!("`{key}` {} is not a time: {help}", shown(&value.to_string())))
+    parsed.ok_or_else(|| format!("`{key}` {} is not a time: {help}", excerpt(&value.to_string())))
 }
 
 fn broken(name: &str, row: u64, text: String) -> RecordError {
-    RecordError::Row { file: name.to_owned(), row, fault: Fault::Event(text) }
+    RecordError::Row { file: name.to_owned(), row, error: RowError::Event(text) }
 }

@@ -1,14 +1,14 @@
 //! One recorded file: what it is, by its first bytes and not by its name.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
-
+use super::chunk::Chunk;
 use super::parquet::Table;
-use super::piece::Piece;
-use super::{RecordError, Wanted, csv};
+use super::share::Share;
+use super::text::{open, text_reader};
+use super::{RecordError, csv};
+use crate::model::time::Window;
 
 /// Bytes of a typical CSV line, for estimates: a time, five short texts and a number.
 const CSV_LINE_BY: u64 = 80;
@@ -28,13 +28,6 @@ pub struct RecordedFile {
 enum Form {
     Parquet(Table),
     Csv { size_by: u64, is_gzip: bool },
-}
-
-/// A share of the work on a file: a row group with its first row, or all of it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Share {
-    RowGroup { index: usize, first_row: u64 },
-    All,
 }
 
 impl RecordedFile {
@@ -84,53 +77,37 @@ impl RecordedFile {
         matches!(self.form, Form::Parquet(_))
     }
 
-    /// Splits the file into shares that may hold something wanted, in the order of rows.
-    pub(crate) fn shares(&self, wanted: Wanted) -> Vec<Share> {
+    /// Splits the file into shares that may hold something of a window, in the order of rows.
+    pub(crate) fn shares(&self, window: Window) -> Vec<Share> {
         match &self.form {
-            Form::Parquet(table) => table.row_groups(wanted.window),
+            Form::Parquet(table) => table.row_groups(window),
             Form::Csv { .. } => vec![Share::All],
         }
     }
 
-    /// Reads one share.
-    pub(crate) fn read(&self, share: Share, wanted: Wanted, traces: bool) -> Result<Piece, RecordError> {
-        let mut piece = Piece::new(wanted, traces);
+    /// Returns about how many rows a share has.
+    pub(crate) fn rows_in(&self, share: Share) -> u64 {
+        match share {
+            Share::RowGroup { rows, .. } => rows,
+            Share::All => self.rows_estimate(),
+        }
+    }
+
+    /// Reads one share, and hands its rows to `take` some at a time, at least once.
+    pub(crate) fn read(
+        &self,
+        share: Share,
+        window: Window,
+        traces: bool,
+        take: &mut dyn FnMut(Chunk) -> Result<(), RecordError>,
+    ) -> Result<(), RecordError> {
+        let chunk = || Chunk::new(window, traces);
         // Each share has a file handle of its own: handles that were cloned share one position.
         match (&self.form, share) {
-            (Form::Parquet(table), Share::RowGroup { index, first_row }) => {
-                table.read(open(&self.path, &self.name)?, &self.name, index, first_row, &mut piece)?;
+            (Form::Parquet(table), Share::RowGroup { index, first_row, .. }) => {
+                table.read(open(&self.path, &self.name)?, &self.name, (index, first_row), &chunk, take)
             }
-            _ => csv::read(text_reader(&self.path, &self.name)?, &self.name, &mut piece)?,
+            _ => csv::read(text_reader(&self.path, &self.name)?, &self.name, &chunk, take),
         }
-        Ok(piece)
-    }
-}
-
-fn open(path: &Path, name: &str) -> Result<File, RecordError> {
-    File::open(path).map_err(|source| RecordError::Io { file: name.to_owned(), source })
-}
-
-/// Opens a text file, unpacking it when its first bytes are those of gzip.
-pub(crate) fn text_reader(path: &Path, name: &str) -> Result<Box<dyn Read>, RecordError> {
-    const BUFFER_BY: usize = 1 << 17;
-    let mut file = open(path, name)?;
-    let io = |source| RecordError::Io { file: name.to_owned(), source };
-    let mut magic = Vec::new();
-    Read::by_ref(&mut file).take(2).read_to_end(&mut magic).map_err(io)?;
-    file.rewind().map_err(io)?;
-    let plain = BufReader::with_capacity(BUFFER_BY, file);
-    if magic == [0x1f, 0x8b] {
-        return Ok(Box::new(MultiGzDecoder::new(plain)));
-    }
-    Ok(Box::new(plain))
-}
-
-/// Tells a damaged gzip stream from a file that cannot be read.
-pub(crate) fn read_error(name: &str, source: std::io::Error) -> RecordError {
-    use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
-    let file = name.to_owned();
-    match source.kind() {
-        InvalidData | InvalidInput | UnexpectedEof => RecordError::Damaged { file, source: Box::new(source) },
-        _ => RecordError::Io { file, source },
     }
 }

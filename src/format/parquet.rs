@@ -22,9 +22,10 @@ use parquet::file::statistics::Statistics;
 
 use crate::model::time::Window;
 
-use super::file::Share;
-use super::piece::{Broken, COLUMNS, Column, Piece, Rows};
-use super::{ABSENT, Fault, RecordError, TEXT_COLUMNS, WRITTEN_UNIT, Words, whole_time};
+use super::chunk::{Broken, COLUMNS, Chunk, Column, Rows};
+use super::interner::{ABSENT, Interner};
+use super::share::Share;
+use super::{RecordError, RowError, TEXT_COLUMNS, WRITTEN_UNIT, whole_time};
 
 /// Rows decoded at once: large enough to spread the cost of a batch, small enough for the cache.
 const BATCH_ROWS: usize = 32_768;
@@ -93,11 +94,12 @@ impl Table {
         let mut first_row = 1;
         let mut shares = Vec::new();
         for (index, group) in self.metadata.metadata().row_groups().iter().enumerate() {
+            let rows = u64::try_from(group.num_rows()).unwrap_or_default();
             let may_touch = self.span(index).is_none_or(|(low, high)| low < window.end && high >= window.start);
             if may_touch {
-                shares.push(Share::RowGroup { index, first_row });
+                shares.push(Share::RowGroup { index, first_row, rows });
             }
-            first_row += u64::try_from(group.num_rows()).unwrap_or_default();
+            first_row += rows;
         }
         shares
     }
@@ -122,14 +124,14 @@ impl Table {
         (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == root)
     }
 
-    /// Reads one row group into a piece.
+    /// Reads one row group, by its index and first row, and hands its rows to `take` as one or more chunks.
     pub(crate) fn read(
         &self,
         file: File,
         name: &str,
-        group: usize,
-        first_row: u64,
-        piece: &mut Piece,
+        (group, first_row): (usize, u64),
+        new_chunk: &dyn Fn() -> Chunk,
+        take: &mut dyn FnMut(Chunk) -> Result<(), RecordError>,
     ) -> Result<(), RecordError> {
         let roots = self.texts.iter().copied().chain([self.time, self.value]).chain(self.written_unit);
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots);
@@ -141,16 +143,21 @@ impl Table {
             .map_err(|source| damaged(name, source))?;
         let mut texts: [TextState; COLUMNS] = Default::default();
         let mut row = first_row;
+        let mut chunk = new_chunk();
         for batch in Guarded(Some(reader)) {
             let batch = batch.map_err(|reason| damaged(name, reason))?;
-            take_batch(&batch, row, &mut texts, piece).map_err(|broken| RecordError::Row {
+            take_batch(&batch, row, &mut texts, &mut chunk).map_err(|broken| RecordError::Row {
                 file: name.to_owned(),
                 row: broken.row,
-                fault: broken.fault,
+                error: broken.error,
             })?;
             row += batch.num_rows() as u64;
+            if chunk.is_full() {
+                take(std::mem::replace(&mut chunk, new_chunk()))?;
+                texts = Default::default();
+            }
         }
-        Ok(())
+        take(chunk)
     }
 }
 
@@ -181,7 +188,7 @@ impl Iterator for Guarded {
 
     fn next(&mut self) -> Option<Self::Item> {
         let reader = self.0.as_mut()?;
-        // After a panic the reader is in no known state, so it is dropped and never asked again.
+        // After a panic the reader is in no known state, so it is dropped and never used again.
         let Ok(batch) = std::panic::catch_unwind(AssertUnwindSafe(|| reader.next())) else {
             self.0 = None;
             return Some(Err("the decoder gave up".into()));
@@ -190,14 +197,14 @@ impl Iterator for Guarded {
     }
 }
 
-/// Hands one batch to the piece.
+/// Hands one batch to the chunk.
 fn take_batch(
     batch: &RecordBatch,
     first: u64,
     texts: &mut [TextState; COLUMNS],
-    piece: &mut Piece,
+    chunk: &mut Chunk,
 ) -> Result<(), Broken> {
-    let no_time = |row: usize| Broken { row: first + row as u64, fault: Fault::UnparsableTime(String::new()) };
+    let no_time = |row: usize| Broken { row: first + row as u64, error: RowError::UnparsableTime(String::new()) };
     let time = batch.column_by_name("time").ok_or_else(|| no_time(0))?;
     if let Some(row) = first_null(time) {
         return Err(no_time(row));
@@ -207,11 +214,11 @@ fn take_batch(
     let names = TEXT_COLUMNS.into_iter().chain([WRITTEN_UNIT]);
     for (state, name) in texts.iter_mut().zip(names) {
         if let Some(array) = batch.column_by_name(name) {
-            let broken = |row: usize| Broken { row: first + row as u64, fault: Fault::NotUtf8(name) };
-            state.load(array, &mut piece.words).map_err(broken)?;
+            let broken = |row: usize| Broken { row: first + row as u64, error: RowError::NotUtf8(name) };
+            state.load(array, &mut chunk.texts).map_err(broken)?;
         }
     }
-    piece.absorb(&Rows {
+    chunk.absorb(&Rows {
         first,
         numbers: &[],
         times: &times,
@@ -230,7 +237,7 @@ struct TextState {
 
 impl TextState {
     /// Takes the codes of a batch; fails with the first row whose text is not UTF-8.
-    fn load(&mut self, array: &ArrayRef, words: &mut Words) -> Result<(), usize> {
+    fn load(&mut self, array: &ArrayRef, interner: &mut Interner) -> Result<(), usize> {
         self.codes.clear();
         let Some(coded) = array.as_dictionary_opt::<arrow_array::types::Int32Type>() else { return Ok(()) };
         let keys = coded.keys();
@@ -246,7 +253,7 @@ impl TextState {
         self.ids.clear();
         for code in 0..values.len() {
             let id = match text_at(values, code) {
-                Ok(text) => text.map_or(ABSENT, |text| words.id(text)),
+                Ok(text) => text.map_or(ABSENT, |text| interner.id(text)),
                 Err(()) => return Err(self.codes.iter().position(|used| *used == code as i32).unwrap_or_default()),
             };
             self.ids.push(id);

@@ -31,6 +31,8 @@ pub const REASONS: &[&str] = &[
     "series_in_two_sources",
     "event_in_two_sources",
     "days_missing",
+    "days_open",
+    "clock_ahead",
     "message_of_source",
     "resources_of_one_name",
     "events_not_allowed",

@@ -27,13 +27,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::format::{InputId, Reader};
 use crate::model::time::Window;
 
-pub use crate::format::Part;
 pub use batch::{EventBatch, REASONS, SeriesBatch};
 pub use descriptor::SourceDescriptor;
 pub use error::SourceError;
-pub use recorded::{Collected, CollectedEvents, collect, events, parts_needed, rows_estimate};
+pub use recorded::{CollectedEvents, RecordedSeries, events};
 pub use state::{SourceState, add_states, source_of};
 
 /// Every kind of source, in the order in which help and docs list them.
@@ -56,6 +56,11 @@ pub trait SeriesSource: Send + Sync {
     /// # Errors
     /// Whatever keeps the answer from being whole. Half of an answer is no answer: it would be kept as all of it.
     async fn series(&self, window: Window) -> Result<SeriesBatch, SourceError>;
+
+    /// Returns the source's clock by its last answer, UTC milliseconds; `None` where it does not say.
+    fn clock_ms(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// A source of deploys and other events that is asked over the network.
@@ -89,20 +94,17 @@ pub trait Checked: Send + Sync {
 
 /// A source that is read where it is, at every report.
 pub trait RecordedSource: Send + Sync {
-    /// Reads the points of one part inside the window, as series sorted by key.
+    /// Decodes the points inside the window into a reader, which hands the series out.
     ///
     /// # Errors
     /// The first broken row in the order of files, with its place and reason.
-    fn series(&self, part: Part, window: Window) -> Result<SeriesBatch, SourceError>;
+    fn decode(&self, window: Window, reader: &mut Reader) -> Result<InputId, SourceError>;
 
     /// Reads all events.
     ///
     /// # Errors
     /// An event that cannot be understood; file and line are named.
     fn events(&self) -> Result<EventBatch, SourceError>;
-
-    /// Returns the number of rows, roughly.
-    fn rows_estimate(&self) -> u64;
 }
 
 /// A source, opened: keys read, nothing asked yet.
@@ -155,6 +157,11 @@ impl CollectedSource {
             Some(source) => source.series(window).await,
             None => Ok(SeriesBatch::default()),
         }
+    }
+
+    /// Returns the source's clock by its last answer, UTC milliseconds; `None` where it does not say.
+    pub fn clock_ms(&self) -> Option<i64> {
+        self.series.as_ref().and_then(|source| source.clock_ms())
     }
 
     /// Asks for the events that began inside a window; none from a source of series.

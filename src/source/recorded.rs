@@ -1,28 +1,17 @@
 //! Reads the sources that are read where they are, at every report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::counted;
+use super::error::SourceError;
 use super::registry;
 use super::state::SourceState;
-use crate::config::Config;
-use crate::format::{self, Part};
+use crate::config::{Config, Source};
+use crate::format::{self, InputId, Reader};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::event::Event;
-use crate::model::metric::Series;
+use crate::model::metric::{Series, SeriesKey};
 use crate::model::time::Window;
-
-/// Memory of one point: a time and a value, bytes.
-const POINT_BY: u64 = 16;
-
-/// Series of all sources.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Collected {
-    /// Sorted by key; unique keys.
-    pub series: Vec<Series>,
-    /// One a source, in the order of the configuration.
-    pub states: Vec<SourceState>,
-}
 
 /// Events of all sources.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,26 +22,93 @@ pub struct CollectedEvents {
     pub states: Vec<SourceState>,
 }
 
-/// Reads the series of one part from all sources that are read where they are.
+/// The series of all sources that are read where they are, decoded once and handed out shard by shard.
 ///
-/// Only points inside `window`. Where two sources have the same series, the one that stands first in the
-/// configuration wins at equal times, and the other carries the diagnostic `series_in_two_sources`.
-pub fn collect(config: &Config, window: Window, part: Part) -> Collected {
-    let mut collected = Collected::default();
-    for source in config.sources.iter().filter(|source| registry::is_recorded(source)) {
-        let mut state = SourceState::of(source);
-        let outcome = registry::open_recorded(config, source).and_then(|opened| opened.series(part, window));
-        if let Some(batch) = state.keep(outcome) {
-            state.rows = batch.rows;
-            state.series = batch.series.len();
-            state.keys = batch.series.iter().map(|series| series.key.clone()).collect();
-            state.diagnostics = batch.diagnostics;
-            state.diagnostics.extend(shared_series(&source.id, &collected.series, &batch.series));
-            collected.series = format::merge(collected.series, batch.series);
-        }
-        collected.states.push(state);
+/// Where two sources have the same series, the one that stands first in the configuration wins at equal times, and the
+/// other carries the diagnostic `series_in_two_sources`.
+#[derive(Debug, Default)]
+pub struct RecordedSeries {
+    sources: Vec<Decoded>,
+}
+
+/// One source.
+#[derive(Debug)]
+struct Decoded {
+    state: SourceState,
+    /// `None` if it failed.
+    input: Option<InputId>,
+    /// Series that an earlier source has too, by shard.
+    shared: BTreeMap<usize, (u64, SeriesKey)>,
+    /// Shards that were taken.
+    taken: BTreeSet<usize>,
+}
+
+impl RecordedSeries {
+    /// Decodes the points of all sources inside a window into a reader. A source that fails is left out, and its state
+    /// says why.
+    pub fn decode(config: &Config, window: Window, reader: &mut Reader) -> Self {
+        let decode = |source: &Source| {
+            let mut state = SourceState::of(source);
+            let outcome = registry::open_recorded(config, source).and_then(|opened| opened.decode(window, reader));
+            let input = state.keep(outcome);
+            state.rows = input.map_or(0, |input| reader.rows(input));
+            Decoded { state, input, shared: BTreeMap::new(), taken: BTreeSet::new() }
+        };
+        let recorded = config.sources.iter().filter(|source| registry::is_recorded(source));
+        Self { sources: recorded.map(decode).collect() }
     }
-    collected
+
+    /// Returns the keys of all series, source by source.
+    pub fn keys<'a>(&'a self, reader: &'a Reader) -> impl Iterator<Item = &'a SeriesKey> {
+        let inputs = self.sources.iter().filter_map(|source| source.input);
+        inputs.flat_map(|input| reader.keys(input).map(|(key, _)| key))
+    }
+
+    /// Takes the series of one shard, sorted by key.
+    pub fn take(&mut self, reader: &mut Reader, shard: usize) -> Vec<Series> {
+        let mut all: Vec<Series> = Vec::new();
+        for source in &mut self.sources {
+            let Some(input) = source.input else { continue };
+            let id = source.state.id.clone();
+            let outcome = reader.take(input, shard).map_err(|error| SourceError::Record { id, source: error });
+            let Some(recorded) = source.state.keep(outcome) else {
+                source.input = None;
+                continue;
+            };
+            if source.taken.insert(shard) {
+                source.state.series += recorded.series.len();
+                source.state.keys.extend(recorded.series.iter().map(|series| series.key.clone()));
+                source.shared.extend(shared_series(&all, &recorded.series).map(|shared| (shard, shared)));
+            }
+            all = format::merge(all, recorded.series);
+        }
+        all
+    }
+
+    /// Tells whether a source failed.
+    pub fn has_failed(&self) -> bool {
+        self.sources.iter().any(|source| source.state.failure().is_some())
+    }
+
+    /// Returns how each source fared, in the order of the configuration.
+    pub fn states(&self, reader: &Reader) -> Vec<SourceState> {
+        let state = |source: &Decoded| {
+            let mut state = source.state.clone();
+            let id = state.id.clone();
+            let left_out = source.input.map_or(Ok(Vec::new()), |input| reader.left_out(input));
+            let left_out = state.keep(left_out.map_err(|error| SourceError::Record { id, source: error }));
+            let left_out = left_out.unwrap_or_default();
+            let counts = left_out.into_iter().map(|left| counted(&state.id, left.reason, left.count, left.example));
+            let mut counts: Vec<Diagnostic> = counts.collect();
+            if let Some(first) = source.shared.values().map(|(_, first)| first).min() {
+                let count = source.shared.values().map(|(count, _)| count).sum();
+                counts.push(counted(&state.id, "series_in_two_sources", count, format::shown_key(first)));
+            }
+            state.diagnostics.extend(counts);
+            state
+        };
+        self.sources.iter().map(state).collect()
+    }
 }
 
 /// Reads the events of all sources that are read where they are, whenever they were.
@@ -86,38 +142,16 @@ pub fn events(config: &Config) -> CollectedEvents {
     CollectedEvents { events, states }
 }
 
-/// Estimates the rows of all sources together; those that cannot be opened count as none.
-pub fn rows_estimate(config: &Config) -> u64 {
-    let recorded = config.sources.iter().filter(|source| registry::is_recorded(source));
-    let opened = recorded.filter_map(|source| registry::open_recorded(config, source).ok());
-    opened.map(|source| source.rows_estimate()).sum()
-}
-
-/// Returns in how many parts to read so that each takes at most `memory_by` bytes, if services are of similar size.
-pub fn parts_needed(rows: u64, memory_by: u64) -> usize {
-    let parts = rows.saturating_mul(POINT_BY).div_ceil(memory_by.max(1)).max(1);
-    usize::try_from(parts).unwrap_or(usize::MAX)
-}
-
-/// Counts series that an earlier source has too. Both lists are sorted by key.
-fn shared_series(id: &str, earlier: &[Series], later: &[Series]) -> Option<Diagnostic> {
+/// Counts series that an earlier source has too, and returns the first. Both lists are sorted by key.
+fn shared_series(earlier: &[Series], later: &[Series]) -> Option<(u64, SeriesKey)> {
     let is_known = |series: &&Series| earlier.binary_search_by(|known| known.key.cmp(&series.key)).is_ok();
     let first = later.iter().find(is_known)?;
-    let count = later.iter().filter(is_known).count() as u64;
-    Some(counted(id, "series_in_two_sources", count, format::shown_key(&first.key)))
+    Some((later.iter().filter(is_known).count() as u64, first.key.clone()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn parts_grow_with_rows_and_are_never_none() {
-        assert_eq!(parts_needed(0, 1 << 30), 1);
-        assert_eq!(parts_needed(1 << 26, 1 << 30), 1);
-        assert_eq!(parts_needed((1 << 26) + 1, 1 << 30), 2);
-        assert!(parts_needed(u64::MAX, 0) > 1);
-    }
 
     #[test]
     fn a_failed_source_leaves_the_rest_standing() {
@@ -147,10 +181,14 @@ series = [\"b.csv\"]
 deploys = [\"b.jsonl\"]
 ";
         let config = Config::parse(text, &folder.path().join("fortnight.toml")).expect("valid");
-        let collected = collect(&config, Window::new(0, i64::MAX), Part::WHOLE);
-        assert_eq!(collected.series.len(), 1);
-        assert_eq!(collected.series[0].values, [0.001, 0.002], "the first source wins");
-        let [one, broken, two] = collected.states.as_slice() else { panic!("three states") };
+        let mut reader = Reader::new(u64::MAX);
+        let mut recorded = RecordedSeries::decode(&config, Window::new(0, i64::MAX), &mut reader);
+        reader.plan(|key| key.service.clone()).expect("one shard");
+        let series = recorded.take(&mut reader, 0);
+        assert_eq!(series.len(), 1);
+        assert_eq!(series[0].values, [0.001, 0.002], "the first source wins");
+        let states = recorded.states(&reader);
+        let [one, broken, two] = states.as_slice() else { panic!("three states") };
         assert_eq!((one.failure(), one.rows, one.series), (None, 1, 1));
         let failure = broken.failure().expect("failed");
         assert_eq!(failure.reason(), "source `broken`: c.csv:2: unknown unit `parsec`");

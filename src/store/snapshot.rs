@@ -1,13 +1,13 @@
 //! A store in one file: what was collected in one account is carried to where reports are made, without any key.
 //!
 //! ```text
-//! events.1.jsonl                     a tar archive, entries sorted by name, without times and owners:
+//! events.2.jsonl                     a tar archive, entries sorted by name, without times and owners:
 //! series/<source>/2026-11-09.parquet the same store gives the same bytes
-//! told/<source>.jsonl
 //! ```
 //!
 //! An archive comes from outside. All of it is unpacked beside the store and read once before anything is changed, and it
-//! is merged like any other points, so that bringing the same one twice changes nothing.
+//! is merged like any other points, so that bringing the same one twice changes nothing. Archives of format 1 have
+//! `events.1.jsonl` and lists in `told/` and are read as well.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -15,12 +15,13 @@ use std::path::{Component, Path, PathBuf};
 
 use tar::{Archive, Builder, EntryType, Header};
 
-use super::{EVENTS, Store, StoreError, segment, told};
-use crate::format::{self, Part};
-use crate::model::time::Window;
-
-/// Folder of the series, in the store and in the archive.
-const SERIES: &str = "series";
+use super::encode::DayState;
+use super::event_log::{EVENTS, OLD_EVENTS, OLD_LISTS, is_list_name};
+use super::layout::{self, SERIES};
+use super::segment::{self, Segment};
+use super::{Store, StoreError, whole};
+use crate::model::metric::Series;
+use crate::model::sanitize::escape;
 
 /// No entry may be larger, bytes: a day of ten thousand one-minute series is far below.
 const LARGEST_BY: u64 = 4 << 30;
@@ -34,13 +35,13 @@ impl Store {
         let _lock = self.lock_shared()?;
         let mut files = Vec::new();
         for source in self.entries(&self.folder.join(SERIES))?.into_iter().filter(|path| path.is_dir()) {
-            files.extend(self.segments(&source)?.0.into_iter().map(|segment| segment.path));
+            files.extend(self.segments(&source)?.segments.into_iter().map(|segment| segment.path));
         }
-        files.push(self.folder.join(EVENTS));
-        files.extend(self.entries(&self.folder.join(told::FOLDER))?);
+        files.extend([EVENTS, OLD_EVENTS].map(|name| self.folder.join(name)));
+        files.extend(self.entries(&self.folder.join(OLD_LISTS))?);
         let failed = |source| StoreError::Write { file: to.display().to_string(), source };
         let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(segment::UNFINISHED).tempfile_in(folder).map_err(failed)?;
+        let mut file = tempfile::Builder::new().prefix(layout::UNFINISHED).tempfile_in(folder).map_err(failed)?;
         self.pack(files, file.as_file_mut()).map_err(failed)?;
         file.persist(to).map_err(|error| failed(error.error))?;
         Ok(())
@@ -75,35 +76,41 @@ impl Store {
         let unpacked = tempfile::tempdir().map_err(|error| wrong(format!("cannot be unpacked: {error}")))?;
         unpack(from, unpacked.path()).map_err(|error| wrong(error.to_string()))?;
         let other = Store { folder: unpacked.path().to_owned() };
+        // Read once before, so that half of an archive never gets in.
+        let mut segments = Vec::new();
         let mut sources = other.entries(&unpacked.path().join(SERIES))?;
         sources.sort();
-        // Read once before, so that half of an archive never gets in.
-        let history = other.read(Window::new(i64::MIN, i64::MAX), Part::WHOLE)?;
-        if let Some(error) = history.refused.first() {
-            return Err(wrong(format!("holds a part that cannot be read: {error}")));
-        }
-        drop(history);
-        let events =
-            other.read_events().map_err(|error| wrong(format!("holds events that cannot be read: {error}")))?;
-        let told = other.all_told().map_err(|error| wrong(format!("holds lists that cannot be read: {error}")))?;
-        let mut written = 0;
         for folder in sources {
-            let id = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            for one in other.segments(&folder)?.0 {
-                let file = segment::open(&one.path, &name)?;
-                let wanted = format::Wanted { window: super::whole(one.day), part: Part::WHOLE };
-                let is_sealed = segment::is_sealed(&file);
-                let read = format::read(&[file], wanted, format::Duplicates::LaterWins).map_err(StoreError::Segment)?;
-                let sealed: Vec<_> = is_sealed.then_some(one.day).into_iter().collect();
-                written += self.append_to(&id, &read.series, &sealed)?.segments;
-            }
+            segments.extend(other.segments(&folder)?.segments);
+        }
+        for segment in &segments {
+            other.points(segment).map_err(|error| match error {
+                newer @ StoreError::Newer { .. } => newer,
+                error => wrong(format!("holds a part that cannot be read: {error}")),
+            })?;
+        }
+        let log = other.read_log()?;
+        if !log.is_whole() {
+            return Err(wrong("holds events that cannot be read".to_owned()));
+        }
+        let mut written = 0;
+        for segment in &segments {
+            let folder = segment.path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+            let (series, state) = other.points(segment)?;
+            written += self.append_to(&folder, &series, &[(segment.day, state)])?.segments;
         }
         let _lock = self.lock()?;
-        for (name, ids) in told {
-            self.add_told(&name, ids)?;
+        let mut own = self.read_log()?;
+        if own.merge(log) {
+            self.write_log(&own)?;
         }
-        self.add_events(&events)?;
         Ok(written)
+    }
+
+    /// Reads one segment.
+    fn points(&self, segment: &Segment) -> Result<(Vec<Series>, DayState), StoreError> {
+        let opened = segment::open(segment, &self.shown(&segment.path))?;
+        Ok((segment::decode(std::slice::from_ref(&opened.file), whole(segment.day))?, opened.state))
     }
 }
 
@@ -115,7 +122,7 @@ fn unpack(from: &Path, folder: &Path) -> io::Result<()> {
     for entry in archive.entries()? {
         let entry = entry.map_err(|_| refused("it is cut off or no archive"))?;
         let name = entry.path()?.into_owned();
-        let shown = format::escaped(&name.to_string_lossy());
+        let shown = escape(&name.to_string_lossy());
         if entry.header().entry_type() != EntryType::Regular {
             return Err(refused(&format!("`{shown}` is no plain file")));
         }
@@ -146,11 +153,11 @@ fn is_ours(name: &Path) -> bool {
         })
         .collect();
     match parts.as_deref() {
-        Some([events]) => events == EVENTS,
-        Some([folder, list]) => folder == told::FOLDER && told::is_name(list),
+        Some([events]) => events == EVENTS || events == OLD_EVENTS,
+        Some([folder, list]) => folder == OLD_LISTS && is_list_name(list),
         Some([series, source, file]) => {
             let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'%');
-            series == SERIES && source.bytes().all(is_name) && segment::parse_name(file).is_some()
+            series == SERIES && source.bytes().all(is_name) && layout::parse_name(file).is_some()
         }
         _ => false,
     }

@@ -2,6 +2,7 @@
 //!
 //! Credentials come from the environment, as they do for users, so each test runs its body in a process of its own.
 
+mod open_days;
 mod tags;
 
 use std::path::Path;
@@ -604,7 +605,7 @@ fn rollout(server: &CloudWatch, counts: Option<&'static [f64]>) -> (i64, Option<
     let output = command.output().expect("runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let events = Store::open(&folder.path().join(".fortnight")).expect("opened").events().expect("events");
-    let [event] = events.as_slice() else { panic!("{events:?}") };
+    let [event] = events.events.as_slice() else { panic!("{events:?}") };
     assert_eq!((event.service.as_str(), event.id.as_str()), ("card-api", "cloudwatch:eu-west-1:a"));
     let minute = |time: i64| (time - window.start) / MINUTE;
     (minute(event.at), event.until.map(minute))

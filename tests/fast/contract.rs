@@ -9,13 +9,14 @@ use crate::support::servers::raw::Raw;
 use crate::support::servers::world::World;
 use crate::support::servers::{NOW, TODAY, process, with_causes};
 use fortnight::config::Config;
+use fortnight::format::Reader;
 use fortnight::model::clock::Clock;
 use fortnight::model::metric::Series;
 use fortnight::model::time::{DAY, MINUTE, Window};
 use fortnight::source::CollectedSource;
 use fortnight::source::descriptor::Reading;
 use fortnight::source::registry;
-use fortnight::source::{self, Part, SOURCES, SeriesBatch, SourceError};
+use fortnight::source::{RecordedSeries, SOURCES, SeriesBatch, SourceError};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -215,9 +216,11 @@ fn files_keep_the_same_word() {
         "read where it is"
     );
     let window = Window::new(start, start + DAY);
-    let collected = source::collect(&config, window, Part::WHOLE);
-    assert_eq!(collected.states[0].failure(), None);
-    let intake = SeriesBatch { series: collected.series, ..SeriesBatch::default() };
+    let mut reader = Reader::new(u64::MAX);
+    let mut recorded = RecordedSeries::decode(&config, window, &mut reader);
+    assert_eq!(reader.plan(|key| key.service.clone()).expect("planned"), 1);
+    let intake = SeriesBatch { series: recorded.take(&mut reader, 0), ..SeriesBatch::default() };
+    assert_eq!(recorded.states(&reader)[0].failure(), None);
     keeps_its_word("files", &intake, window);
     let series = &intake.series[0];
     assert_eq!(series.times.len(), 276, "a hole stays one");

@@ -7,11 +7,13 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use fortnight::format::Reader;
+use fortnight::model::diagnostic::{Diagnostic, Stage};
 use fortnight::model::event::EventKind;
 use fortnight::model::metric::Series;
 use fortnight::model::time::{HOUR, Window};
 use fortnight::source::files::{FilesSettings, FilesSource};
-use fortnight::source::{Part, RecordedSource, SeriesBatch, SourceError};
+use fortnight::source::{RecordedSource, SeriesBatch, SourceError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -28,7 +30,24 @@ fn open(folder: &Path, series: &[&str], deploys: &[&str]) -> Result<FilesSource,
 }
 
 fn read(folder: &Path, patterns: &[&str]) -> Result<SeriesBatch, SourceError> {
-    open(folder, patterns, &[])?.series(Part::WHOLE, EVER)
+    in_shards(&open(folder, patterns, &[])?, EVER, u64::MAX).map(|(batch, _)| batch)
+}
+
+/// Reads all of a source within a limit of memory. Returns also into how many shards it was divided.
+fn in_shards(source: &FilesSource, window: Window, memory_by: u64) -> Result<(SeriesBatch, usize), SourceError> {
+    let failed = |source| SourceError::Record { id: "recorded".to_owned(), source };
+    let mut reader = Reader::new(memory_by);
+    let input = source.decode(window, &mut reader)?;
+    let shards = reader.plan(|key| key.service.clone()).map_err(failed)?;
+    let mut batch = SeriesBatch { rows: reader.rows(input), ..SeriesBatch::default() };
+    for shard in 0..shards {
+        batch.series.extend(reader.take(input, shard).map_err(failed)?.series);
+    }
+    let counted = |left: fortnight::format::LeftOut| {
+        Diagnostic::counted(Stage::Source, "recorded", left.reason, left.count, left.example)
+    };
+    batch.diagnostics = reader.left_out(input).map_err(failed)?.into_iter().map(counted).collect();
+    Ok((batch, shards))
 }
 
 fn read_text(text: impl AsRef<[u8]>) -> Result<SeriesBatch, SourceError> {
@@ -230,10 +249,10 @@ fn a_window_is_half_open() {
     let text = format!("{HEADER}{}", (1..=10).map(|k| line(60 * k, k)).collect::<String>());
     fs::write(folder.path().join("s.csv"), text).expect("written");
     let files = open(folder.path(), &["s.csv"], &[]).expect("opened");
-    let intake = files.series(Part::WHOLE, Window::new(120_000, 300_000)).expect("read");
+    let intake = in_shards(&files, Window::new(120_000, 300_000), u64::MAX).expect("read").0;
     assert_eq!(intake.series[0].times, [120_000, 180_000, 240_000]);
     assert_eq!(intake.rows, 3);
-    assert!(files.series(Part::WHOLE, Window::new(0, 60_000)).expect("read").series.is_empty());
+    assert!(in_shards(&files, Window::new(0, 60_000), u64::MAX).expect("read").0.series.is_empty());
 }
 
 #[test]
@@ -352,21 +371,15 @@ proptest! {
     }
 
     #[test]
-    fn parts_together_are_the_whole(sorted in rows(), count in 1..5_usize) {
+    fn shards_together_are_the_whole(sorted in rows(), memory_by in 0..40_000_u64) {
         let folder = folder();
         fs::write(folder.path().join("s.csv"), text_of(&sorted)).expect("written");
         let files = open(folder.path(), &["s.csv"], &[]).expect("opened");
-        let whole = files.series(Part::WHOLE, EVER).expect("read");
-        let mut joined = Vec::new();
-        let mut rows = 0;
-        for index in 0..count {
-            let part = files.series(Part { index, count }, EVER).expect("read");
-            rows += part.rows;
-            joined.extend(part.series);
-        }
-        joined.sort_by(|one, other| one.key.cmp(&other.key));
-        prop_assert_eq!(plain(&joined), plain(&whole.series));
-        prop_assert_eq!(rows, whole.rows);
+        let (whole, one) = in_shards(&files, EVER, u64::MAX).expect("read");
+        let (found, shards) = in_shards(&files, EVER, memory_by).expect("read");
+        prop_assert!(one == 1 && shards >= 1);
+        prop_assert_eq!(plain(&found.series), plain(&whole.series));
+        prop_assert_eq!((found.rows, found.diagnostics), (whole.rows, whole.diagnostics));
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod explain;
 mod hostile;
 mod intake;
 mod newrelic;
+mod open_days;
 mod parquet;
 mod setup;
 mod snapshots;

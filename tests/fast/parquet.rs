@@ -12,13 +12,12 @@ use arrow_array::{
     TimestampNanosecondArray, TimestampSecondArray,
 };
 use arrow_schema::{DataType, Field};
-use fortnight::format::{Duplicates, RecordError, Recorded, RecordedFile, Wanted, read};
+use fortnight::format::{Duplicates, RecordError, Recorded, RecordedFile, read};
 use fortnight::model::time::Window;
-use fortnight::source::Part;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 
-const EVER: Wanted = Wanted { window: Window { start: i64::MIN, end: i64::MAX }, part: Part::WHOLE };
+const EVER: Window = Window { start: i64::MIN, end: i64::MAX };
 const START: i64 = 1_794_182_400;
 
 fn texts(words: [&str; 4]) -> ArrayRef {
@@ -176,8 +175,7 @@ fn row_groups_outside_the_window_are_passed_over() {
     rows[5].1 = texts(["ms", "ms", "ms", "parsec"]);
     write(&path, rows, WriterProperties::builder().set_max_row_group_row_count(Some(1)).build());
     let file = RecordedFile::open(&path, "s.parquet").expect("opened");
-    let wanted = Wanted { window: Window::new(2, 4), part: Part::WHOLE };
-    let found = read(&[file], wanted, Duplicates::Refuse).expect("read");
+    let found = read(&[file], Window::new(2, 4), Duplicates::Refuse).expect("read");
     assert_eq!(found.rows, 2);
     assert_eq!(found.series.iter().flat_map(|series| &series.times).copied().collect::<Vec<_>>(), [2, 3]);
 }

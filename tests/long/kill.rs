@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use crate::support::program::{command, told};
 use crate::support::servers::nerdgraph::{KEY, NerdGraph};
 use crate::support::servers::world::{DAY, HOUR, World};
-use fortnight::format::Part;
 use fortnight::model::time::Window;
 use fortnight::store::Store;
 
@@ -57,7 +56,7 @@ fn bytes(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// The points that a store holds, which must be readable as a whole.
 fn points(folder: &Path) -> usize {
     let store = Store::open(&folder.join(".fortnight")).expect("opened");
-    let history = store.read(Window::new(0, NOW + DAY), Part::WHOLE).expect("read");
+    let history = store.read(Window::new(0, NOW + DAY)).expect("read");
     assert!(history.refused.is_empty(), "{:?}", history.refused);
     store.events().expect("events");
     history.series.iter().map(|series| series.times.len()).sum()

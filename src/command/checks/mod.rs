@@ -28,8 +28,8 @@ pub(super) struct CheckContext<'a> {
     pub events: &'a [Event],
     pub sources: &'a [SourceState],
     pub series: &'a [Seen],
-    /// Reading in this many parts keeps the memory that the config allows.
-    pub parts: usize,
+    /// Judging in this many shards keeps the memory that the config allows.
+    pub shards: usize,
 }
 
 /// Runs the checks of the config and of the sources that are files.
@@ -97,12 +97,12 @@ fn source(context: &CheckContext<'_>, state: &SourceState) -> Vec<Check> {
         }
         return vec![check];
     }
-    let parts = match context.parts {
-        1 => String::new(),
-        parts => format!(", read in {parts} parts"),
+    let shards = match context.shards {
+        0 | 1 => String::new(),
+        shards => format!(", judged in {shards} shards"),
     };
     let found = format!(
-        "{}: {}, {}, {}{parts}",
+        "{}: {}, {}, {}{shards}",
         state.kind,
         counted(state.rows as usize, "row"),
         counted(state.series, "series"),
@@ -135,12 +135,15 @@ fn output(config: &Config) -> Check {
 }
 
 /// Says what the store holds, or why it cannot be read.
-pub(super) fn store(outcome: &Result<(usize, usize), String>, folder: &std::path::Path) -> Check {
+pub(super) fn store(outcome: &Result<(usize, usize), Vec<String>>, folder: &std::path::Path) -> Check {
     let shown = folder.display();
     match outcome {
-        Err(reason) => {
-            let help = vec!["move the damaged file away; the rest is still read".to_owned()];
-            Check::fail("store", "", format!("{shown}: {reason}"), help)
+        Err(reasons) => {
+            let help = vec![
+                "run `fortnight collect`: it sets damaged parts aside and requests their days again".to_owned(),
+                "move files that were set aside out of the store once you have looked at them".to_owned(),
+            ];
+            Check::fail("store", "", format!("{shown}: {}", reasons.join("; ")), help)
         }
         Ok((0, 0)) => Check::ok("store", "", format!("{shown}: empty; `fortnight collect` fills it")),
         Ok((series, events)) => {

@@ -7,6 +7,7 @@ use glob::Pattern;
 use tokio::sync::OnceCell;
 
 use super::client::{self, RegionClient};
+use super::clock::ServerClock;
 use super::config::CloudWatchSettings;
 use super::error::CloudWatchError;
 use super::list::List;
@@ -44,6 +45,7 @@ pub(super) struct Account {
     clock: Clock,
     /// Made at the first question, because credentials are looked for then.
     regions: OnceCell<(aws_config::SdkConfig, Vec<Region>)>,
+    server_clock: ServerClock,
 }
 
 /// One region, with what was learned of it once: the days of one run share it.
@@ -78,6 +80,10 @@ fn failed(id: &str, error: CloudWatchError) -> SourceError {
 impl SeriesSource for Account {
     async fn series(&self, window: Window) -> Result<SeriesBatch, SourceError> {
         self.ask_series(window).await.map_err(|error| failed(&self.id, error))
+    }
+
+    fn clock_ms(&self) -> Option<i64> {
+        self.server_clock.now_ms()
     }
 }
 
@@ -151,12 +157,20 @@ impl Account {
             Pattern::new(pattern).map_err(|source| CloudWatchError::Pattern { pattern: pattern.clone(), source })
         });
         let patterns = patterns.collect::<Result<_, _>>()?;
-        Ok(Self { id: id.to_owned(), settings: settings.clone(), lists, patterns, clock, regions: OnceCell::new() })
+        Ok(Self {
+            id: id.to_owned(),
+            settings: settings.clone(),
+            lists,
+            patterns,
+            clock,
+            server_clock: ServerClock::default(),
+            regions: OnceCell::new(),
+        })
     }
 
     async fn regions(&self) -> Result<&[Region], CloudWatchError> {
         let open = || async {
-            let (config, clients) = client::open(&self.id, &self.settings).await?;
+            let (config, clients) = client::open(&self.id, &self.settings, &self.server_clock).await?;
             Ok::<_, CloudWatchError>((config, clients.into_iter().map(Region::new).collect()))
         };
         let opened = self.regions.get_or_try_init(open).await?;

@@ -11,6 +11,7 @@ use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 
+use super::clock::ServerClock;
 use super::config::CloudWatchSettings;
 use super::error::CloudWatchError;
 use crate::source::http::RateLimiter;
@@ -55,6 +56,7 @@ pub struct RegionClient {
 pub async fn open(
     source: &str,
     settings: &CloudWatchSettings,
+    clock: &ServerClock,
 ) -> Result<(SdkConfig, Vec<RegionClient>), CloudWatchError> {
     let config = configure(source, settings).await?;
     // The limits are Amazon's; a server that stands in for it has its own.
@@ -62,8 +64,14 @@ pub async fn open(
     let limiter = || if is_amazon { RateLimiter::new(1) } else { RateLimiter::unlimited() };
     let account = account_of(settings);
     let regions = settings.regions.iter().enumerate().map(|(index, region)| {
-        let metrics = aws_sdk_cloudwatch::config::Builder::from(&config).region(Region::new(region.clone())).build();
-        let trail = aws_sdk_cloudtrail::config::Builder::from(&config).region(Region::new(region.clone())).build();
+        let metrics = aws_sdk_cloudwatch::config::Builder::from(&config)
+            .region(Region::new(region.clone()))
+            .interceptor(clock.clone())
+            .build();
+        let trail = aws_sdk_cloudtrail::config::Builder::from(&config)
+            .region(Region::new(region.clone()))
+            .interceptor(clock.clone())
+            .build();
         let tagging =
             aws_sdk_resourcegroupstagging::config::Builder::from(&config).region(Region::new(region.clone())).build();
         RegionClient {

@@ -30,6 +30,8 @@ mod account;
 mod checks;
 #[cfg(feature = "aws")]
 mod client;
+#[cfg(feature = "aws")]
+mod clock;
 mod config;
 #[cfg(feature = "aws")]
 pub mod error;

@@ -11,11 +11,10 @@ use std::path::{Path, PathBuf};
 
 use super::batch::counted;
 use super::descriptor::{DocsRow, Reading, Setup, SourceDescriptor, SourceSettings};
-use super::{EventBatch, OpenSource, Part, RecordedSource, SeriesBatch, SourceError};
+use super::{EventBatch, OpenSource, RecordedSource, SourceError};
 use crate::config::Config;
-use crate::format::{self, Duplicates, RecordError, RecordedFile, Wanted};
+use crate::format::{self, Duplicates, InputId, Reader, RecordError, RecordedFile};
 use crate::model::clock::Clock;
-use crate::model::diagnostic::Diagnostic;
 use crate::model::time::Window;
 
 pub use config::FilesSettings;
@@ -74,23 +73,14 @@ impl FilesSource {
 }
 
 impl RecordedSource for FilesSource {
-    fn series(&self, part: Part, window: Window) -> Result<SeriesBatch, SourceError> {
-        let read = format::read(&self.series, Wanted { window, part }, Duplicates::Refuse)
-            .map_err(|error| record(&self.id, error))?;
-        let diagnostics: Vec<Diagnostic> =
-            read.left_out.into_iter().map(|left| counted(&self.id, left.reason, left.count, left.example)).collect();
-        Ok(SeriesBatch { series: read.series, rows: read.rows, diagnostics })
+    fn decode(&self, window: Window, reader: &mut Reader) -> Result<InputId, SourceError> {
+        reader.add(self.series.clone(), Vec::new(), window, Duplicates::Refuse).map_err(|error| record(&self.id, error))
     }
 
     fn events(&self) -> Result<EventBatch, SourceError> {
         let read = format::events::read(&self.events).map_err(|error| record(&self.id, error))?;
         let diagnostics = read.repeated.map(|(count, first)| counted(&self.id, "duplicate_event", count, first));
         Ok(EventBatch { events: read.events, diagnostics: diagnostics.into_iter().collect() })
-    }
-
-    /// Exact for Parquet, from the size for CSV.
-    fn rows_estimate(&self) -> u64 {
-        self.series.iter().map(RecordedFile::rows_estimate).sum()
     }
 }
 

@@ -18,7 +18,7 @@ mod rate_limiter;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -121,6 +121,7 @@ pub struct Http {
     rate_limiter: RateLimiter,
     random: AtomicU64,
     sent: AtomicU64,
+    clock: AtomicI64,
 }
 
 impl Http {
@@ -145,6 +146,7 @@ impl Http {
             rate_limiter: RateLimiter::new(limits.per_minute),
             random: AtomicU64::new(limits.seed),
             sent: AtomicU64::new(0),
+            clock: AtomicI64::new(i64::MIN),
             limits,
             sleep,
         })
@@ -153,6 +155,11 @@ impl Http {
     /// Returns how many requests went out so far, each try counted.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Returns the server's clock by the latest `Date` header, UTC milliseconds; `None` before there was one.
+    pub fn clock_ms(&self) -> Option<i64> {
+        Some(self.clock.load(Ordering::Relaxed)).filter(|at| *at != i64::MIN)
     }
 
     /// Lets time pass, for callers that poll.
@@ -224,6 +231,7 @@ impl Http {
         let mut response = sent.map_err(|error| broken(error, tries))?;
         let status = response.status().as_u16();
         let date_ms = response.headers().get(DATE).and_then(http_date);
+        self.clock.fetch_max(date_ms.unwrap_or(i64::MIN), Ordering::Relaxed);
         let after = retry_after(response.headers(), date_ms);
         if (300..400).contains(&status) {
             let host = sent_on_to(response.headers());

@@ -186,6 +186,10 @@ impl SeriesSource for Account {
             left_out.into_iter().map(|(reason, (count, place))| counted(&self.id, reason, count, place)).collect();
         Ok(SeriesBatch { series, rows, diagnostics })
     }
+
+    fn clock_ms(&self) -> Option<i64> {
+        self.graph.http.clock_ms()
+    }
 }
 
 #[async_trait]

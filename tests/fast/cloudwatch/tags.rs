@@ -1,6 +1,5 @@
 //! Resources that stand under the service which their tag names.
 
-use fortnight::format::Part as Slice;
 use fortnight::model::diagnostic::Diagnostic;
 use fortnight::source::{SourceCheck, SourceHealth};
 use fortnight::store::Store;
@@ -281,7 +280,7 @@ fn a_whole_collect_keeps_series_under_the_value_of_the_tag() {
         assert!(dry.contains("eu-west-1: tag:GetResources Service"), "{dry}");
         let kept = || {
             let store = Store::open(&folder.path().join(".fortnight")).expect("opened");
-            let history = store.read(window, Slice::WHOLE).expect("read");
+            let history = store.read(window).expect("read");
             let mut all: Vec<String> =
                 history.series.iter().map(|series| format!("{} {}", series.key.target, series.key.service)).collect();
             all.sort();

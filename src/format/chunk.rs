@@ -1,11 +1,17 @@
-//! Rows into points: checks each run of rows of one series and appends it. One [`Piece`] holds what a
-//! row group or a CSV file gave; pieces are filled in parallel and joined in order afterwards.
+//! Rows into points: checks each run of rows of one series and appends it. One [`Chunk`] holds what a row group or some
+//! lines of a CSV file gave; chunks are filled in parallel and joined in order afterwards.
 
 use std::collections::HashMap;
 
 use crate::model::metric::{Allowed, Kind, SeriesKey, UNITS, Unit};
+use crate::model::time::Window;
 
-use super::{ABSENT, Fault, LONGEST_TEXT_BY, TEXT_COLUMNS, TIME_LIMITS, Wanted, Words, shown, shown_key};
+use super::interner::{ABSENT, Interner};
+use super::{LONGEST_TEXT_BY, RowError, TEXT_COLUMNS, TIME_LIMITS, shown_key};
+use crate::model::sanitize::excerpt;
+
+/// Rows of a full chunk: what most writers of Parquet put into a row group.
+const FULL_ROWS: u64 = 1 << 20;
 
 /// Text columns: the contract's five, and [`super::WRITTEN_UNIT`].
 pub(crate) const COLUMNS: usize = TEXT_COLUMNS.len() + 1;
@@ -63,32 +69,32 @@ impl Rows<'_> {
     }
 }
 
-/// A fault with its row.
+/// What is wrong with a row, and which one.
 pub(crate) struct Broken {
     pub(crate) row: u64,
-    pub(crate) fault: Fault,
+    pub(crate) error: RowError,
 }
 
-/// Points of one series within a piece, in the order of rows.
+/// Points of one series within a chunk, in the order of rows.
 pub(crate) struct Points {
     pub(crate) key: SeriesKey,
     /// Units that it was written in: index into [`UNITS`] and the first row. Never empty.
     pub(crate) units: Vec<(usize, u64)>,
     pub(crate) times: Vec<i64>,
     pub(crate) values: Vec<f64>,
-    /// Row of each point, only when a piece traces.
+    /// Row of each point, only when a chunk traces.
     pub(crate) rows: Vec<u64>,
 }
 
 /// What one row group or CSV file gave.
-pub(crate) struct Piece {
-    wanted: Wanted,
+pub(crate) struct Chunk {
+    window: Window,
     traces: bool,
-    pub(crate) words: Words,
+    pub(crate) texts: Interner,
     slots: HashMap<[u32; COLUMNS], Slot>,
     places: HashMap<SeriesKey, usize>,
     pub(crate) series: Vec<Points>,
-    /// Rows inside the window and the part.
+    /// Rows inside the window.
     pub(crate) rows: u64,
     /// Rows in the file, wanted or not.
     pub(crate) seen: u64,
@@ -96,22 +102,21 @@ pub(crate) struct Piece {
     pub(crate) left_out: Vec<(&'static str, u64, u64)>,
 }
 
-/// Where a run of rows with the same six texts goes.
+/// Where a run of rows with the same six texts goes: to a series, after multiplication.
 #[derive(Clone, Copy)]
-enum Slot {
-    /// Not of this part.
-    Skip,
-    /// To a series, after multiplication.
-    Keep { series: usize, factor: f64, allowed: Allowed },
+struct Slot {
+    series: usize,
+    factor: f64,
+    allowed: Allowed,
 }
 
-impl Piece {
-    /// Makes an empty piece; one that traces keeps the row of each point.
-    pub(crate) fn new(wanted: Wanted, traces: bool) -> Self {
+impl Chunk {
+    /// Makes an empty chunk; one that traces keeps the row of each point.
+    pub(crate) fn new(window: Window, traces: bool) -> Self {
         Self {
-            wanted,
+            window,
             traces,
-            words: Words::default(),
+            texts: Interner::default(),
             slots: HashMap::new(),
             places: HashMap::new(),
             series: Vec::new(),
@@ -119,6 +124,11 @@ impl Piece {
             seen: 0,
             left_out: Vec::new(),
         }
+    }
+
+    /// Tells whether it holds so much that the next rows belong into another one.
+    pub(crate) fn is_full(&self) -> bool {
+        self.seen >= FULL_ROWS
     }
 
     /// Takes rows in; all slices of `rows` are of one length.
@@ -139,18 +149,17 @@ impl Piece {
         let (Some(times), Some(values)) = (rows.times.get(start..end), rows.values.get(start..end)) else {
             return Ok(());
         };
-        let window = self.wanted.window;
+        let window = self.window;
         let (low, high) =
             times.iter().fold((i64::MAX, i64::MIN), |(low, high), time| (low.min(*time), high.max(*time)));
         if high < window.start || low >= window.end {
             return Ok(());
         }
-        let slot = self.slot(rows, start)?;
+        let Slot { series, factor, allowed } = self.slot(rows, start)?;
         if let Some(index) = times.iter().position(|time| window.contains(*time) && !is_possible(*time)) {
             let text = times.get(index).map_or(String::new(), i64::to_string);
-            return Err(Broken { row: rows.number(start + index), fault: Fault::UnparsableTime(text) });
+            return Err(Broken { row: rows.number(start + index), error: RowError::UnparsableTime(text) });
         }
-        let Slot::Keep { series, factor, allowed } = slot else { return Ok(()) };
         let Some(points) = self.series.get_mut(series) else { return Ok(()) };
         let before = points.values.len();
         let is_inside = window.start <= low && high < window.end;
@@ -192,28 +201,25 @@ impl Piece {
             return Ok(*slot);
         }
         let row = rows.number(index);
-        let slot = self.make_slot(ids, row).map_err(|fault| Broken { row, fault })?;
+        let slot = self.make_slot(ids, row).map_err(|error| Broken { row, error })?;
         self.slots.insert(ids, slot);
         Ok(slot)
     }
 
-    fn make_slot(&mut self, ids: [u32; COLUMNS], row: u64) -> Result<Slot, Fault> {
-        let [service, kind, target, signal, unit, written] = ids.map(|id| self.words.text(id));
+    fn make_slot(&mut self, ids: [u32; COLUMNS], row: u64) -> Result<Slot, RowError> {
+        let [service, kind, target, signal, unit, written] = ids.map(|id| self.texts.text(id));
         for (text, column) in [&service, &kind, &target, &signal, &unit].into_iter().zip(TEXT_COLUMNS) {
             if text.len() > LONGEST_TEXT_BY {
-                return Err(Fault::TooLong(column));
+                return Err(RowError::TooLong(column));
             }
             if text.is_empty() && matches!(column, "service" | "target" | "signal") {
-                return Err(Fault::Empty(column));
+                return Err(RowError::Empty(column));
             }
         }
-        let kind = Kind::parse(&kind).ok_or_else(|| Fault::UnknownKind(shown(&kind)))?;
-        let parsed = Unit::parse(&unit).ok_or_else(|| Fault::UnknownUnit(shown(&unit)))?;
+        let kind = Kind::parse(&kind).ok_or_else(|| RowError::UnknownKind(excerpt(&kind)))?;
+        let parsed = Unit::parse(&unit).ok_or_else(|| RowError::UnknownUnit(excerpt(&unit)))?;
         // A segment's unit is the base unit; the one that people wrote stands beside it.
         let named = Unit::parse(&written).filter(|named| named.dimension == parsed.dimension).unwrap_or(parsed);
-        if !self.wanted.part.holds(&service) {
-            return Ok(Slot::Skip);
-        }
         let key = SeriesKey { service, kind, target, signal };
         let allowed = Allowed::of(parsed.dimension, &key.signal);
         let index = UNITS.iter().position(|known| known.symbol == named.symbol).unwrap_or_default();
@@ -221,7 +227,7 @@ impl Piece {
         if let Some(points) = self.series.get_mut(series) {
             add_unit(&points.key, &mut points.units, index, row)?;
         }
-        Ok(Slot::Keep { series, factor: parsed.factor, allowed })
+        Ok(Slot { series, factor: parsed.factor, allowed })
     }
 
     fn place(&mut self, key: SeriesKey) -> usize {
@@ -248,14 +254,14 @@ pub(crate) fn add_unit<R: Copy>(
     units: &mut Vec<(usize, R)>,
     unit: usize,
     row: R,
-) -> Result<(), Fault> {
+) -> Result<(), RowError> {
     if units.iter().any(|(known, _)| *known == unit) {
         return Ok(());
     }
     let dimension = |index: usize| UNITS.get(index).map(|unit| unit.dimension);
     let symbol = |index: usize| UNITS.get(index).map_or("", |unit| unit.symbol);
     if let Some((first, _)) = units.first().filter(|(first, _)| dimension(*first) != dimension(unit)) {
-        return Err(Fault::OtherDimension { key: shown_key(key), unit: symbol(unit), before: symbol(*first) });
+        return Err(RowError::OtherDimension { key: shown_key(key), unit: symbol(unit), before: symbol(*first) });
     }
     units.push((unit, row));
     Ok(())

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, TimeDelta};
 
+use super::stored::{self, open_days};
 use crate::render::doctor::Check;
+use crate::store::DayState;
 
 /// Whole days that may be behind before it is worth a word: yesterday may still change, and a run may come late.
 const BEHIND: i64 = 2;
@@ -14,13 +16,13 @@ const NAMED: usize = 5;
 
 /// Looks at the days of one source.
 ///
-/// `days`: the UTC days that are there, each with whether it is sealed. `today`: the day that is running, UTC.
-pub(super) fn check(source: &str, days: &BTreeMap<NaiveDate, bool>, today: NaiveDate) -> Check {
+/// `days`: the UTC days that are there. `today`: the day that is running, UTC.
+pub(super) fn check(source: &str, days: &BTreeMap<NaiveDate, DayState>, today: NaiveDate) -> Check {
     let (Some((first, _)), Some((last, _))) = (days.first_key_value(), days.last_key_value()) else {
         let help = "run `fortnight collect` now, and every day: what a source has forgotten cannot be had again";
         return Check::warn("collected", source, "no day is collected yet", help);
     };
-    let sealed = days.iter().filter(|(_, is_sealed)| **is_sealed).map(|(day, _)| *day);
+    let sealed = days.iter().filter(|(_, state)| **state == DayState::Sealed).map(|(day, _)| *day);
     let (count, newest) = (sealed.clone().count(), sealed.max());
     let mut found = format!("{} days from {first} to {last}, {count} of them complete", days.len());
     let span = (*last - *first).num_days().clamp(0, 3660);
@@ -31,20 +33,29 @@ pub(super) fn check(source: &str, days: &BTreeMap<NaiveDate, bool>, today: Naive
         Some(age) => found.push_str(&format!("; the last complete one ended {} days ago", (age - 1).max(0))),
         None => found.push_str("; none is complete"),
     }
+    let mut help: Vec<String> = Vec::new();
     if !missing.is_empty() {
         let named: Vec<String> = missing.iter().take(NAMED).map(NaiveDate::to_string).collect();
         let more = missing.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         found.push_str(&format!("; missing: {}{more}", named.join(", ")));
-        let help = "run `fortnight collect`: it takes the days that the source still has; the others stay gaps, which \
-                    the report counts as such";
-        return Check::warn("collected", source, found, help);
+        help.push(
+            "run `fortnight collect`: it takes the days that the source still has; the others stay gaps, which the \
+             report counts as such"
+                .to_owned(),
+        );
     }
-    if age.is_none_or(|age| age - 1 > BEHIND) {
-        let help = "run `fortnight collect` every day, see setup/ of `fortnight init` for schedules";
-        return Check::warn("collected", source, found, help);
+    if let Some((named, command)) = stored::named(source, &open_days(days)) {
+        found.push_str(&format!("; open, because the source gave nothing or little: {named}"));
+        help.push(format!("`collect` requests open days once a day; to request them now: `{command}`"));
     }
-    Check::ok("collected", source, found)
+    if help.is_empty() && age.is_none_or(|age| age - 1 > BEHIND) {
+        help.push("run `fortnight collect` every day, see setup/ of `fortnight init` for schedules".to_owned());
+    }
+    match help.is_empty() {
+        true => Check::ok("collected", source, found),
+        false => Check { help, ..Check::warn("collected", source, found, "") },
+    }
 }
 
 #[cfg(test)]
@@ -56,8 +67,9 @@ mod tests {
         NaiveDate::from_ymd_opt(2026, 11, day).expect("a day")
     }
 
-    fn days(list: &[u32], unsealed: &[u32]) -> BTreeMap<NaiveDate, bool> {
-        list.iter().map(|day| (date(*day), !unsealed.contains(day))).collect()
+    fn days(list: &[u32], unsealed: &[u32]) -> BTreeMap<NaiveDate, DayState> {
+        let state = |day: &u32| if unsealed.contains(day) { DayState::UNFINISHED } else { DayState::Sealed };
+        list.iter().map(|day| (date(*day), state(day))).collect()
     }
 
     #[test]
@@ -87,5 +99,20 @@ mod tests {
         }
         // A clock that is behind the store is told by its own line.
         assert_eq!(check("apm", &days(&[22], &[]), date(1)).health, Health::Ok);
+    }
+
+    #[test]
+    fn open_days_are_named_with_the_command_that_requests_them() {
+        let mut days = days(&[18, 19, 20, 21, 22], &[22]);
+        for day in [19, 20] {
+            days.insert(date(day), DayState::Open { requested: Some(date(22)) });
+        }
+        let found = check("apm", &days, date(22));
+        assert_eq!(found.health, Health::Warn);
+        assert!(found.found.contains("2 of them complete"), "{}", found.found);
+        assert!(found.found.ends_with("gave nothing or little: 2026-11-19, 2026-11-20"), "{}", found.found);
+        let command =
+            "`fortnight collect --again --source apm --since 2026-11-19T00:00:00Z --until 2026-11-21T00:00:00Z`";
+        assert!(found.help.concat().contains(command), "{:?}", found.help);
     }
 }

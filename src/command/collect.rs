@@ -1,0 +1,170 @@
+//! `fortnight collect`: what was typed, and what is printed. The work is in `collector.rs`.
+
+use anyhow::anyhow;
+
+use super::collector::{Order, block_on, collect_all, warn_of};
+use super::days::{hull, missing, within_retention};
+use super::history::each_recorded;
+use super::{Exit, Failure, Talk, data, load, outcome, period, plain};
+use crate::cli::{CollectArgs, Global};
+use crate::config::{Config, Source};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::time::{DAY, Window};
+use crate::source::{self, CollectedEvents, SourceState, registry};
+use crate::store::Store;
+
+/// Collects; prints source, days, points and new events, one source a line.
+pub(super) fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
+    let config = load(&global.config, global.tz.as_deref())?;
+    let store = Store::open(&config.store.folder)?;
+    if !args.import.is_empty() {
+        let mut lines = String::new();
+        for file in &args.import {
+            lines.push_str(&format!("{}\t{}\n", plain(&file.to_string_lossy()), store.import(file)?));
+        }
+        data(lines.as_bytes())?;
+        return Ok(Exit::Done);
+    }
+    let chosen = chosen(&config, args)?;
+    let clock = outcome::clock()?;
+    let now = clock.now();
+    let typed = period::collected(&config, args)?;
+    let span = Window::new(
+        args.since.as_ref().map_or(wanted(&config, now).start, |_| typed.start),
+        args.until.as_ref().map_or(now, |_| typed.end.min(now)),
+    );
+    let order = Order { span, now, clock, again: args.again, most_requests: args.max_requests };
+    if args.dry_run {
+        return dry_run(&config, &chosen, &store, order);
+    }
+    let mut failures = Vec::new();
+    let mut lines = String::new();
+    let (collected, damaged) = collect_all(&config, &chosen, &store, order, talk)?;
+    warn_of(&damaged);
+    for source in &chosen {
+        let (days, points, events, failure) = match collected.get(&source.id) {
+            Some(one) => (one.days, one.points, one.events, one.failure.clone()),
+            None => files(&config, source, typed, &store)?,
+        };
+        lines.push_str(&format!("{}\t{days} days\t{points} points\t{events} new events\n", plain(&source.id)));
+        failures.extend(failure.map(|failure| (source, failure)));
+    }
+    data(lines.as_bytes())?;
+    collected.values().for_each(|one| warn(&one.warnings));
+    if let Some(days) = args.prune {
+        let before =
+            crate::model::time::local(now, chrono_tz::UTC).date_naive() - chrono::TimeDelta::days(i64::from(days));
+        let removed = store.prune(before)?;
+        tracing::info!(removed, before = %before, "pruned");
+    }
+    if let Some(file) = &args.export {
+        store.export(file)?;
+        data(format!("{}\n", plain(&file.to_string_lossy())).as_bytes())?;
+    }
+    let is_needed = |source: &Source| !source.optional || chosen.len() == 1;
+    for (source, failure) in failures.iter().filter(|(source, _)| !is_needed(source)) {
+        let help = failure.help.join("; ");
+        tracing::warn!(source = %plain(&source.id), error = %plain(&failure.reason()), help = %plain(&help), "left out");
+    }
+    let needed: Vec<&Diagnostic> =
+        failures.iter().filter(|(source, _)| is_needed(source)).map(|(_, failure)| failure).collect();
+    if needed.is_empty() { Ok(Exit::Done) } else { Err(failed(&needed)) }
+}
+
+/// Warns of what the sources could not give, or gave in another way than usual.
+fn warn(warnings: &[Diagnostic]) {
+    for Diagnostic { subject, code, count, example, .. } in warnings {
+        let said = crate::render::note_said(code);
+        tracing::warn!(source = %plain(subject), times = count, first = %plain(example), "{said}");
+    }
+}
+
+/// Joins what failed into one failure with all the advice.
+fn failed(failures: &[&Diagnostic]) -> Failure {
+    let reasons: Vec<String> = failures.iter().map(|failure| failure.reason()).collect();
+    let mut help: Vec<String> = failures.iter().flat_map(|failure| failure.help.clone()).collect();
+    help.push("what was collected is kept; run it again to go on from there".to_owned());
+    Failure { exit: Exit::Failed, error: anyhow!(reasons.join("; ")).context("collect"), help }
+}
+
+/// Returns the sources that were asked for.
+fn chosen<'a>(config: &'a Config, args: &CollectArgs) -> Result<Vec<&'a Source>, Failure> {
+    let has = |name: &String| config.sources.iter().any(|source| source.id == *name);
+    if let Some(strange) = args.source.iter().find(|name| !has(name)) {
+        let known: Vec<&str> = config.sources.iter().map(|source| source.id.as_str()).collect();
+        let reason = format!("read `--source`: no source is called {strange:?}");
+        return Err(Failure::usage(reason, format!("the config has {}", known.join(", "))));
+    }
+    let known = |name: &String| config.sources.iter().any(|source| registry::account(source) == *name);
+    if let Some(strange) = args.account.iter().find(|name| !known(name)) {
+        let reason = format!("read `--account`: no source has the account {strange:?}");
+        return Err(Failure::usage(reason, "write it as `account` of a [[source]] in the config"));
+    }
+    let is_chosen = |source: &&Source| {
+        (args.source.is_empty() || args.source.contains(&source.id))
+            && (args.account.is_empty() || args.account.contains(&registry::account(source)))
+    };
+    Ok(config.sources.iter().filter(is_chosen).collect())
+}
+
+/// Returns what a report of the last whole period needs, up to now.
+fn wanted(config: &Config, now: i64) -> Window {
+    let last = crate::model::time::last_period(config.period.anchor, config.period.days, now, config.zone);
+    Window::new(last.start - i64::from(config.judge.baseline_days) * DAY, now)
+}
+
+/// Keeps what a source of files has now.
+fn files(
+    config: &Config,
+    source: &Source,
+    window: Window,
+    store: &Store,
+) -> Result<(usize, u64, usize, Option<Diagnostic>), Failure> {
+    let alone = Config { sources: vec![source.clone()], ..config.clone() };
+    let CollectedEvents { events, mut states } = source::events(&alone);
+    let (mut days, mut points) = (0, 0);
+    let found = each_recorded(&alone, window, |series| {
+        let appended = store.append(&source.id, &series, &[])?;
+        warn_of(&appended.refused);
+        days += appended.segments;
+        points += appended.points;
+        Ok(())
+    })?;
+    source::add_states(&mut states, found);
+    let failure = states.iter().find_map(SourceState::failure).cloned();
+    let changed = if failure.is_none() { store.append_events_of(&source.id, &events)? } else { 0 };
+    Ok((days, points, changed, failure))
+}
+
+/// Says what collecting would ask, and asks nothing but what has to be known for that.
+fn dry_run(config: &Config, chosen: &[&Source], store: &Store, order: Order) -> Result<Exit, Failure> {
+    let mut text = String::new();
+    let catalog = store.catalog(period::EVER)?;
+    for source in chosen.iter().filter(|source| !registry::is_recorded(source)) {
+        let Some(asked) = registry::open(config, source, order.clock).map_err(|error| failed(&[&error.diagnostic()]))? else {
+            continue;
+        };
+        let span = within_retention(order.span, asked.retention_ms, order.now);
+        let slices = missing(&catalog.days(&source.id), span, order.now, order.again);
+        let Some(window) = hull(&slices) else {
+            text.push_str(&format!("{}\tnothing is missing\n", plain(&source.id)));
+            continue;
+        };
+        let estimate = block_on(asked.estimate(window))?.map_err(|error| failed(&[&error.diagnostic()]))?;
+        let cost = match estimate.cost_usd {
+            None => "no price".to_owned(),
+            Some(cost) if cost < 0.005 => "less than USD 0.01".to_owned(),
+            Some(cost) => format!("USD {cost:.2}"),
+        };
+        text.push_str(&format!(
+            "{}\t{} days\t{} requests\t{} series\t{cost}\n",
+            plain(&source.id),
+            slices.len(),
+            estimate.requests,
+            estimate.series
+        ));
+        estimate.asks.iter().for_each(|ask| text.push_str(&format!("  {}\n", plain(ask))));
+    }
+    data(text.as_bytes())?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,17 @@
+//! How far work is, on standard error.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Talk;
+
+/// Shows how far work of so many steps is.
+pub(super) fn progress(steps: usize, talk: &Talk) -> ProgressBar {
+    if !talk.progress {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(steps as u64);
+    let template = if steps > 1 { "{spinner} {msg} {pos}/{len}" } else { "{spinner} {msg}" };
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(std::time::Duration::from_millis(120));
+    bar
+}
