@@ -17,7 +17,6 @@ pub mod descriptor;
 mod error;
 pub mod files;
 pub mod http;
-pub mod made_up;
 pub mod newrelic;
 mod recorded;
 pub mod registry;
@@ -43,7 +42,6 @@ pub static SOURCES: &[&SourceDescriptor] = &[
     &files::DESCRIPTOR,
     &newrelic::DESCRIPTOR,
     &cloudwatch::DESCRIPTOR,
-    &made_up::DESCRIPTOR,
 ];
 
 /// A source of series that is asked over the network, day by day; the store keeps what it says.
