@@ -7,9 +7,9 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fortnight::format::Reader;
+use fortnight::format::{Reader, events};
 use fortnight::model::diagnostic::{Diagnostic, Stage};
-use fortnight::model::event::EventKind;
+use fortnight::model::event::{Event, EventKind, Origin};
 use fortnight::model::metric::Series;
 use fortnight::model::time::{HOUR, Window};
 use fortnight::source::files::{FilesSettings, FilesSource};
@@ -298,6 +298,28 @@ fn events_are_read_from_both_forms() {
 }
 
 #[test]
+fn an_event_keeps_its_origin_and_an_older_one_gets_that_of_its_id() {
+    let of = |id: &str, origin: Origin| Event { origin, ..Event::new(id, "api", 1_794_213_000_000) };
+    let written = [
+        of("m-1", Origin::Reported),
+        of("newrelic:7", Origin::Tracked("apm".into())),
+        of("pager:9", Origin::Tracked("pager".into())),
+        of("seen", Origin::Inferred),
+        // As a version wrote them that knew no origin.
+        of("newrelic:8", Origin::Tracked("newrelic".into())),
+        of("inferred:x", Origin::Inferred),
+    ];
+    let folder = folder();
+    let lines: String = written.iter().map(|event| events::to_line(event) + "\n").collect();
+    assert_eq!(lines.matches("origin").count(), 3, "only where the id does not say it: {lines}");
+    fs::write(folder.path().join("a.jsonl"), lines).expect("written");
+    let read = open(folder.path(), &[], &["a.jsonl"]).expect("opened").events().expect("read").events;
+    for event in written {
+        assert!(read.contains(&event), "{event:?} in {read:?}");
+    }
+}
+
+#[test]
 fn broken_events_are_refused_with_file_line_and_reason() {
     let good = "{\"id\":\"d1\",\"service\":\"cards\",\"at\":1794213000}\n";
     let cases = [
@@ -311,6 +333,10 @@ fn broken_events_are_refused_with_file_line_and_reason() {
         (
             "{\"id\":\"d2\",\"service\":\"a\",\"at\":1,\"kind\":\"party\"}",
             "unknown kind `party`; kinds are deploy, incident",
+        ),
+        (
+            "{\"id\":\"d2\",\"service\":\"a\",\"at\":1,\"origin\":\"rumour\"}",
+            "unknown origin `rumour`; write `reported`, `tracked:SOURCE` or `inferred`",
         ),
         ("{\"id\":\"d1\",\"service\":\"b\",\"at\":1794213000}", "event `d1` differs from the one at d.jsonl:1"),
         ("{\"id\":\"d2\"", "not an event: EOF while parsing an object"),

@@ -11,7 +11,7 @@ use crate::support::servers::with_causes;
 use crate::support::servers::world::World;
 use async_trait::async_trait;
 
-use fortnight::model::event::EventKind;
+use fortnight::model::event::{EventKind, Origin};
 use fortnight::model::metric::SeriesKey;
 use fortnight::model::secret::Secret;
 use fortnight::model::time::{DAY, HOUR, MINUTE, Window};
@@ -534,6 +534,8 @@ async fn deploys_are_marked_or_inferred_each_once() {
     for event in &found {
         assert_eq!(event.is_inferred(), event.service.starts_with("otel"), "{event:?}");
         assert_eq!(event.kind, EventKind::Deploy);
+        let tracked = Origin::Tracked("newrelic".into());
+        assert_eq!(event.origin == tracked, !event.is_inferred(), "nobody reported it: {event:?}");
     }
     let again = bench.account.events(Window::new(YESTERDAY - 9 * DAY, YESTERDAY + DAY)).await.expect("events");
     let marked = |events: &[fortnight::model::event::Event]| -> Vec<String> {
