@@ -141,7 +141,9 @@ fn dry_run(config: &Config, chosen: &[&Source], store: &Store, order: Order) -> 
     let mut text = String::new();
     let catalog = store.catalog(period::EVER)?;
     for source in chosen.iter().filter(|source| !registry::is_recorded(source)) {
-        let Some(asked) = registry::open(config, source, order.clock).map_err(|error| failed(&[&error.diagnostic()]))? else {
+        let Some(asked) =
+            registry::open(config, source, order.clock).map_err(|error| failed(&[&error.diagnostic()]))?
+        else {
             continue;
         };
         let span = within_retention(order.span, asked.retention_ms, order.now);
