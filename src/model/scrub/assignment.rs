@@ -51,10 +51,17 @@ const WEAK: &[&str] = &[
     "credentials",
     "authorization",
     "cookie",
+    "session",
     "sessionid",
     "トークン",
     "認証コード",
 ];
+
+/// Whole names anywhere whose value is a secret, whatever it looks like.
+const WHOLE: &[&str] = &["cvv", "cvv2", "cvc"];
+
+/// Whole names anywhere whose value is a secret if it looks like one.
+const WEAK_WHOLE: &[&str] = &["pass", "pw", "pin", "otp"];
 
 /// Whole names in a query string whose value is a secret, whatever it looks like.
 const IN_QUERY: &[&str] =
@@ -100,21 +107,35 @@ pub(super) fn find(view: &View, field: Field, spans: &mut Vec<Span>) {
         }
         let Some((name, name_start)) = name_before(view, index, *byte) else { continue };
         let is_query = matches!(view.before(name_start), b'?' | b'&') && *byte == b'=';
-        let Some(name) = strength(&name, is_query) else { continue };
-        let (start, is_quoted) = value_start(view, index, *byte);
+        let Some(strength) = strength(&name, is_query) else { continue };
+        let (start, quote) = value_start(view, index, *byte);
         let start = after_scheme(view, start);
-        let end = value_end(view, start, is_quoted.or((*byte == b'>').then_some(b'<')), &mut run_end);
+        let mut end = match quote.or((*byte == b'>').then_some(b'<')) {
+            Some(quote) => quoted_end(view, start, quote),
+            None => run_of_value_end(view, start, &mut run_end),
+        };
+        // A header with several cookies goes as a whole.
+        if *byte == b':' && quote.is_none() && name.ends_with("cookie") && view.part(start, end).contains('=') {
+            end += view
+                .bytes()
+                .get(end..)
+                .unwrap_or_default()
+                .iter()
+                .take_while(|byte| !b"\r\n\"'".contains(byte))
+                .count();
+        }
         let value = view.part(start, end);
         let is_none = is_no_value(value) || *byte == b':' && name_start > 0 && is_in_arn(view, name_start);
         let is_secret = !is_none
             && match (field, byte) {
                 // A column is no value; literals are found by `sql`.
-                (Field::Statement, _) => *byte == b'=' && is_token(value) && !is_column(value),
-                (_, b'=' | b'>') => name == Name::Strong || is_token(value),
+                // A cast is written `::`.
+                (Field::Statement, b':') if view.before(index) == b':' || view.at(index + 1) == b':' => false,
+                (Field::Statement, _) => is_token(value) && !is_column(value),
                 // `/v1/token:revoke` is a route.
-                (Field::Service | Field::Target, b':') => is_quoted.is_some() || is_token(value),
+                (Field::Service | Field::Target, b':') if start == index + 1 => is_token(value),
                 (Field::Title, b':') if name_start == 0 && is_sentence(view, start, end) => false,
-                _ => name == Name::Strong || is_token(value),
+                _ => strength == Name::Strong || is_token(value),
             };
         if is_secret {
             spans.push(Span::new(start, end, Kind::Secret));
@@ -144,6 +165,10 @@ fn name_before(view: &View, sign: usize, byte: u8) -> Option<(String, usize)> {
     let start = limit + before.trim_end_matches(is_name).len();
     let name = view.part(start, end);
     match byte {
+        // A port after a mark: `amqp://[secret]@host`. `user[secret]` is a name.
+        _ if name == "secret" && view.before(start) == b'[' && !view.before(start - 1).is_ascii_alphanumeric() => {
+            return None;
+        }
         b' ' if !name.starts_with("--") => return None,
         b'>' if view.before(start) != b'<' => return None,
         _ => {}
@@ -155,11 +180,11 @@ fn name_before(view: &View, sign: usize, byte: u8) -> Option<(String, usize)> {
 /// Returns how sure a name makes that its value is a secret.
 fn strength(name: &str, is_query: bool) -> Option<Name> {
     let ends = |words: &[&str]| words.iter().any(|word| name.ends_with(word));
-    if ends(STRONG) || is_query && IN_QUERY.contains(&name) {
+    if ends(STRONG) || WHOLE.contains(&name) || is_query && IN_QUERY.contains(&name) {
         return Some(Name::Strong);
     }
     // In a query string `token=` is never a sentence.
-    let is_weak = ends(WEAK);
+    let is_weak = ends(WEAK) || WEAK_WHOLE.contains(&name);
     match (is_weak, is_query) {
         (true, true) => Some(Name::Strong),
         (true, false) => Some(Name::Weak),
@@ -186,12 +211,31 @@ fn after_scheme(view: &View, start: usize) -> usize {
     if is_scheme && view.at(start + length) == b' ' { start + length + 1 } else { start }
 }
 
-/// Returns where a value ends: at its quote or, without one, at a sign that ends it in a query, a list or a sentence.
-fn value_end(view: &View, start: usize, quote: Option<u8>, run_end: &mut usize) -> usize {
-    let rest = view.bytes().get(start..).unwrap_or_default();
-    if let Some(quote) = quote {
-        return start + rest.iter().position(|byte| *byte == quote).unwrap_or(rest.len());
+/// Returns where a value in quotes ends. A quote that is doubled or escaped is a part of it.
+fn quoted_end(view: &View, start: usize, quote: u8) -> usize {
+    // In JSON within JSON both quotes are escaped.
+    let is_escaped = start > 1 && view.before(start - 1) == b'\\' && view.before(start) == quote;
+    let mut index = start;
+    while index < view.bytes().len() {
+        let is_quote = view.at(index) == quote;
+        if is_quote && is_escaped {
+            return if view.before(index) == b'\\' && index > start { index - 1 } else { index };
+        }
+        if is_quote && quote != b'<' && index > start && view.at(index + 1) == quote {
+            index += 1;
+        } else if is_quote {
+            return index;
+        } else if !is_escaped && view.at(index) == b'\\' {
+            index += 1;
+        }
+        index += 1;
     }
+    view.bytes().len()
+}
+
+/// Returns where a value without quotes ends: at a sign that ends it in a query, a list or a sentence.
+fn run_of_value_end(view: &View, start: usize, run_end: &mut usize) -> usize {
+    let rest = view.bytes().get(start..).unwrap_or_default();
     if *run_end < start {
         let is_end = |index: usize, byte: u8| {
             let is_last = !view.at(index + 1).is_ascii_alphanumeric();

@@ -15,6 +15,7 @@ const LONGEST_USER: usize = 512;
 /// Finds credentials by their surroundings.
 pub(super) fn find(view: &View, spans: &mut Vec<Span>) {
     find_users(view, spans);
+    find_oracle_users(view, spans);
     find_schemes(view, spans);
 }
 
@@ -57,6 +58,18 @@ fn find_users(view: &View, spans: &mut Vec<Span>) {
         if is_host && is_pair && !view.part(at + 1, at + 8).starts_with("sha256:") {
             spans.push(Span::new(start, at, Kind::Secret));
         }
+    }
+}
+
+/// Finds `user/pass@` in the addresses of Oracle: `jdbc:oracle:thin:user/pass@//host`.
+fn find_oracle_users(view: &View, spans: &mut Vec<Span>) {
+    for (found, prefix) in view.text.match_indices("jdbc:oracle:") {
+        let rest = view.bytes().get(found + prefix.len()..).unwrap_or_default().iter().take(LONGEST_USER);
+        let token: Vec<u8> = rest.take_while(|byte| byte.is_ascii_graphic()).copied().collect();
+        let Some(driver) = token.iter().position(|byte| *byte == b':') else { continue };
+        let Some(at) = token.iter().position(|byte| *byte == b'@').filter(|at| *at > driver + 1) else { continue };
+        let start = found + prefix.len();
+        spans.push(Span::new(start + driver + 1, start + at, Kind::Secret));
     }
 }
 

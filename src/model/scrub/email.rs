@@ -1,11 +1,17 @@
 //! E-mail addresses.
 
+use std::collections::BTreeSet;
+
 use super::view::View;
 use super::{Kind, span::Span};
 
-/// Finds e-mail addresses: what is around each `@`.
+/// Finds e-mail addresses: what is around each `@`, unless it is the one after a user and a password.
 pub(super) fn find(view: &View, spans: &mut Vec<Span>) {
+    let users: BTreeSet<usize> = spans.iter().filter(|span| span.kind == Kind::Secret).map(|span| span.end).collect();
     for (at, _) in view.text.match_indices('@') {
+        if users.contains(&at) {
+            continue;
+        }
         let Some(end) = domain_end(view, at + 1) else { continue };
         let Some(start) = local_start(view, at) else { continue };
         // `git@github.com:org/repo` is the address of a repository.

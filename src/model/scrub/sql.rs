@@ -28,6 +28,9 @@ static SHAPE: LazyLock<Regex> = LazyLock::new(|| {
         r"merge\s+into\b",
         r#"(?:where|and)\s+[^\s=<>!'()]+\s*(?:[=<>]|(?:not\s+)?(?:like|in|between)\b)\s*\(?\s*['0-9]"#,
         r"values\s*\(\s*'",
+        r"exec(?:ute)?\s+[^\s']+\s+@",
+        // What MySQL says of a key that is there already.
+        r"duplicate\s+entry\s+'",
     ];
     // Boundaries of ASCII words only: those of all scripts cannot be found by the fast automaton.
     let ascii =

@@ -146,7 +146,17 @@ fn ids_and_literals_are_gone_from_names() {
         (Field::Text, "user[password]=hunter&x=1", "user[password]=[secret]&x=1"),
         (Field::Text, "app:hunter2@tcp(db:3306)/cards", "[secret]@tcp(db:3306)/cards"),
         (Field::Text, "password=ab%26cd&x=1", "password=[secret]&x=1"),
-        (Field::Text, "Cookie: sessionid=abc123def; theme=dark", "Cookie: [secret]; theme=dark"),
+        (Field::Text, "Cookie: theme=dark; sid=abc123def\nHost: a", "Cookie: [secret]\nHost: a"),
+        (Field::Text, "password='it''s' ok", "password='[secret]' ok"),
+        (Field::Text, r#"{"password":"a\"b","c":1}"#, r#"{"password":"[secret]","c":1}"#),
+        (Field::Text, r#"{\"password\":\"hunter2\",\"c\":1}"#, r#"{\"password\":\"[secret]\",\"c\":1}"#),
+        (Field::Text, "amqp://guest:guest@mq.internal:5672/cards", "amqp://[secret]@mq.internal:5672/cards"),
+        (Field::Text, "jdbc:oracle:thin:scott/tiger@//db:1521/x", "jdbc:oracle:thin:[secret]@//db:1521/x"),
+        (Field::Text, "EXEC sp_login @user='taro', @pw='hunter2'", "EXEC sp_login @user=?, @pw=?"),
+        (Field::Text, "Duplicate entry '山田太郎' for key 'name'", "Duplicate entry ? for key ?"),
+        (Field::Target, "Password: swordfish", "Password: [secret]"),
+        (Field::Statement, "Authorization: token abc123def", "Authorization: token [secret]"),
+        (Field::Text, "pan=x&cvv=123 otp=123456", "pan=x&cvv=[secret] otp=[secret]"),
     ] {
         let scrubbed = scrubber.scrub(field, text);
         assert_eq!(scrubbed.text, expected);
