@@ -58,9 +58,10 @@ fn time_is_linear_in_the_length() {
                 let _ = scrubber.scrub(field, &text);
                 start.elapsed()
             };
-            let (short, long) = (took(4_000), took(64_000));
-            // 16 times the text in 64 times the time and a pause of the machine; quadratic would be 256 times.
-            assert!(long < short * 64 + std::time::Duration::from_millis(100), "{part} {field:?}: {short:?}, {long:?}");
+            // 16 times the text in 64 times the time and a pause of the machine; quadratic would be 256 times. Another
+            // program may take the processor, so one good run of five is enough.
+            let is_linear = || took(32_000) < took(2_000) * 64 + std::time::Duration::from_millis(50);
+            assert!((0..5).any(|_| is_linear()), "{part} in {field:?}");
         }
     }
 }
