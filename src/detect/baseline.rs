@@ -6,7 +6,7 @@
 
 use super::calendar::{Calendar, SLOTS};
 use super::load::Load;
-use crate::stats::describe;
+use crate::stats::{describe, linalg};
 
 /// Residuals beyond this many robust standard deviations are drawn in: a few bad hours are not the usual.
 const CLIP: f64 = 3.0;
@@ -362,19 +362,7 @@ impl Table {
 fn eliminate(mut normal: Vec<f64>, count: usize) -> Vec<f64> {
     let width = count + 1;
     let largest = (0..count).map(|k| normal[k * width + k]).fold(0.0, f64::max);
-    let mut solved = vec![false; count];
-    for pivot in 1..count {
-        let head: Vec<f64> = normal[pivot * width..][..width].to_vec();
-        if head[pivot] <= 1e-9 * largest {
-            continue;
-        }
-        solved[pivot] = true;
-        for row in (1..count).filter(|row| *row != pivot) {
-            let factor = normal[row * width + pivot] / head[pivot];
-            for (value, head) in normal[row * width..][..width].iter_mut().zip(&head) {
-                *value -= factor * head;
-            }
-        }
-    }
-    (0..count).map(|k| if solved[k] { normal[k * width + count] / normal[k * width + k] } else { 0.0 }).collect()
+    linalg::solve(&mut normal, count, |unknown, pivot| unknown > 0 && pivot > 1e-9 * largest);
+    let solution = |k: usize| normal[k * width + count];
+    (0..count).map(|k| if solution(k).is_nan() { 0.0 } else { solution(k) }).collect()
 }

@@ -1,13 +1,14 @@
 //! One series against one deploy group: levels, estimate, interval, limit and what the rule says of them.
 
 use super::changes::{Change, Moment};
+use super::evidence::{Attribution, Bound, Evidence, GroupKey};
 use super::grid::Covered;
 use super::noise::PER_HOUR;
 use super::shares::ShareTrack;
 use super::track::{Input, Track};
 use super::verdict;
 use super::{Comparison, Confounder, Estimate, Pattern, Verdict};
-use crate::model::effect::{Effect, Scale};
+use crate::model::effect::{AdjustmentEvidence, Effect, Scale, ScaledEstimate};
 use crate::model::metric::{Class, Direction};
 use crate::model::time::Window;
 use crate::stats::describe;
@@ -79,17 +80,49 @@ pub struct Place<'a> {
     pub changes: &'a [Change],
     /// Whole length of the grid.
     pub len: usize,
+    /// The keys of the service's groups.
+    pub keys: &'a [GroupKey],
 }
 
 impl Place<'_> {
+    /// Returns the change that ended the level before the one before the deploy.
+    fn previous(&self) -> Option<&Change> {
+        self.changes.iter().filter(|change| change.at < self.moment.to).max_by_key(|change| change.at)
+    }
+
+    /// Returns the change that ends the level after the deploy.
+    fn next(&self) -> Option<&Change> {
+        self.changes.iter().find(|change| change.at > self.moment.to)
+    }
+
     /// Returns the bucket where the compared hours before the deploy begin.
     fn begin(&self) -> usize {
-        self.changes.iter().map(|change| change.at).filter(|at| *at < self.moment.to).max().unwrap_or(0)
+        self.previous().map_or(0, |change| change.at)
     }
 
     /// Returns the bucket where the compared hours after the deploy end.
     fn end(&self) -> usize {
-        self.changes.iter().map(|change| change.at).find(|at| *at > self.moment.to).unwrap_or(self.len)
+        self.next().map_or(self.len, |change| change.at)
+    }
+
+    /// Returns why the compared hours begin and end where they do; `first`: the series' first bucket.
+    fn bounds(&self, first: usize) -> [Bound; 2] {
+        let change = |change: &Change| Bound::Change(change.group.and_then(|group| self.keys.get(group).cloned()));
+        let before = match self.previous() {
+            Some(previous) if previous.at >= first => change(previous),
+            // An hour is the grid of what is shown: a series that begins within it was there from the beginning.
+            _ if first <= PER_HOUR => Bound::Grid,
+            _ => Bound::FirstData,
+        };
+        [before, self.next().map_or(Bound::Grid, change)]
+    }
+
+    /// Returns where a change near this group may belong.
+    fn attribution(&self, change: &Change) -> Attribution {
+        let groups: Vec<(GroupKey, f64)> =
+            change.blame.iter().filter_map(|(group, share)| Some((self.keys.get(*group)?.clone(), *share))).collect();
+        let unattributed = 1.0 - groups.iter().map(|(_, share)| share).sum::<f64>();
+        Attribution { groups, unattributed: unattributed.max(0.0) }
     }
 
     /// Returns the step that was accepted at this group.
@@ -136,6 +169,7 @@ pub fn blank(subject: &Subject<'_>, place: &Place<'_>, at: impl Fn(usize) -> i64
         blame: None,
         cost_s: None,
         ready_at: None,
+        evidence: Evidence { bounds: place.bounds(first), ..Evidence::default() },
     }
 }
 
@@ -170,11 +204,16 @@ pub fn level(
     let scale = input.grid.scale;
     let limit = limit(subject, scale, before);
     comparison.after = Some(scale.after(before, estimate.value));
-    comparison.verdict = verdict::rule(estimate, limit, subject.direction);
     if scale == Scale::LogRatio && subject.class == Class::Latency && !subject.requests.is_empty() {
         comparison.cost_s = Some(cost(subject, place, before * estimate.value.exp_m1()));
     }
     comparison.effect = Some(Effect::new(scale, estimate, limit, Some(reach)));
+    comparison.rule(subject.direction);
+    comparison.evidence.drift = track.drift.map(|drift| {
+        let half = points.interval * drift.error;
+        let estimate = Estimate { value: drift.total, low: drift.total - half, high: drift.total + half };
+        ScaledEstimate { scale, estimate }
+    });
     comparison
 }
 
@@ -202,7 +241,6 @@ pub fn share(
     });
     comparison.after = Some((before + estimate.value).max(0.0));
     let reach = (step.difference[1] - step.difference[0]) / (2.0 * normal.interval) * normal.detectable;
-    comparison.verdict = verdict::rule(estimate, limit, subject.direction);
     let ratio = [after / before, step.ratio[0], step.ratio[1]].map(f64::ln);
     let is_known = ratio.iter().all(|value| value.is_finite());
     let [value, low, high] = ratio;
@@ -210,6 +248,7 @@ pub fn share(
         secondary_ratio: is_known.then_some(Estimate { value, low, high }),
         ..Effect::new(Scale::Difference, estimate, limit, Some(reach))
     });
+    comparison.rule(subject.direction);
     comparison
 }
 
@@ -224,16 +263,16 @@ fn interval(step: Step, error: f64, points: &Points) -> Estimate {
 
 /// Says of a latency that moved along its load curve that its load explains it.
 ///
-/// `added`: what the load curve adds after the deploy, log ratio. Nothing is explained unless the plain change would
+/// `added`: what the load curve adds after the deploy, log ratio; `evidence`: the requests that make it. Nothing is explained unless the plain change would
 /// matter and the change beyond the load does not.
-pub fn explain_by_load(comparison: &mut Comparison, added: f64, direction: Direction) {
+pub fn explain_by_load(comparison: &mut Comparison, added: f64, evidence: AdjustmentEvidence, direction: Direction) {
     let Some(effect) = comparison.effect.as_mut().filter(|effect| effect.scale == Scale::LogRatio) else { return };
     let plain = effect.estimate.moved(added);
-    effect.add_seen(Confounder::Load, added);
-    let moved = verdict::rule(plain, effect.limit, direction).is_alarm();
-    if moved && !comparison.verdict.is_alarm() && added.abs() > 0.5 * plain.value.abs() {
-        comparison.verdict = Verdict::Explained;
-        comparison.explained_by = Some(Confounder::Load);
+    effect.add_seen(evidence, added);
+    let unadjusted = verdict::rule(plain, effect.limit, direction);
+    comparison.evidence.table_unadjusted = Some(unadjusted);
+    if unadjusted.is_alarm() && !comparison.verdict.is_alarm() && added.abs() > 0.5 * plain.value.abs() {
+        comparison.explain(Confounder::Load);
     }
 }
 
@@ -242,6 +281,7 @@ pub fn explain_by_load(comparison: &mut Comparison, added: f64, direction: Direc
 fn mark(comparison: &mut Comparison, place: &Place<'_>, estimate: &mut Estimate, of: impl Fn(&Change) -> Estimate) {
     let Some((share, change)) = place.blame() else { return };
     comparison.blame = Some(share);
+    comparison.evidence.attribution = Some(place.attribution(change));
     let onset = change.onset;
     let span = |bucket: usize| {
         comparison.after_window.start + (bucket as i64 - place.moment.to as i64) * super::calendar::BUCKET

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::evidence::Withdrawal;
 use super::service::ServiceResult;
 use super::{Audit, Comparison, Confounder, Context, Elsewhere, Judgement, Pattern, burst, findings, fleet, verdict};
 use crate::model::event::{DeployGroup, Event};
@@ -83,6 +84,9 @@ fn number_groups(results: &mut [ServiceResult], context: &Context<'_>) -> Vec<Ve
 /// Adjusts the p values over the report and takes the alarms back that do not hold; returns the p that one more alarm
 /// would have needed.
 fn control(comparisons: &mut [Comparison], series: &[super::SeriesSummary], context: &Context<'_>) -> f64 {
+    for comparison in comparisons.iter_mut() {
+        comparison.evidence.is_located = comparison.is_located();
+    }
     let judged: Vec<usize> = (0..comparisons.len())
         .filter(|index| {
             let comparison = &comparisons[*index];
@@ -100,8 +104,14 @@ fn control(comparisons: &mut [Comparison], series: &[super::SeriesSummary], cont
     for (index, q_value) in judged.iter().zip(q_values) {
         let comparison = &mut comparisons[*index];
         comparison.q_value = Some(q_value);
-        let holds = q_value <= context.config.judge.false_discovery && comparison.is_located();
-        if comparison.verdict.is_alarm() && !holds {
+        if !comparison.verdict.is_alarm() {
+            continue;
+        }
+        let stands_out = q_value <= context.config.judge.false_discovery;
+        let evidence = &mut comparison.evidence;
+        evidence.withdrawn.extend((!stands_out).then_some(Withdrawal::FalseDiscovery));
+        evidence.withdrawn.extend((!evidence.is_located).then_some(Withdrawal::Location));
+        if !evidence.withdrawn.is_empty() {
             comparison.verdict = verdict::without_alarm(comparison.verdict);
             if comparison.pattern == Some(Pattern::TailOnly) {
                 comparison.pattern = None;

@@ -15,6 +15,7 @@ use super::calendar::{BUCKET, Calendar};
 use super::changes::Moment;
 use super::noise::PER_HOUR;
 use super::{Comparison, Confounder, Pattern, Verdict};
+use crate::model::effect::AdjustmentEvidence;
 use crate::model::event::Event;
 use crate::model::metric::Direction;
 use crate::model::time::Window;
@@ -73,16 +74,37 @@ impl Course<'_> {
     }
 }
 
-/// Returns the spans of the events of a service whose hours are left out, as buckets.
-pub fn spans(service: &str, events: &[Event], calendar: &Calendar) -> Vec<(usize, usize)> {
-    let left_out = events.iter().filter(|event| !event.kind.is_judged() && event.concerns(service));
-    let span = |window: Window| (calendar.bucket(window.start), calendar.bucket_from(window.end));
-    left_out.map(|event| span(event.window())).filter(|(from, to)| from < to).collect()
+/// An event whose hours are left out, as buckets.
+#[derive(Debug, Clone, Copy)]
+pub struct Span<'a> {
+    /// First bucket that it touches.
+    pub from: usize,
+    /// First bucket after it.
+    pub to: usize,
+    /// Id of the event.
+    pub id: &'a str,
 }
 
-/// Tells whether an event lies so near a deploy that it is asked about.
-pub fn is_near((from, to): (usize, usize), moment: Moment) -> bool {
-    from <= moment.to + NEAR && moment.from <= to + NEAR
+impl Span<'_> {
+    /// Tells whether it lies so near a deploy that it is asked about.
+    pub fn is_near(self, moment: Moment) -> bool {
+        self.from <= moment.to + NEAR && moment.from <= self.to + NEAR
+    }
+
+    /// Tells whether it touches some of the hours of a window.
+    pub fn overlaps(self, window: Window, calendar: &Calendar) -> bool {
+        self.from < calendar.bucket_from(window.end) && calendar.bucket(window.start) < self.to
+    }
+}
+
+/// Returns the events of a service whose hours are left out.
+pub fn spans<'a>(service: &str, events: &'a [Event], calendar: &Calendar) -> Vec<Span<'a>> {
+    let left_out = events.iter().filter(|event| !event.kind.is_judged() && event.concerns(service));
+    let span = |event: &'a Event| {
+        let window = event.window();
+        Span { from: calendar.bucket(window.start), to: calendar.bucket_from(window.end), id: &event.id }
+    };
+    left_out.map(span).filter(|span| span.from < span.to).collect()
 }
 
 /// Says of a comparison that an event explains it, if one does.
@@ -91,7 +113,7 @@ pub fn is_near((from, to): (usize, usize), moment: Moment) -> bool {
 pub fn explain(
     comparison: &mut Comparison,
     course: &Course<'_>,
-    spans: &[(usize, usize)],
+    spans: &[Span<'_>],
     moment: Moment,
     begin: usize,
     next: usize,
@@ -100,10 +122,11 @@ pub fn explain(
         return;
     }
     if comparison.is_located_change() {
-        let near = spans.iter().filter(|span| is_near(**span, moment));
-        if near.copied().any(|span| began_with(comparison, course, span, moment, begin)) {
+        let mut near = spans.iter().copied().filter(|span| span.is_near(moment));
+        if let Some(span) = near.find(|span| began_with(comparison, course, *span, moment, begin)) {
             let amount = comparison.estimate().map_or(0.0, |estimate| estimate.value);
-            comparison.take_out(Confounder::Event, amount, 0.0);
+            let evidence = AdjustmentEvidence::Event { id: span.id.to_owned() };
+            comparison.take_out(evidence, amount, 0.0, course.direction);
         }
     } else if !comparison.verdict.is_alarm() {
         for span in spans {
@@ -113,23 +136,18 @@ pub fn explain(
 }
 
 /// Returns the level before both the deploy and the event.
-fn before(course: &Course<'_>, span: (usize, usize), moment: Moment, begin: usize) -> Option<f64> {
+fn before(course: &Course<'_>, span: Span<'_>, moment: Moment, begin: usize) -> Option<f64> {
     // A day is enough, and stays clear of what the usual course does not know.
-    let end = span.0.min(moment.from);
+    let end = span.from.min(moment.from);
     course.level(begin.max(end.saturating_sub(24 * PER_HOUR)), end)
 }
 
 /// Tells whether a step that was placed at the deploy began with the event.
-fn began_with(
-    comparison: &Comparison,
-    course: &Course<'_>,
-    (from, to): (usize, usize),
-    moment: Moment,
-    begin: usize,
-) -> bool {
-    let (Some(estimate), Some(before)) = (comparison.estimate(), before(course, (from, to), moment, begin)) else {
+fn began_with(comparison: &Comparison, course: &Course<'_>, span: Span<'_>, moment: Moment, begin: usize) -> bool {
+    let (Some(estimate), Some(before)) = (comparison.estimate(), before(course, span, moment, begin)) else {
         return false;
     };
+    let Span { from, to, .. } = span;
     let size = estimate.value;
     let share = |from: usize, to: usize| {
         let change = course.level(from, to)? - before;
@@ -148,20 +166,14 @@ fn began_with(
 }
 
 /// Says of a deploy that an event covers the hours right after it, if in them, and only in them, the level was another.
-fn cover(
-    comparison: &mut Comparison,
-    course: &Course<'_>,
-    (from, to): (usize, usize),
-    moment: Moment,
-    begin: usize,
-    next: usize,
-) {
+fn cover(comparison: &mut Comparison, course: &Course<'_>, span: Span<'_>, moment: Moment, begin: usize, next: usize) {
+    let Span { from, to, id } = span;
     let end = to.min(next);
     let start = from.max(moment.to);
     if comparison.verdict == Verdict::Explained || from > moment.to + SOON || end <= start {
         return;
     }
-    let Some(before) = before(course, (from, to), moment, begin) else { return };
+    let Some(before) = before(course, span, moment, begin) else { return };
     let Some(inside) = course.level(start, end).map(|level| level - before) else { return };
     let is_seen = |from: usize, to: usize| course.level(from, to).map(|level| (level - before) / inside);
     let Some(effect) = &mut comparison.effect else { return };
@@ -173,9 +185,8 @@ fn cover(
     if from > moment.to && is_seen(moment.to, from).is_some_and(|share| share > 1.0 - HAS) {
         return;
     }
-    comparison.verdict = Verdict::Explained;
-    comparison.explained_by = Some(Confounder::Event);
-    effect.replace_seen(Confounder::Event, inside);
+    effect.replace_seen(AdjustmentEvidence::Event { id: id.to_owned() }, inside);
+    comparison.explain(Confounder::Event);
     let at = |bucket: usize| comparison.after_window.start + (bucket as i64 - moment.to as i64) * BUCKET;
     comparison.onset = Some(Window::new(at(start), at(start + 1)));
     comparison.pattern = Some(Pattern::Recovered { until: at(end), by: None });

@@ -2,7 +2,10 @@
 //! a change is taken out of it.
 
 use super::blame::LEAST_BLAME;
-use super::{Comparison, Confounder, Effect, Estimate, Verdict};
+use super::evidence::Withdrawal;
+use super::{Comparison, Confounder, Effect, Estimate, Verdict, verdict};
+use crate::model::effect::AdjustmentEvidence;
+use crate::model::metric::Direction;
 
 /// A change from this share of what matters on asks for an explanation.
 const LEAST_SIZE: f64 = 0.5;
@@ -28,20 +31,42 @@ impl Comparison {
         self.pattern.is_some() && self.blame.is_some_and(|blame| blame >= LEAST_BLAME)
     }
 
+    /// Tells whether it moved for sure, whatever explains it.
+    pub fn has_moved(&self) -> bool {
+        matches!(self.verdict, Verdict::Worse | Verdict::Better | Verdict::PossiblyWorse | Verdict::Explained)
+    }
+
     /// Tells whether it changed here by about what matters, so that it is worth asking what explains it.
     pub fn is_located_change(&self) -> bool {
-        let moved = matches!(self.verdict, Verdict::Worse | Verdict::Better | Verdict::PossiblyWorse);
-        moved && self.is_located() && self.size_in_limits() >= LEAST_SIZE
+        self.has_moved()
+            && self.verdict != Verdict::Explained
+            && self.is_located()
+            && self.size_in_limits() >= LEAST_SIZE
+    }
+
+    /// Writes the table's line for the effect as it stands down, and makes it the verdict.
+    pub fn rule(&mut self, direction: Direction) {
+        let line = self.effect.as_ref().map(|effect| verdict::rule(effect.estimate, effect.limit, direction));
+        self.evidence.table = line;
+        self.evidence.table_unadjusted = line;
+        self.verdict = line.unwrap_or(self.verdict);
+    }
+
+    /// Says that something other than the deploy explains the change.
+    pub fn explain(&mut self, by: Confounder) {
+        self.verdict = Verdict::Explained;
+        self.explained_by = Some(by);
+        self.evidence.withdrawn.push(Withdrawal::Explained);
     }
 
     /// Takes out what explains the change: the estimate becomes what is left.
     ///
     /// `amount`: on the effect's scale. `error`: half the width of its 95 % interval.
-    pub fn take_out(&mut self, rival: Confounder, amount: f64, error: f64) {
-        self.verdict = Verdict::Explained;
-        self.explained_by = Some(rival);
+    pub fn take_out(&mut self, evidence: AdjustmentEvidence, amount: f64, error: f64, direction: Direction) {
+        self.explain(evidence.confounder());
         let Some(effect) = &mut self.effect else { return };
-        effect.take_out(rival, amount, error, self.before);
+        effect.take_out(evidence, amount, error, self.before);
+        self.evidence.table = Some(verdict::rule(effect.estimate, effect.limit, direction));
         let after = |before: f64| effect.scale.after(before, effect.estimate.value);
         self.after =
             self.before.map(after).map(|after| if effect.scale.is_difference() { after.max(0.0) } else { after });

@@ -15,8 +15,8 @@ use super::noise::PER_HOUR;
 use super::service;
 use super::shares::ShareTrack;
 use super::track::{Input, Track};
-use super::{Comparison, Confounder, Context, SeriesSummary};
-use crate::model::effect::Scale;
+use super::{Comparison, Context, SeriesSummary, Verdict};
+use crate::model::effect::{AdjustmentEvidence, PeerEvidence, Scale};
 use crate::model::event::Event;
 use crate::model::metric::{Kind, Series};
 use crate::stats::describe;
@@ -53,6 +53,13 @@ struct Vote {
     size: f64,
     /// Standard error.
     error: f64,
+}
+
+impl Vote {
+    /// Tells whether it moved for sure, and about as far the same way as a change.
+    fn is_alike(self, change: f64) -> bool {
+        (ALIKE..=1.0 / ALIKE).contains(&(self.size / change)) && self.size.abs() >= MOVED * self.error
+    }
 }
 
 /// Kind and signal, and how its changes are counted.
@@ -173,22 +180,34 @@ fn near(changes: &[Change], at: usize) -> Option<&Change> {
 /// This comes before the control of false discoveries: a shock of the whole fleet would count as many discoveries and
 /// loosen the rule for everything else.
 pub fn explain(comparisons: &mut [Comparison], series: &[SeriesSummary], votes: &BTreeMap<Arc<str>, Votes>) {
-    for comparison in comparisons {
-        let key = &series[comparison.series].key;
-        let Some(effect) = comparison.effect.as_ref().filter(|_| comparison.is_located_change()) else { continue };
-        let (estimate, limit) = (effect.estimate, effect.limit);
+    for comparison in comparisons.iter_mut().filter(|comparison| comparison.has_moved()) {
+        let SeriesSummary { key, direction, .. } = &series[comparison.series];
+        let Some(effect) = comparison.effect.as_ref() else { continue };
+        // What is explained already is what was seen.
+        let is_explained = comparison.verdict == Verdict::Explained;
+        let change = if is_explained { effect.unadjusted } else { effect.estimate.value };
+        let limit = effect.limit;
         let signal = (key.kind, key.signal.clone(), effect.scale);
         let at = comparison.after_window.start;
-        let others: Vec<Vote> = votes
+        let others: Vec<(&Arc<str>, Vote)> = votes
             .iter()
             .filter(|(service, _)| **service != key.service)
-            .filter_map(|(_, votes)| votes.0.get(&signal)?.get(&at).copied())
-            .filter(|vote| vote.error <= CAN_TELL * estimate.value.abs())
+            .filter_map(|(service, votes)| Some((service, votes.0.get(&signal)?.get(&at).copied()?)))
+            .filter(|(_, vote)| vote.error <= CAN_TELL * change.abs())
             .collect();
-        let Some(movement) = movement(&others, estimate.value) else { continue };
-        let left = estimate.value - movement.size;
-        if left.abs() < limit && movement.size.abs() > 0.5 * estimate.value.abs() {
-            comparison.take_out(Confounder::Fleet, movement.size, 2.0 * movement.error);
+        let moved = others.iter().filter(|(_, vote)| vote.is_alike(change));
+        let evidence =
+            PeerEvidence { moved: moved.map(|(service, _)| service.to_string()).collect(), looked_at: others.len() };
+        comparison.evidence.peers = Some(evidence.clone());
+        if !comparison.is_located_change() {
+            continue;
+        }
+        let votes: Vec<Vote> = others.into_iter().map(|(_, vote)| vote).collect();
+        let Some(movement) = movement(&votes, change) else { continue };
+        let left = change - movement.size;
+        if left.abs() < limit && movement.size.abs() > 0.5 * change.abs() {
+            let evidence = AdjustmentEvidence::Fleet(evidence);
+            comparison.take_out(evidence, movement.size, 2.0 * movement.error, *direction);
         }
     }
 }
@@ -199,11 +218,7 @@ pub fn explain(comparisons: &mut [Comparison], series: &[SeriesSummary], votes: 
 /// The median of n values has 1.2533 times the standard error of their mean if they are normal (H. Cramér,
 /// Mathematical Methods of Statistics (1946), 28.5).
 fn movement(votes: &[Vote], change: f64) -> Option<Vote> {
-    let alike = votes.iter().filter(|vote| {
-        let share = vote.size / change;
-        (ALIKE..=1.0 / ALIKE).contains(&share) && vote.size.abs() >= MOVED * vote.error
-    });
-    let alike = alike.count();
+    let alike = votes.iter().filter(|vote| vote.is_alike(change)).count();
     if alike < LEAST_SERVICES || (alike as f64) < MOST * votes.len() as f64 {
         return None;
     }

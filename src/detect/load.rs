@@ -1,6 +1,6 @@
 //! How a series depends on the load: the request rate behind it, and the curve of values over it.
 
-use crate::stats::describe;
+use crate::stats::{describe, linalg};
 
 /// Quantiles of load at which the curve may bend.
 const BENDS: [f64; 4] = [0.3, 0.6, 0.85, 0.97];
@@ -226,9 +226,9 @@ impl Sums {
             term if piece + 2 > term => (-bend(term), 1.0),
             _ => (0.0, 0.0),
         };
-        let mut normal = [[0.0; TERMS + 1]; TERMS];
+        let mut normal = [0.0; (TERMS + 1) * TERMS];
         for (index, piece) in self.0.iter().enumerate() {
-            for (term, row) in normal.iter_mut().enumerate() {
+            for (term, row) in normal.chunks_exact_mut(TERMS + 1).enumerate() {
                 let (a, b) = line(term, index);
                 for (other, cell) in row.iter_mut().take(TERMS).enumerate() {
                     let (c, d) = line(other, index);
@@ -237,12 +237,14 @@ impl Sums {
                 row[TERMS] += a * piece.y + b * piece.xy;
             }
         }
-        let total = normal[0][0];
-        for (k, row) in normal.iter_mut().enumerate().skip(2) {
+        let total = normal[0];
+        for (k, row) in normal.chunks_exact_mut(TERMS + 1).enumerate().skip(2) {
             // A gentle pull of the bends towards 0 keeps the curve straight where little data bends it.
             row[k] += 1e-3 * total;
         }
-        let factors = solve(normal)?;
+        linalg::solve(&mut normal, TERMS, |_, pivot| pivot.abs() > 1e-12 * total.abs());
+        let factors: [f64; TERMS] = std::array::from_fn(|term| normal[term * (TERMS + 1) + TERMS]);
+        factors.iter().all(|factor| factor.is_finite()).then_some(())?;
         Some(std::array::from_fn(|piece| {
             factors.iter().enumerate().fold((0.0, 0.0), |(constant, slope), (term, factor)| {
                 let (a, b) = line(term, piece);
@@ -263,27 +265,4 @@ fn smoothed(requests: &[f64], typical: f64) -> Vec<f64> {
             if count > 0.0 && requests[bucket].is_finite() { ((sum + 0.5) / count).ln() } else { f64::NAN }
         })
         .collect()
-}
-
-/// Solves the normal equations by elimination; `None` if they are singular.
-fn solve(mut normal: [[f64; TERMS + 1]; TERMS]) -> Option<[f64; TERMS]> {
-    for pivot in 0..TERMS {
-        let head = normal[pivot];
-        if head[pivot].abs() <= 1e-12 * normal[0][0].abs() {
-            return None;
-        }
-        for (index, row) in normal.iter_mut().enumerate() {
-            if index != pivot {
-                let factor = row[pivot] / head[pivot];
-                for (cell, head) in row.iter_mut().zip(head) {
-                    *cell -= factor * head;
-                }
-            }
-        }
-    }
-    let mut factors = [0.0; TERMS];
-    for (k, factor) in factors.iter_mut().enumerate() {
-        *factor = normal[k][TERMS] / normal[k][k];
-    }
-    factors.iter().all(|factor| factor.is_finite()).then_some(factors)
 }

@@ -6,10 +6,11 @@
 //! the difference is the mix. Means are composed of means and failures of failures; percentiles are read off the mixture
 //! of the operations' distributions, each taken as straight between its own percentiles on a normal scale.
 
+use super::Comparison;
 use super::calendar::{Calendar, SLOTS};
+use super::evidence::MixCheck;
 use super::track::Input;
-use super::{Comparison, Confounder};
-use crate::model::effect::Scale;
+use crate::model::effect::{AdjustmentEvidence, Scale};
 use crate::model::metric::{Class, Direction, Kind, Series, SeriesKey};
 use crate::model::time::Window;
 use crate::stats::describe;
@@ -66,19 +67,34 @@ pub fn explain(service: &Service<'_>, calendar: &Calendar, comparisons: &mut [Co
         if !key.is_whole_service() || !comparisons[index].is_located_change() {
             continue;
         }
-        if let Some(mix) = mix_of(service, calendar, comparisons, index) {
+        let composed = compose_mix(service, calendar, comparisons, index);
+        comparisons[index].evidence.mix =
+            composed.as_ref().map_or(MixCheck::CannotTell, |mix| MixCheck::Composed(mix.amount));
+        if let Some(Mix { amount, operations, .. }) = composed.filter(|mix| mix.explains) {
             let whole = &mut comparisons[index];
             let change = |whole: &Comparison| Some(whole.effect.as_ref()?.log_ratio()?.value.exp_m1());
             let seen = change(whole);
-            whole.take_out(Confounder::Mix, mix, 0.0);
+            let direction = service.natures[whole.series].1;
+            whole.take_out(AdjustmentEvidence::Mix { operations }, amount, 0.0, direction);
             // Nobody waited longer for what was always slow: only what is left cost anything.
             whole.cost_s = whole.cost_s.zip(change(whole)).zip(seen).map(|((cost, left), seen)| cost * left / seen);
         }
     }
 }
 
-/// Returns how much the mix moved the whole, if it explains its change and no part of it does.
-fn mix_of(service: &Service<'_>, calendar: &Calendar, comparisons: &[Comparison], index: usize) -> Option<f64> {
+/// What the mix of requests did to a whole.
+struct Mix {
+    /// How far it moved the whole, on the scale of its comparison.
+    amount: f64,
+    /// Operations that the whole was composed of.
+    operations: usize,
+    /// It explains the change of the whole, and no operation does.
+    explains: bool,
+}
+
+/// Returns how much the mix moved the whole; `None` if that cannot be said, as an operation changed itself or the
+/// operations are not the whole.
+fn compose_mix(service: &Service<'_>, calendar: &Calendar, comparisons: &[Comparison], index: usize) -> Option<Mix> {
     let whole = &comparisons[index];
     let class = service.natures[whole.series].0;
     let effect = whole.effect.as_ref()?;
@@ -112,8 +128,9 @@ fn mix_of(service: &Service<'_>, calendar: &Calendar, comparisons: &[Comparison]
     let mix = (weight > 0.0).then(|| mix / weight).filter(|mix| mix.is_finite())?;
     let all: Vec<f64> = sides[1].iter().map(|part| part.iter().sum()).collect();
     let within = difference(composed(&all, 1.0), composed(&all, 0.0))?;
-    let explains = (estimate.value - mix).abs() < limit && mix * estimate.value > 0.0;
-    (explains && mix.abs() > 0.5 * estimate.value.abs() && within.abs() < limit).then_some(mix)
+    let most = mix.abs() > 0.5 * estimate.value.abs() && mix * estimate.value > 0.0;
+    let explains = most && (estimate.value - mix).abs() < limit && within.abs() < limit;
+    Some(Mix { amount: mix, operations: parts.len(), explains })
 }
 
 /// Returns the operations of the whole; `None` if there are fewer than two, or one of them moved the same way itself.

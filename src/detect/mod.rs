@@ -15,6 +15,7 @@ mod drift;
 mod elsewhere;
 mod episodes;
 mod event;
+pub mod evidence;
 mod explained;
 mod few;
 mod findings;
@@ -44,6 +45,7 @@ use crate::model::event::{DeployGroup, Event};
 use crate::model::metric::{Class, Direction, Series, SeriesKey, Unit};
 use crate::model::time::Window;
 pub use crate::model::verdict::{Confounder, Verdict};
+pub use evidence::Evidence;
 
 /// What a report is about.
 #[derive(Debug, Clone, Copy)]
@@ -150,6 +152,8 @@ pub struct Comparison {
     pub cost_s: Option<f64>,
     /// When a fresh deploy can be judged, with [`Verdict::TooEarly`], UTC ms.
     pub ready_at: Option<i64>,
+    /// What the verdict rests on.
+    pub evidence: Evidence,
 }
 
 /// A bad spell that begins with a deploy and is soon over.

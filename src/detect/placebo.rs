@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::blame::LEAST_BLAME;
 use super::{Comparison, Context, Effect, Judgement, ScaledEstimate, SeriesSummary, Verdict, verdict};
 use crate::model::event::Event;
 use crate::model::metric::{Class, Direction, Series, SeriesKey};
@@ -202,7 +201,6 @@ impl Test {
             Some(limit) if series.class != Class::Errors && limit > absolute && relative > 0.0 => limit / relative,
             _ => before.abs(),
         };
-        let located = comparison.blame.is_some_and(|blame| blame >= LEAST_BLAME);
         Self {
             key: series.key.clone(),
             class: series.class,
@@ -212,7 +210,7 @@ impl Test {
             estimate: effect.map(Effect::scaled),
             detectable: effect.and_then(|effect| effect.detectable).unwrap_or(f64::INFINITY),
             before,
-            is_located: located && comparison.pattern.is_some(),
+            is_located: comparison.evidence.is_located,
             q_value: comparison.q_value.unwrap_or(1.0),
             base,
         }

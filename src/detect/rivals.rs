@@ -5,6 +5,7 @@ use super::burst;
 use super::calendar::Calendar;
 use super::changes::Moment;
 use super::event;
+use super::evidence::LoadCheck;
 use super::mix::{self, Service};
 use super::service::Judged;
 use super::{Comparison, Verdict};
@@ -20,7 +21,7 @@ pub struct Known<'a> {
     /// Its deploys.
     pub moments: &'a [Moment],
     /// Its events whose hours are left out.
-    pub spans: &'a [(usize, usize)],
+    pub spans: &'a [event::Span<'a>],
     /// The grid.
     pub calendar: &'a Calendar,
 }
@@ -33,6 +34,26 @@ pub fn ask(known: &Known<'_>, comparisons: &mut [Comparison]) {
     mix::explain(&known.service, known.calendar, comparisons);
     for own in comparisons.chunk_by_mut(|a, b| a.series == b.series) {
         measure_bursts(known, own);
+    }
+    for comparison in comparisons.iter_mut().filter(|comparison| comparison.has_moved() || comparison.burst.is_some()) {
+        let windows = [comparison.before_window, comparison.after_window];
+        let touches = |span: &&event::Span<'_>| windows.iter().any(|window| span.overlaps(*window, known.calendar));
+        comparison.evidence.events = known.spans.iter().filter(touches).map(|span| span.id.to_owned()).collect();
+        comparison.evidence.load = load(known, comparison.series);
+    }
+}
+
+/// Returns what is known of the load behind a series.
+fn load(known: &Known<'_>, series: usize) -> LoadCheck {
+    let Judged::Level(track) = &known.judged[series] else { return LoadCheck::NotChecked };
+    match (known.service.natures[series].0, known.service.series[series].key.kind) {
+        (Class::Latency, _) | (Class::Saturation | Class::Other, Kind::Resource) => {}
+        _ => return LoadCheck::NotChecked,
+    }
+    match (known.service.inputs[series].load.log.is_empty(), track.baseline.load.is_empty()) {
+        (true, _) => LoadCheck::Unknown,
+        (false, true) => LoadCheck::Independent,
+        (false, false) => LoadCheck::CurveTakenOut,
     }
 }
 
@@ -49,7 +70,7 @@ fn whole_course(known: &Known<'_>, series: usize) -> Option<Vec<f64>> {
 /// Asks the events of the service about the comparisons of one series.
 fn ask_events(known: &Known<'_>, comparisons: &mut [Comparison]) {
     let Some(series) = comparisons.first().map(|comparison| comparison.series) else { return };
-    let near = |moment: &Moment| known.spans.iter().any(|span| event::is_near(*span, *moment));
+    let near = |moment: &Moment| known.spans.iter().any(|span| span.is_near(*moment));
     if !comparisons.iter().any(|comparison| known.moments.get(comparison.group).is_some_and(near)) {
         return;
     }

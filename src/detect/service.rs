@@ -7,6 +7,7 @@ use super::changes::Moment;
 use super::compare::{self, Place, Points, Subject};
 use super::elsewhere;
 use super::event;
+use super::evidence::GroupKey;
 use super::few;
 use super::fleet::{Poll, Votes};
 use super::grid;
@@ -19,10 +20,9 @@ use super::summary;
 use super::together;
 use super::track::{Input, Surroundings, Track};
 use super::traffic::Traffic;
-use super::verdict;
 use super::{Comparison, Context, Elsewhere, Pattern, SeriesSummary, Verdict};
 use crate::config::Judge;
-use crate::model::effect::Scale;
+use crate::model::effect::{AdjustmentEvidence, Scale};
 use crate::model::event::{DeployGroup, Event, group};
 use crate::model::metric::{Class, Direction, Kind, Series};
 use crate::model::time::MINUTE;
@@ -46,6 +46,12 @@ pub fn groups(events: &[Event], service: &str, judge: &Judge, calendar: &Calenda
 pub fn moment(group: &DeployGroup, settle_ms: i64, calendar: &Calendar) -> Moment {
     let from = calendar.bucket(group.window.start);
     Moment { from, to: calendar.bucket_from(group.window.end + settle_ms).max(from + 1) }
+}
+
+/// Returns the key of a group.
+pub fn key_of(group: &DeployGroup, events: &[Event]) -> GroupKey {
+    let first = group.members.first().and_then(|member| events.get(*member));
+    GroupKey { service: group.service.as_str().into(), deploy: first.map_or("", |event| &event.id).into() }
 }
 
 /// What one service gives.
@@ -89,6 +95,7 @@ pub fn judge(
 ) -> ServiceResult {
     let judge = context.config.judge;
     let groups = groups(events, service, &judge, calendar);
+    let keys: Vec<GroupKey> = groups.iter().map(|group| key_of(group, events)).collect();
     let moments: Vec<Moment> = groups.iter().map(|group| moment(group, judge.settle_ms, calendar)).collect();
     let spans = event::spans(service, events, calendar);
     let masked = mask(&spans, calendar);
@@ -146,6 +153,7 @@ pub fn judge(
             &inputs[index],
             &mut judged[index],
             &moments,
+            &keys,
             calendar,
             context,
             &mut space,
@@ -181,6 +189,7 @@ fn compare_all(
     input: &Input,
     judged: &mut Judged,
     moments: &[Moment],
+    keys: &[GroupKey],
     calendar: &Calendar,
     context: &Context<'_>,
     space: &mut Workspace,
@@ -220,7 +229,7 @@ fn compare_all(
         if !context.period.contains(window.start) {
             continue;
         }
-        let place = Place { group, moment: *moment, changes, len: calendar.len() };
+        let place = Place { group, moment: *moment, changes, len: calendar.len(), keys };
         let blank = compare::blank(subject, &place, |bucket| calendar.at(bucket));
         let ready = window.end + context.config.judge.settle_ms + context.config.judge.min_after_ms;
         let comparison = if ready > context.period.end {
@@ -335,10 +344,10 @@ fn agree_on_places(
 }
 
 /// Marks buckets inside incidents, campaigns and drills.
-fn mask(spans: &[(usize, usize)], calendar: &Calendar) -> Vec<bool> {
+fn mask(spans: &[event::Span<'_>], calendar: &Calendar) -> Vec<bool> {
     let mut masked = vec![false; calendar.len()];
-    for (from, to) in spans {
-        for masked in masked.iter_mut().take(*to).skip(*from) {
+    for span in spans {
+        for masked in masked.iter_mut().take(span.to).skip(span.from) {
             *masked = true;
         }
     }
@@ -362,6 +371,7 @@ fn explain_by_load(
         if track.baseline.load.is_empty() || comparison.log_ratio().is_none() {
             continue;
         }
+        let requests = traffic.requests(key);
         let Some(Judged::Level(traffic)) = traffic.counted_by(key).map(|counted| &judged[counted]) else { continue };
         let Some(position) = traffic.changes.iter().position(|change| change.group == Some(comparison.group)) else {
             continue;
@@ -370,7 +380,12 @@ fn explain_by_load(
         let begin = position.checked_sub(1).map_or(0, |before| traffic.changes[before].at);
         let end = traffic.changes.get(position + 1).map_or(calendar.len(), |after| after.at);
         if let Some(added) = track.baseline.load_step(begin, at, end, calendar) {
-            compare::explain_by_load(comparison, added, natures[comparison.series].1);
+            let typical = |from: usize, to: usize| {
+                describe::median(requests.get(from..to.min(requests.len())).unwrap_or(&[])).unwrap_or(0.0)
+            };
+            let evidence =
+                AdjustmentEvidence::Load { requests_before: typical(begin, at), requests_after: typical(at, end) };
+            compare::explain_by_load(comparison, added, evidence, natures[comparison.series].1);
         }
     }
 }
@@ -400,7 +415,8 @@ fn widen_few(series: &[Series], natures: &[(Class, Direction)], traffic: &Traffi
             let wide = few::widen(effect.estimate, *median, share, own * grid::buckets_of_a_point(series));
             if wide != effect.estimate {
                 effect.estimate = wide;
-                comparison.verdict = verdict::rule(wide, effect.limit, natures[comparison.series].1);
+                comparison.rule(natures[comparison.series].1);
+                comparison.evidence.is_small_sample = true;
             }
         }
     }

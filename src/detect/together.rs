@@ -7,6 +7,7 @@ use super::changes::{self, Change, Moment, Search};
 use super::episodes;
 use super::noise;
 use super::track::{Input, Track};
+use crate::stats::linalg;
 use crate::stats::structural::{Step, Workspace};
 
 /// Fewer pairs of neighbouring buckets say nothing of how the signals hang together.
@@ -84,7 +85,7 @@ fn calmest(residuals: &[&[f64]]) -> Option<Vec<f64>> {
         if pairs < LEAST_PAIRS {
             return None;
         }
-        let weights = weights(covariance, used.len())?;
+        let weights = weights(&covariance, used.len())?;
         let Some(worst) =
             (0..used.len()).filter(|k| weights[*k] < 0.0).min_by(|a, b| weights[*a].total_cmp(&weights[*b]))
         else {
@@ -122,26 +123,17 @@ fn of_differences(residuals: &[&[f64]], used: &[usize]) -> (Vec<f64>, usize) {
 }
 
 /// Returns the weights in proportion to the row sums of the inverse of a covariance, 1 in sum; `None` if it has none.
-fn weights(mut covariance: Vec<f64>, count: usize) -> Option<Vec<f64>> {
+fn weights(covariance: &[f64], count: usize) -> Option<Vec<f64>> {
     // Signals that move exactly alike would have no inverse.
     let ridge = 1e-6 * (0..count).map(|k| covariance[k * count + k]).sum::<f64>() + f64::MIN_POSITIVE;
-    let mut solved = vec![1.0; count];
-    for k in 0..count {
-        covariance[k * count + k] += ridge;
+    let mut rows: Vec<f64> = Vec::with_capacity(count * (count + 1));
+    for (k, row) in covariance.chunks_exact(count.max(1)).enumerate() {
+        rows.extend(row);
+        rows[k * (count + 1) + k] += ridge;
+        rows.push(1.0);
     }
-    for pivot in 0..count {
-        let head: Vec<f64> = covariance[pivot * count..][..count].to_vec();
-        for row in (0..count).filter(|row| *row != pivot) {
-            let factor = covariance[row * count + pivot] / head[pivot];
-            for (value, head) in covariance[row * count..][..count].iter_mut().zip(&head) {
-                *value -= factor * head;
-            }
-            solved[row] -= factor * solved[pivot];
-        }
-    }
-    for (k, value) in solved.iter_mut().enumerate() {
-        *value /= covariance[k * count + k];
-    }
+    linalg::solve(&mut rows, count, |_, _| true);
+    let solved: Vec<f64> = rows.chunks_exact(count + 1).map(|row| row[count]).collect();
     let sum: f64 = solved.iter().sum();
     (sum.is_finite() && sum > 0.0).then(|| solved.iter().map(|value| value / sum).collect())
 }
@@ -153,9 +145,9 @@ mod tests {
     #[test]
     fn weights_are_in_proportion_to_the_row_sums_of_the_inverse() {
         // w = numpy.linalg.inv([[1, .2], [.2, 4]]).sum(axis=1); w / w.sum() -> [0.82608696, 0.17391304]
-        let weights = weights(vec![1.0, 0.2, 0.2, 4.0], 2).expect("positive definite");
+        let weights = weights(&[1.0, 0.2, 0.2, 4.0], 2).expect("positive definite");
         assert!((weights[0] - 0.826_086_96).abs() < 1e-5 && (weights[1] - 0.173_913_04).abs() < 1e-5, "{weights:?}");
-        assert_eq!(super::weights(vec![0.0; 4], 2).map(|weights| weights[0]), Some(0.5), "signals that never move");
+        assert_eq!(super::weights(&[0.0; 4], 2).map(|weights| weights[0]), Some(0.5), "signals that never move");
     }
 
     #[test]

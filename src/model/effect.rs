@@ -113,6 +113,54 @@ pub struct Adjustment {
     pub confounder: Confounder,
     /// How much of it, on the effect's scale.
     pub amount: f64,
+    /// What showed it.
+    pub evidence: AdjustmentEvidence,
+}
+
+/// What showed that something other than the deploy explains a part of a change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AdjustmentEvidence {
+    /// Traffic changed at the same deploy.
+    Load {
+        /// Typical requests of a quarter hour before.
+        requests_before: f64,
+        /// The same after.
+        requests_after: f64,
+    },
+    /// Services that were not deployed moved alike.
+    Fleet(PeerEvidence),
+    /// The shares of the operations changed.
+    Mix {
+        /// Operations that the whole was composed of.
+        operations: usize,
+    },
+    /// An incident, campaign or drill covers the hours, or the change began with it.
+    Event {
+        /// Id of the event.
+        id: String,
+    },
+}
+
+impl AdjustmentEvidence {
+    /// Returns what it is evidence of.
+    pub fn confounder(&self) -> Confounder {
+        match self {
+            Self::Load { .. } => Confounder::Load,
+            Self::Fleet(_) => Confounder::Fleet,
+            Self::Mix { .. } => Confounder::Mix,
+            Self::Event { .. } => Confounder::Event,
+        }
+    }
+}
+
+/// How the services that were not deployed at the time moved.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PeerEvidence {
+    /// Services that moved as far the same way, by name.
+    pub moved: Vec<String>,
+    /// Services whose own noise would have shown such a movement, those that moved among them.
+    pub looked_at: usize,
 }
 
 impl Effect {
@@ -156,23 +204,27 @@ impl Effect {
     }
 
     /// Records a part of what was seen that the estimate never held.
-    pub fn add_seen(&mut self, confounder: Confounder, amount: f64) {
+    pub fn add_seen(&mut self, evidence: AdjustmentEvidence, amount: f64) {
         self.unadjusted += amount;
-        self.adjustments.push(Adjustment { confounder, amount });
+        self.record(evidence, amount);
     }
 
     /// Records what was seen where the estimate did not look.
-    pub fn replace_seen(&mut self, confounder: Confounder, seen: f64) {
-        self.adjustments.push(Adjustment { confounder, amount: seen - self.unadjusted });
+    pub fn replace_seen(&mut self, evidence: AdjustmentEvidence, seen: f64) {
+        self.record(evidence, seen - self.unadjusted);
         self.unadjusted = seen;
+    }
+
+    fn record(&mut self, evidence: AdjustmentEvidence, amount: f64) {
+        self.adjustments.push(Adjustment { confounder: evidence.confounder(), amount, evidence });
     }
 
     /// Takes an amount out of the estimate.
     ///
     /// `error`: half the width of the amount's 95 % interval. `before`: the level before, of which a difference is a ratio.
-    pub fn take_out(&mut self, confounder: Confounder, amount: f64, error: f64, before: Option<f64>) {
+    pub fn take_out(&mut self, evidence: AdjustmentEvidence, amount: f64, error: f64, before: Option<f64>) {
         self.estimate = self.estimate.without(amount, error);
-        self.adjustments.push(Adjustment { confounder, amount });
+        self.record(evidence, amount);
         if self.scale == Scale::Difference {
             self.secondary_unadjusted = self.secondary_unadjusted.or(self.secondary_ratio.map(|ratio| ratio.value));
             let Estimate { value, low, high } = self.estimate;

@@ -7,10 +7,11 @@ use chrono_tz::Tz;
 
 use crate::config::{Config, Format, Judge, Language, Limit, Output, Period, Service, Source};
 use crate::detect::{
-    Audit, Comparison, Confounder, Effect, Elsewhere, ElsewhereKind, Estimate, Finding, Fit, Hint, Judgement, Pattern,
-    Scale, ScaledEstimate, SeriesSummary, Target, Verdict,
+    Audit, Comparison, Confounder, Effect, Elsewhere, ElsewhereKind, Estimate, Evidence, Finding, Fit, Hint, Judgement,
+    Pattern, Scale, ScaledEstimate, SeriesSummary, Target, Verdict,
 };
 use crate::model::diagnostic::{Diagnostic, Stage};
+use crate::model::effect::AdjustmentEvidence;
 use crate::model::event::{DeployGroup, Event, EventKind, group};
 use crate::model::metric::{Kind, SeriesKey, Unit, default_nature};
 use crate::model::time::{DAY, HOUR, MINUTE, Window, parse_instant};
@@ -295,6 +296,7 @@ fn comparison(
         blame: None,
         cost_s: None,
         ready_at: (verdict == Verdict::TooEarly).then_some(period().end + 5 * HOUR),
+        evidence: Evidence { table: known.then_some(verdict), ..Evidence::default() },
     }
 }
 
@@ -380,7 +382,7 @@ pub(crate) fn rich(languages: &[Language]) -> Input {
     comparisons[doubled].coverage = 0.71;
     comparisons[loaded].explained_by = Some(Confounder::Load);
     if let Some(effect) = &mut comparisons[loaded].effect {
-        effect.replace_seen(Confounder::Load, 0.19);
+        effect.replace_seen(AdjustmentEvidence::Load { requests_before: 900.0, requests_after: 1200.0 }, 0.19);
     }
     let estimate = Estimate { value: 0.003, low: 0.0014, high: 0.0047 };
     let secondary_ratio = comparisons[errors].effect.as_ref().map(|effect| effect.estimate);

@@ -1,5 +1,7 @@
 //! How noise hangs together over time: a mixture of two autoregressions, fitted to autocovariances.
 
+use super::linalg;
+
 /// Lags, in samples, whose autocovariance is fitted: dense where a lag tells much, to one day of quarter hours.
 const LAGS: [usize; 14] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 36, 56, 88, 136, 192];
 
@@ -183,12 +185,8 @@ fn two_parts(observed: &[(f64, f64); LAGS.len()], fast_part: &Part, slow_part: &
         sy += weight * slow * value;
         yy += weight * value * value;
     }
-    let determinant = ff * ss - fs * fs;
-    let (mut fast, mut slow) = if determinant > 1e-12 * ff * ss {
-        ((fy * ss - sy * fs) / determinant, (sy * ff - fy * fs) / determinant)
-    } else {
-        (fy / ff.max(f64::MIN_POSITIVE), 0.0)
-    };
+    let (mut fast, mut slow) =
+        linalg::solve_two([ff, fs, ss], [fy, sy]).unwrap_or_else(|| (fy / ff.max(f64::MIN_POSITIVE), 0.0));
     if slow < 0.0 {
         (fast, slow) = (fy / ff.max(f64::MIN_POSITIVE), 0.0);
     }

@@ -8,5 +8,6 @@ pub mod counts;
 pub mod describe;
 pub mod distribution;
 pub mod fdr;
+pub mod linalg;
 pub mod slope;
 pub mod structural;

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::make::{Lead, is_located};
+use super::make::Lead;
 use super::{Bound, Holiday, LeftOut, Reason, Side, Spread};
+use crate::detect::evidence;
 use crate::detect::{BUCKET, SeriesSummary};
 use crate::model::event::{Event, EventKind};
 use crate::model::time::{HOUR, MINUTE, Window, local};
@@ -78,7 +79,7 @@ pub(super) fn side(lead: &Lead<'_>, which: Which) -> Sided {
         .filter_map(|(hour, used)| Some(of(&lead.series.requests, *hour)? * *used as f64 / per_hour as f64))
         .collect();
     let whole: Vec<f64> = hours.iter().filter_map(|hour| of(&lead.series.requests, *hour)).collect();
-    let (bound, bound_deploy) = bound(lead, which, window);
+    let (bound, bound_deploy) = bound(lead, which);
     let in_hours = |buckets: usize| round(buckets as f64 / per_hour as f64);
     let side = Side {
         span: lead.span(window),
@@ -141,35 +142,14 @@ fn instant(span: Window) -> Window {
 }
 
 /// Returns why the stretch goes no further, and the id of the deploy whose change bounds it.
-fn bound(lead: &Lead<'_>, which: Which, window: Window) -> (Bound, Option<String>) {
-    let edge = match which {
-        Which::Before if window.start <= lead.series.start + HOUR => return (Bound::History, None),
-        Which::Before if !has_earlier(lead.series, window.start) => return (Bound::FirstData, None),
-        Which::After if window.end >= lead.judgement.period.end => return (Bound::PeriodEnd, None),
-        Which::Before => window.start,
-        Which::After => window.end,
-    };
-    let told = lead.of_series().iter().find(|other| {
-        other.group != lead.comparison.group
-            && is_located(other)
-            && (other.after_window.start == edge || other.onset.is_some_and(|onset| onset.contains(edge)))
-    });
-    let of_period = told
-        .and_then(|other| lead.judgement.groups.get(other.group))
-        .and_then(|group| lead.events.get(*group.members.first()?));
-    // Deploys before the period have no comparison, but their changes bound the stretch as well.
-    let older = || {
-        lead.events.iter().find(|event| {
-            let end = event.window().end + lead.config.judge.settle_ms;
-            event.kind.is_judged() && event.concerns(&lead.series.key.service) && (0..BUCKET).contains(&(edge - end))
-        })
-    };
-    (Bound::Change, of_period.or_else(older).map(|event| event.id.clone()))
-}
-
-fn has_earlier(series: &SeriesSummary, at: i64) -> bool {
-    let until = usize::try_from((at - series.start).div_euclid(HOUR)).unwrap_or(0).min(series.hourly.len());
-    series.hourly.get(..until).unwrap_or(&[]).iter().any(|value| value.is_finite())
+fn bound(lead: &Lead<'_>, which: Which) -> (Bound, Option<String>) {
+    let [before, after] = &lead.comparison.evidence.bounds;
+    match (if which == Which::Before { before } else { after }, which) {
+        (evidence::Bound::Grid, Which::Before) => (Bound::History, None),
+        (evidence::Bound::Grid, Which::After) => (Bound::PeriodEnd, None),
+        (evidence::Bound::FirstData, _) => (Bound::FirstData, None),
+        (evidence::Bound::Change(group), _) => (Bound::Change, group.as_ref().map(|group| group.deploy.to_string())),
+    }
 }
 
 fn holidays(lead: &Lead<'_>, window: Window) -> Vec<Holiday> {

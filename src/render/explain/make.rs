@@ -1,12 +1,12 @@
-//! Gathers a finding's explanation from the judgement; decides nothing.
+//! Gathers a finding's explanation from the evidence that the judge wrote; decides nothing.
 
 use super::hours::{self, Which};
 use super::{
     Change, Explanation, Fact, Inputs, Limit, LimitFrom, OtherDeploy, Rule, Scale, Signal, Span, TakenBack, rivals,
 };
 use crate::config::Config;
-use crate::detect::verdict;
-use crate::detect::{Comparison, Estimate, Finding, Fit, Hint, Judgement, Pattern, SeriesSummary, Verdict};
+use crate::detect::evidence::{GroupKey, Withdrawal};
+use crate::detect::{Comparison, Estimate, Finding, Fit, Hint, Judgement, SeriesSummary, Verdict};
 use crate::model::effect;
 use crate::model::event::{DeployGroup, Event};
 use crate::model::metric::{Class, Direction, Unit};
@@ -31,14 +31,6 @@ impl Lead<'_> {
 
     pub fn span(&self, window: Window) -> Span {
         Span { from: self.instant(window.start), to: self.instant(window.end) }
-    }
-
-    /// Returns the comparisons of the same series: the judgement orders them by series.
-    pub fn of_series(&self) -> &[Comparison] {
-        let all = &self.judgement.comparisons;
-        let own = self.comparison.series;
-        let (from, to) = (all.partition_point(|one| one.series < own), all.partition_point(|one| one.series <= own));
-        all.get(from..to).unwrap_or(&[])
     }
 
     pub fn ids(&self, group: &DeployGroup) -> Vec<String> {
@@ -160,22 +152,24 @@ fn limit(lead: &Lead<'_>) -> Option<Limit> {
     })
 }
 
-/// Returns the other groups that share the blame for the same change.
+/// Returns the other groups of the period that share the attribution.
 fn other_deploys(lead: &Lead<'_>) -> Vec<OtherDeploy> {
-    let Some(onset) = lead.comparison.onset else { return Vec::new() };
-    let same = |other: &&Comparison| other.group != lead.comparison.group && other.onset == Some(onset);
-    let of = |other: &Comparison| {
-        let group = lead.judgement.groups.get(other.group)?;
-        let blame = other.blame.and_then(finite)?;
+    let Some(attribution) = &lead.comparison.evidence.attribution else { return Vec::new() };
+    let first = |group: &DeployGroup| group.members.first().and_then(|member| lead.events.get(*member));
+    let of = |(key, share): &(GroupKey, f64)| {
+        let is_it = |group: &&DeployGroup| {
+            *group.service == *key.service && first(group).is_some_and(|event| *event.id == *key.deploy)
+        };
+        let group = lead.judgement.groups.iter().find(is_it).filter(|group| group.number != lead.group.number)?;
         let at = lead.instant(group.window.start);
-        Some(OtherDeploy { number: group.number, deploys: lead.ids(group), at, blame })
+        Some(OtherDeploy { number: group.number, deploys: lead.ids(group), at, blame: finite(*share)? })
     };
-    lead.of_series().iter().filter(same).filter_map(of).collect()
+    attribution.groups.iter().filter_map(of).collect()
 }
 
 fn rule(lead: &Lead<'_>) -> Option<Rule> {
     let (estimate, limit, scale) = judged(lead.comparison)?;
-    let line = verdict::rule(estimate, limit, lead.series.direction);
+    let line = lead.comparison.evidence.table?;
     let (e, l, u) = match lead.series.direction {
         Direction::Higher => (-estimate.value, -estimate.high, -estimate.low),
         Direction::Lower | Direction::Neutral => (estimate.value, estimate.low, estimate.high),
@@ -190,7 +184,7 @@ fn rule(lead: &Lead<'_>) -> Option<Rule> {
         u: written(u),
         limit: written(limit),
         verdict: end.as_str().to_owned(),
-        taken_back: taken_back(lead, line),
+        taken_back: lead.comparison.evidence.withdrawn.iter().copied().map(taken_back).collect(),
     })
 }
 
@@ -206,29 +200,12 @@ fn condition(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Tells whether a step of the series was accepted at the comparison's deploy.
-pub(super) fn is_located(comparison: &Comparison) -> bool {
-    let is_step =
-        matches!(comparison.pattern, Some(Pattern::Sustained | Pattern::Recovered { .. } | Pattern::TailOnly));
-    is_step && comparison.blame.is_some()
-}
-
-fn taken_back(lead: &Lead<'_>, line: Verdict) -> Vec<TakenBack> {
-    let end = lead.comparison.verdict;
-    if end == Verdict::Explained {
-        return vec![TakenBack::Explained];
+fn taken_back(why: Withdrawal) -> TakenBack {
+    match why {
+        Withdrawal::FalseDiscovery => TakenBack::FalseDiscovery,
+        Withdrawal::Location => TakenBack::Location,
+        Withdrawal::Explained => TakenBack::Explained,
     }
-    if !line.is_alarm() || end == line {
-        return Vec::new();
-    }
-    let mut reasons = Vec::new();
-    if lead.comparison.q_value.is_none_or(|q| q > lead.config.judge.false_discovery) {
-        reasons.push(TakenBack::FalseDiscovery);
-    }
-    if !is_located(lead.comparison) || reasons.is_empty() {
-        reasons.push(TakenBack::Location);
-    }
-    reasons
 }
 
 fn fact(judgement: &Judgement, hint: Hint, shown: usize) -> Option<Fact> {

@@ -1,15 +1,16 @@
-//! What else could explain a finding: one check each, with what the judgement says about it.
+//! What else could explain a finding: one check each, with what the judge recorded about it.
 //!
-//! A check repeats what was looked at; it never clears the deploy or convicts it.
+//! A check repeats what was looked at; it works nothing out by rules of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::hours::Sided;
-use super::make::{Lead, is_located};
-use super::{Answer, OtherDeploy, Reason, RivalCheck, RivalKind};
-use crate::detect::{Confounder, Effect, ElsewhereKind};
+use super::make::Lead;
+use super::{Answer, OtherDeploy, RivalCheck, RivalKind};
+use crate::detect::Confounder;
+use crate::detect::evidence::{LoadCheck, MixCheck};
+use crate::model::effect::AdjustmentEvidence;
 use crate::model::metric::{Class, Kind};
-use crate::model::time::{HOUR, Window};
 use crate::render::json::{finite, round};
 
 /// A share of the seen change below which load explains next to nothing of it.
@@ -20,9 +21,6 @@ const DOUBT: f64 = 0.1;
 
 /// Requests a minute below which a percentile says little.
 const FEW_PER_MINUTE: f64 = 1.0;
-
-/// A change of another service counts as the same moment within this time of it.
-const SAME_MOMENT: i64 = HOUR;
 
 /// Names that a check lists at the most.
 const MOST_NAMES: usize = 8;
@@ -39,7 +37,7 @@ pub(super) fn checks(
         load(lead),
         fleet(lead),
         mix(lead),
-        event(lead, before, after),
+        event(lead),
         deploys(lead, others),
         drift(lead),
         by_itself(lead, elsewhere),
@@ -56,105 +54,84 @@ fn is_explained_by(lead: &Lead<'_>, rival: Confounder) -> bool {
 }
 
 fn load(lead: &Lead<'_>) -> RivalCheck {
-    let effect = lead.comparison.effect.as_ref().filter(|effect| !effect.scale.is_difference());
-    let plain = effect.and_then(Effect::seen).filter(|plain| plain.is_finite());
-    let left = effect.map(|effect| effect.estimate.value).filter(|left| left.is_finite());
-    let knows_load = match (lead.series.class, lead.series.key.kind) {
-        (Class::Latency, _) => !lead.series.requests.is_empty(),
-        (Class::Saturation | Class::Other, Kind::Resource) => service_counts_requests(lead),
-        _ => return blank(RivalKind::Load, Answer::NotChecked),
-    };
-    let answer = match (plain, left) {
+    let effect = lead.comparison.effect.as_ref();
+    let adjustment = effect.and_then(|effect| {
+        let added = effect.adjustments.iter().find(|adjustment| adjustment.confounder == Confounder::Load)?.amount;
+        // Load is looked at first: it is what was seen, less all that came after it.
+        Some((effect.unadjusted, effect.unadjusted - added)).filter(|(seen, left)| seen.is_finite() && left.is_finite())
+    });
+    let answer = match (lead.comparison.evidence.load, adjustment) {
         _ if is_explained_by(lead, Confounder::Load) => Answer::Explains,
-        _ if !knows_load => Answer::CannotTell,
-        (Some(plain), Some(left)) if (plain - left).abs() > NEXT_TO_NOTHING * plain.abs() => Answer::Partly,
-        (Some(_), _) => Answer::No,
+        (LoadCheck::NotChecked, _) => Answer::NotChecked,
+        (LoadCheck::Unknown, _) => Answer::CannotTell,
+        (LoadCheck::Independent, _) => Answer::No,
+        (LoadCheck::CurveTakenOut, Some((seen, left))) if (seen - left).abs() > NEXT_TO_NOTHING * seen.abs() => {
+            Answer::Partly
+        }
+        (LoadCheck::CurveTakenOut, Some(_)) => Answer::No,
         // The usual load curve was taken out, and traffic did not step at this deploy.
-        (None, _) => Answer::TakenOut,
+        (LoadCheck::CurveTakenOut, None) => Answer::TakenOut,
     };
-    let ratio = |log: Option<f64>| log.and_then(|log| finite(log.exp()));
-    let told = plain.is_some();
-    RivalCheck { plain: ratio(plain), left: ratio(left.filter(|_| told)), ..blank(RivalKind::Load, answer) }
+    let ratio = |log: f64| finite(log.exp());
+    RivalCheck {
+        plain: adjustment.and_then(|(seen, _)| ratio(seen)),
+        left: adjustment.and_then(|(_, left)| ratio(left)),
+        ..blank(RivalKind::Load, answer)
+    }
 }
 
-fn service_counts_requests(lead: &Lead<'_>) -> bool {
-    lead.judgement.series.iter().any(|series| {
-        series.key.service == lead.series.key.service
-            && series.key.kind == Kind::Operation
-            && matches!(&*series.key.signal, "throughput" | "db_calls")
-    })
-}
-
-/// Looks for other services, not deployed at the time, whose series of the same kind moved at the same moment.
+/// Says how the services that were not deployed at the time moved.
 fn fleet(lead: &Lead<'_>) -> RivalCheck {
-    let moment = lead.comparison.onset.unwrap_or(lead.group.window);
-    let moment = Window::new(moment.start - SAME_MOMENT, moment.end + SAME_MOMENT);
-    let own = &*lead.series.key.service;
-    let deployed: BTreeSet<&str> = lead
-        .judgement
-        .groups
-        .iter()
-        .filter(|group| group.window.start < moment.end && moment.start <= group.window.end)
-        .map(|group| group.service.as_str())
-        .collect();
-    let is_sibling = |index: usize| {
-        let series = lead.judgement.series.get(index)?;
-        let is_like = series.key.kind == lead.series.key.kind && series.class == lead.series.class;
-        (is_like && &*series.key.service != own && !deployed.contains(&*series.key.service))
-            .then_some(&*series.key.service)
-    };
-    let looked_at: BTreeSet<&str> = (0..lead.judgement.series.len()).filter_map(is_sibling).collect();
-    let shifted = lead
-        .judgement
-        .elsewhere
-        .iter()
-        .filter(|change| change.kind == ElsewhereKind::Shift && change.at.overlaps(moment))
-        .filter_map(|change| is_sibling(change.series));
-    let moved: BTreeSet<&str> = shifted.collect();
+    let Some(peers) = &lead.comparison.evidence.peers else { return blank(RivalKind::Fleet, Answer::NotChecked) };
     let answer = match () {
         () if is_explained_by(lead, Confounder::Fleet) => Answer::Explains,
-        () if looked_at.is_empty() => Answer::CannotTell,
-        () if moved.is_empty() => Answer::No,
+        () if peers.looked_at == 0 => Answer::CannotTell,
+        () if peers.moved.is_empty() => Answer::No,
         () => Answer::Perhaps,
     };
     RivalCheck {
-        count: Some(moved.len()),
-        of: Some(looked_at.len()),
-        names: moved.into_iter().take(MOST_NAMES).map(str::to_owned).collect(),
+        count: Some(peers.moved.len()),
+        of: Some(peers.looked_at),
+        names: peers.moved.iter().take(MOST_NAMES).cloned().collect(),
         ..blank(RivalKind::Fleet, answer)
     }
 }
 
 fn mix(lead: &Lead<'_>) -> RivalCheck {
-    let answer = match (lead.series.key.kind, lead.series.class) {
+    let answer = match (lead.comparison.evidence.mix, lead.series.key.kind, lead.series.class) {
         _ if is_explained_by(lead, Confounder::Mix) => Answer::Explains,
+        (MixCheck::CannotTell, ..) => Answer::CannotTell,
+        (MixCheck::Composed(_), ..) => Answer::No,
         // Every endpoint is judged alone: requests that move between endpoints cannot show as this change.
-        (Kind::Operation, Class::Latency | Class::Errors) => Answer::No,
-        _ => Answer::NotChecked,
+        (MixCheck::NotChecked, Kind::Operation, Class::Latency | Class::Errors)
+            if !lead.series.key.is_whole_service() =>
+        {
+            Answer::No
+        }
+        (MixCheck::NotChecked, ..) => Answer::NotChecked,
     };
     blank(RivalKind::Mix, answer)
 }
 
-fn event(lead: &Lead<'_>, before: &Sided, after: &Sided) -> RivalCheck {
-    let mut events: BTreeMap<&str, &str> = BTreeMap::new();
-    for left_out in before.side.left_out.iter().chain(&after.side.left_out) {
-        if matches!(left_out.reason, Reason::Incident | Reason::Campaign | Reason::Drill) {
-            events.extend(left_out.ids.iter().map(|id| (id.as_str(), id.as_str())));
-        }
-    }
-    for event in lead.events {
-        if let Some(name) = events.get_mut(event.id.as_str()).filter(|_| !event.title.is_empty()) {
-            *name = &event.title;
-        }
-    }
+fn event(lead: &Lead<'_>) -> RivalCheck {
+    let adjustments = lead.comparison.effect.iter().flat_map(|effect| &effect.adjustments);
+    let explaining = adjustments.filter_map(|adjustment| match &adjustment.evidence {
+        AdjustmentEvidence::Event { id } => Some(id.as_str()),
+        _ => None,
+    });
+    let ids: BTreeSet<&str> = lead.comparison.evidence.events.iter().map(String::as_str).chain(explaining).collect();
+    let name = |id: &&str| {
+        let event = lead.events.iter().find(|event| event.id == **id);
+        event.map(|event| event.title.as_str()).filter(|title| !title.is_empty()).unwrap_or(id).to_owned()
+    };
     let answer = match () {
         () if is_explained_by(lead, Confounder::Event) => Answer::Explains,
-        () if events.is_empty() => Answer::No,
+        () if ids.is_empty() => Answer::No,
         () => Answer::TakenOut,
     };
     RivalCheck {
-        count: Some(events.len()),
-        names: events.into_values().take(MOST_NAMES).map(str::to_owned).collect(),
+        count: Some(ids.len()),
+        names: ids.iter().take(MOST_NAMES).map(name).collect(),
         ..blank(RivalKind::Event, answer)
     }
 }
@@ -177,22 +154,16 @@ fn deploys(lead: &Lead<'_>, others: &[OtherDeploy]) -> RivalCheck {
 }
 
 fn drift(lead: &Lead<'_>) -> RivalCheck {
-    let drift = lead
-        .judgement
-        .elsewhere
-        .iter()
-        .find(|change| change.series == lead.comparison.series && change.kind == ElsewhereKind::Drift);
-    let Some(drift) = drift else { return blank(RivalKind::Drift, Answer::No) };
-    let change = drift.change.estimate.value;
-    let plain = if drift.change.scale.is_difference() { change / lead.series.unit.factor } else { change.exp() };
+    let Some(drift) = lead.comparison.evidence.drift else { return blank(RivalKind::Drift, Answer::No) };
+    let change = drift.estimate.value;
+    let plain = if drift.scale.is_difference() { change / lead.series.unit.factor } else { change.exp() };
     RivalCheck { plain: finite(plain), ..blank(RivalKind::Drift, Answer::TakenOut) }
 }
 
 fn by_itself(lead: &Lead<'_>, elsewhere: Option<f64>) -> RivalCheck {
-    let is_located = is_located(lead.comparison);
     let answer = match elsewhere {
         None => Answer::CannotTell,
-        Some(share) if share > DOUBT || !is_located => Answer::Perhaps,
+        Some(share) if share > DOUBT || !lead.comparison.evidence.is_located => Answer::Perhaps,
         Some(_) => Answer::No,
     };
     let audit = lead.judgement.audit;
@@ -211,7 +182,7 @@ fn low_traffic(lead: &Lead<'_>, before: &Sided, after: &Sided) -> RivalCheck {
     let least = before.requests_per_min.min(after.requests_per_min);
     let answer = match () {
         () if !least.is_finite() => Answer::CannotTell,
-        () if least < FEW_PER_MINUTE => Answer::Perhaps,
+        () if least < FEW_PER_MINUTE || lead.comparison.evidence.is_small_sample => Answer::Perhaps,
         () => Answer::No,
     };
     RivalCheck { left: least.is_finite().then(|| round(least)), ..blank(RivalKind::LowTraffic, answer) }

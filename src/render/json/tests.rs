@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::*;
 use crate::detect::{Comparison, Confounder, Effect, Elsewhere, Hint, Judgement, Scale, ScaledEstimate, SeriesSummary};
 use crate::model::diagnostic::{Diagnostic, Stage};
+use crate::model::effect::AdjustmentEvidence;
 use crate::model::event::DeployGroup;
 use crate::model::metric::{Class, Direction, Kind, SeriesKey, Unit};
 use crate::model::time::{DAY, HOUR};
@@ -148,13 +149,14 @@ fn comparison(series: usize, group: usize, verdict: Verdict) -> Comparison {
         blame: known.then_some(0.9),
         cost_s: known.then_some(54.0),
         ready_at: (!known).then_some(START + DAY),
+        evidence: detect::Evidence { table: known.then_some(verdict), ..detect::Evidence::default() },
     }
 }
 
 /// A ratio before which nothing finite was seen.
 fn effect(ratio: Estimate) -> Effect {
     let mut effect = Effect::new(Scale::LogRatio, ratio, 1.1_f64.ln(), Some(0.05));
-    effect.replace_seen(Confounder::Load, f64::NAN);
+    effect.replace_seen(AdjustmentEvidence::Load { requests_before: 900.0, requests_after: 1200.0 }, f64::NAN);
     effect
 }
 
