@@ -285,15 +285,16 @@ fn one_round(
     context: &detect::Context<'_>,
     talk: &Talk,
 ) -> Result<Judgement, Failure> {
-    let mut partials = Vec::new();
+    let mut shards = Vec::new();
     match held {
-        Some(series) => partials.push(detect::judge(series, events, context)),
+        Some(series) => shards.push(detect::judge_shard(detect::Shard { series, events, context: *context })),
         None => history.read(talk, |series| {
-            partials.push(detect::judge(&series, events, context));
+            let shard = detect::Shard { series: &series, events, context: *context };
+            shards.push(detect::judge_shard(shard));
             Ok(())
         })?,
     }
-    Ok(detect::conclude(partials, events, context))
+    Ok(detect::merge(shards, events, context))
 }
 
 fn left_out(extent: &Extent, reason: NoRoom) -> LeftOut {

@@ -167,12 +167,12 @@ fn judge(config: &Config, period: Window, talk: &Talk) -> Result<Review, Failure
     let mut input = History::open(config, period, talk)?;
     let context = input.context();
     let events = std::mem::take(&mut input.events);
-    let mut partials = Vec::new();
+    let mut shards = Vec::new();
     input.read(talk, |series| {
-        partials.push(detect::judge(&series, &events, &context));
+        shards.push(detect::judge_shard(detect::Shard { series: &series, events: &events, context }));
         Ok(())
     })?;
-    Ok(Review { judgement: detect::conclude(partials, &events, &context), events, sources: input.sources })
+    Ok(Review { judgement: detect::merge(shards, &events, &context), events, sources: input.sources })
 }
 
 /// Renders every form, and only then writes any; then prints the paths and says what came out.

@@ -1,21 +1,24 @@
 //! Brings the services together: multiplicity over the whole report, alarms, ranking, audit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use super::evidence::Withdrawal;
-use super::service::ServiceResult;
+use super::evidence::{GroupKey, Withdrawal};
+use super::shard::{ComparisonResult, GroupResult, SeriesResult, ServiceResult, ShardResult};
 use super::{Audit, Comparison, Confounder, Context, Elsewhere, Judgement, Pattern, burst, findings, fleet, verdict};
 use crate::model::event::{DeployGroup, Event};
 use crate::model::metric::Direction;
 use crate::stats::fdr;
 
-/// Joins what the services gave into the judgement of the report.
-pub fn conclude(results: Vec<ServiceResult>, events: &[Event], context: &Context<'_>) -> Judgement {
-    let mut results = results;
-    results.sort_by(|a, b| a.series.first().map(|series| &series.key).cmp(&b.series.first().map(|series| &series.key)));
+/// Brings the results of all shards together, in whatever order they came. `events`: the same that the shards were judged
+/// with.
+pub fn merge(shards: Vec<ShardResult>, events: &[Event], context: &Context<'_>) -> Judgement {
+    let mut services: Vec<ServiceResult> = shards.into_iter().flat_map(|shard| shard.services).collect();
+    services.sort_by(|a, b| a.service.cmp(&b.service));
+    let (groups, numbers) = number_groups(&services, events);
     let mut judgement = Judgement {
         period: context.period,
-        groups: Vec::new(),
+        groups,
         series: Vec::new(),
         comparisons: Vec::new(),
         findings: Vec::new(),
@@ -24,61 +27,59 @@ pub fn conclude(results: Vec<ServiceResult>, events: &[Event], context: &Context
     };
     let mut tests = 0;
     let mut material: Vec<f64> = Vec::new();
-    let numbers = number_groups(&mut results, context);
-    let mut votes = BTreeMap::new();
-    for (result, numbers) in results.into_iter().zip(numbers) {
-        let first = judgement.series.len();
-        judgement.groups.extend(result.groups.into_iter().filter(|group| context.period.contains(group.window.start)));
-        judgement.series.extend(result.series);
-        judgement
-            .elsewhere
-            .extend(result.elsewhere.into_iter().map(|item| Elsewhere { series: item.series + first, ..item }));
-        for mut comparison in result.comparisons {
-            comparison.series += first;
-            comparison.group = numbers.get(comparison.group).copied().flatten().unwrap_or(0);
-            if let Some(Pattern::Recovered { by, .. }) = &mut comparison.pattern {
-                *by = by.and_then(|by| numbers.get(by).copied().flatten());
-            }
-            judgement.comparisons.push(comparison);
+    let mut movements = BTreeMap::new();
+    for result in services {
+        for series in result.series {
+            add_series(&mut judgement, series, &numbers);
         }
-        if let Some(summary) = judgement.series.get(first) {
-            votes.insert(summary.key.service.clone(), result.votes);
-        }
+        movements.insert(result.service, result.movements);
         tests += result.placebos;
         material.extend(result.material_placebos);
     }
-    judgement.groups.sort_by_key(|group| group.number);
     judgement.comparisons.sort_by_key(|comparison| (comparison.series, comparison.group));
-    fleet::explain(&mut judgement.comparisons, &judgement.series, &votes);
+    fleet::explain(&mut judgement.comparisons, &judgement.series, &movements);
     let threshold = control(&mut judgement.comparisons, &judgement.series, context);
     tell_bursts(&mut judgement.comparisons);
     judgement.audit = audit(tests, &material, threshold, &judgement.comparisons, context);
     judgement.elsewhere.sort_by(|a, b| {
         b.change.estimate.value.abs().total_cmp(&a.change.estimate.value.abs()).then(a.series.cmp(&b.series))
     });
-    findings::tell(&mut judgement, events);
+    findings::tell(&mut judgement);
     judgement
 }
 
-/// Numbers the groups of the period over all services by time; returns for each service the index in the report of
-/// each of its groups.
-fn number_groups(results: &mut [ServiceResult], context: &Context<'_>) -> Vec<Vec<Option<usize>>> {
-    let mut order: Vec<(i64, String, usize, usize)> = Vec::new();
-    for (service, result) in results.iter().enumerate() {
-        for (index, group) in result.groups.iter().enumerate() {
-            if context.period.contains(group.window.start) {
-                order.push((group.window.start, group.service.clone(), service, index));
-            }
+/// Adds one series with everything that was found out about it.
+fn add_series(judgement: &mut Judgement, result: SeriesResult, numbers: &HashMap<GroupKey, usize>) {
+    let index = judgement.series.len();
+    judgement.series.push(result.summary);
+    for ComparisonResult { group, taken_back_by, mut comparison } in result.comparisons {
+        let Some(number) = numbers.get(&group) else { continue };
+        (comparison.series, comparison.group) = (index, *number);
+        if let Some(Pattern::Recovered { by, .. }) = &mut comparison.pattern {
+            *by = taken_back_by.and_then(|by| numbers.get(&by).copied());
         }
+        judgement.comparisons.push(comparison);
     }
-    order.sort();
-    let mut numbers: Vec<Vec<Option<usize>>> = results.iter().map(|result| vec![None; result.groups.len()]).collect();
-    for (position, (_, _, service, index)) in order.into_iter().enumerate() {
-        numbers[service][index] = Some(position);
-        let group: &mut DeployGroup = &mut results[service].groups[index];
-        group.number = position + 1;
-    }
-    numbers
+    judgement.elsewhere.extend(result.unattributed.into_iter().map(|change| Elsewhere { series: index, ..change }));
+}
+
+/// Numbers the groups of the period over all services by time; returns them with the index of each.
+fn number_groups(services: &[ServiceResult], events: &[Event]) -> (Vec<DeployGroup>, HashMap<GroupKey, usize>) {
+    let mut order: Vec<&GroupResult> = services.iter().flat_map(|result| &result.groups).collect();
+    order.sort_by(|a, b| (a.key.at, &a.key.service).cmp(&(b.key.at, &b.key.service)));
+    let index_of = |(at, id): &(i64, Arc<str>)| {
+        let first = events.partition_point(|event| event.at < *at);
+        let alike = events.get(first..)?.iter().take_while(|event| event.at == *at);
+        Some(first + alike.enumerate().find(|(_, event)| *event.id == **id)?.0)
+    };
+    let group = |(index, group): (usize, &&GroupResult)| DeployGroup {
+        number: index + 1,
+        service: group.key.service.to_string(),
+        members: group.deploys.iter().filter_map(index_of).collect(),
+        window: group.window,
+    };
+    let numbers = order.iter().enumerate().map(|(index, group)| (group.key.clone(), index)).collect();
+    (order.iter().enumerate().map(group).collect(), numbers)
 }
 
 /// Adjusts the p values over the report and takes the alarms back that do not hold; returns the p that one more alarm

@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::Verdict;
 use crate::model::effect::{PeerEvidence, ScaledEstimate};
 
-/// Which deploy group: the service and the id of the first deploy.
+/// Which deploy group: the service, and the first deploy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct GroupKey {
     /// The service.
     pub service: Arc<str>,
-    /// Id of the group's first deploy.
+    /// When the first deploy began, UTC ms.
+    pub at: i64,
+    /// Its id.
     pub deploy: Arc<str>,
 }
 

@@ -6,10 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest, Sha256};
-
+use super::fingerprint::{FindingFingerprint, HarmDirection};
 use super::{Comparison, Confounder, Effect, Finding, Judgement, Pattern, Target, Verdict, hints};
-use crate::model::event::Event;
 use crate::model::metric::{Class, Direction, Kind};
 use crate::model::time::HOUR;
 
@@ -17,18 +15,12 @@ use crate::model::time::HOUR;
 const TOGETHER: i64 = 6 * HOUR;
 
 /// Fills the judgement's findings: worse by cost, then possibly worse, bursts, better, explained.
-pub fn tell(judgement: &mut Judgement, events: &[Event]) {
+pub fn tell(judgement: &mut Judgement) {
     let mut causes = causes(targets(judgement));
     join_datastores(&mut causes);
-    let mut findings: Vec<(Finding, String)> = causes
-        .into_iter()
-        .filter_map(|(cause, targets)| {
-            let word = cause.word();
-            Some((finding(judgement, cause, targets)?, word))
-        })
-        .collect();
-    name(judgement, events, &mut findings);
-    let mut findings: Vec<Finding> = findings.into_iter().map(|(finding, _)| finding).collect();
+    let mut findings: Vec<Finding> =
+        causes.into_iter().filter_map(|(cause, targets)| finding(judgement, cause, targets)).collect();
+    name(judgement, &mut findings);
     // Users feel operations; a slower database behind them is the same harm told from within.
     let kind = |finding: &Finding| judgement.series[judgement.comparisons[finding.lead].series].key.kind;
     findings.sort_by(|a, b| {
@@ -78,13 +70,6 @@ struct Cause {
     class: Class,
     side: Side,
     course: Course,
-}
-
-impl Cause {
-    /// Returns what tells it from its like at the same deploy.
-    fn word(&self) -> String {
-        format!("{:?} {:?}", self.side, self.course)
-    }
 }
 
 /// One target with its shape, before it is joined with others.
@@ -301,6 +286,7 @@ fn finding(judgement: &Judgement, cause: Cause, moved: Vec<Moved>) -> Option<Fin
     let targets: Vec<Target> = moved.into_iter().map(|one| one.target).collect();
     Some(Finding {
         id: String::new(),
+        fingerprint: fingerprint(judgement, lead, cause.side),
         group: cause.group,
         verdict,
         lead,
@@ -312,44 +298,26 @@ fn finding(judgement: &Judgement, cause: Cause, moved: Vec<Moved>) -> Option<Fin
     })
 }
 
-/// Gives every finding its id: a hash of the service, the deploy, what was measured and the direction, so that it is the
-/// same in the next report whichever target leads. Where one deploy has several such findings, the first in a fixed
-/// order has the plain id and the others add what tells them apart.
-fn name(judgement: &Judgement, events: &[Event], findings: &mut [(Finding, String)]) {
+/// Gives every finding its id; where two come to the same, the later in a fixed order counts on.
+fn name(judgement: &Judgement, findings: &mut [Finding]) {
     let mut taken: BTreeSet<String> = BTreeSet::new();
-    for (finding, word) in findings {
-        let series = &judgement.series[judgement.comparisons[finding.lead].series];
-        let group = judgement.groups.get(finding.group);
-        let deploy = group.and_then(|group| group.members.first()).and_then(|member| events.get(*member));
-        let class = format!("{:?}", series.class);
-        let direction = match (finding.pattern, is_for_the_worse(judgement, finding.lead)) {
-            (Some(Pattern::Burst), _) => "burst",
-            (_, true) => "worse",
-            (_, false) => "better",
-        };
-        let parts = [
-            &*series.key.service,
-            deploy.map_or("", |deploy| deploy.id.as_str()),
-            series.key.kind.as_str(),
-            class.as_str(),
-            direction,
-        ];
-        let mut id = hash(&parts);
-        let mut count = 0;
-        while !taken.insert(id.clone()) {
-            id = hash(&[&parts[..], &[word.as_str(), &count.to_string()]].concat());
-            count += 1;
-        }
-        finding.id = id;
+    for finding in findings {
+        let onset = judgement.groups.get(finding.group).map_or(0, |group| group.window.start);
+        let ids = (0..).map(|attempt| finding.fingerprint.id_at(onset, attempt));
+        finding.id = ids.into_iter().find(|id| taken.insert(id.clone())).unwrap_or_default();
     }
 }
 
-fn hash(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
+fn fingerprint(judgement: &Judgement, lead: usize, side: Side) -> FindingFingerprint {
+    let series = &judgement.series[judgement.comparisons[lead].series];
+    FindingFingerprint {
+        service: series.key.service.clone(),
+        kind: series.key.kind,
+        target: series.key.target.clone(),
+        family: series.class,
+        direction: match side {
+            Side::Better | Side::Explained(_, false) => HarmDirection::Better,
+            Side::Worse | Side::Burst | Side::Explained(_, true) => HarmDirection::Worse,
+        },
     }
-    let digest = hash.finalize();
-    format!("F-{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2])
 }

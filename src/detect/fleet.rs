@@ -9,6 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::calendar::Calendar;
 use super::changes::{Change, Moment};
 use super::noise::PER_HOUR;
@@ -65,9 +67,32 @@ impl Vote {
 /// Kind and signal, and how its changes are counted.
 type Topic = (Kind, Arc<str>, Scale);
 
-/// The votes of one service at every moment that is asked about, by kind and signal; a moment without one has none.
-#[derive(Debug, Clone, Default)]
-pub struct Votes(BTreeMap<Topic, BTreeMap<i64, Vote>>);
+/// How far the series of one kind and signal of a service moved at a moment: the median over its targets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct PeerMovement {
+    kind: Kind,
+    signal: Arc<str>,
+    /// How `size` is counted.
+    scale: Scale,
+    /// The moment, UTC ms.
+    at: i64,
+    /// Log ratio, or difference of shares.
+    size: f64,
+    /// Standard error.
+    error: f64,
+}
+
+/// The movements of one service at every moment that is asked about, by kind, signal, scale and moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PeerMovements(Vec<PeerMovement>);
+
+impl PeerMovements {
+    fn of(&self, kind: Kind, signal: &str, scale: Scale, at: i64) -> Option<Vote> {
+        let wanted = (kind, signal, scale, at);
+        let found = self.0.binary_search_by(|one| (one.kind, &*one.signal, one.scale, one.at).cmp(&wanted));
+        found.ok().and_then(|index| self.0.get(index)).map(|one| Vote { size: one.size, error: one.error })
+    }
+}
 
 /// Returns the moments that all services are asked about: first settled buckets of every deploy group of the period.
 pub fn moments(events: &[Event], calendar: &Calendar, context: &Context<'_>) -> Vec<usize> {
@@ -152,18 +177,17 @@ impl<'a> Poll<'a> {
     /// Ends the poll: one vote a signal and moment, the median of the targets'.
     ///
     /// The error is the median of theirs: what shakes one target of a service often shakes all of them.
-    pub fn votes(self) -> Votes {
-        let calendar = self.calendar;
-        let joined = self.answers.into_iter().map(|(key, moments)| {
-            let votes = moments.into_iter().filter_map(|(at, votes)| {
+    pub fn movements(self) -> PeerMovements {
+        let mut movements = Vec::new();
+        for ((kind, signal, scale), moments) in self.answers {
+            movements.extend(moments.into_iter().filter_map(|(at, votes)| {
                 let sizes: Vec<f64> = votes.iter().map(|vote| vote.size).collect();
                 let errors: Vec<f64> = votes.iter().map(|vote| vote.error).collect();
-                let vote = Vote { size: describe::median(&sizes)?, error: describe::median(&errors)? };
-                Some((calendar.at(at), vote))
-            });
-            (key, votes.collect())
-        });
-        Votes(joined.collect())
+                let (size, error) = (describe::median(&sizes)?, describe::median(&errors)?);
+                Some(PeerMovement { kind, signal: signal.clone(), scale, at: self.calendar.at(at), size, error })
+            }));
+        }
+        PeerMovements(movements)
     }
 }
 
@@ -175,11 +199,15 @@ fn near(changes: &[Change], at: usize) -> Option<&Change> {
         .min_by_key(|change| change.at.abs_diff(at))
 }
 
-/// Finds the changes that the fleet explains. `votes`: of every service that has series, by name.
+/// Finds the changes that the fleet explains. `movements`: of every service that has series, by name.
 ///
 /// This comes before the control of false discoveries: a shock of the whole fleet would count as many discoveries and
 /// loosen the rule for everything else.
-pub fn explain(comparisons: &mut [Comparison], series: &[SeriesSummary], votes: &BTreeMap<Arc<str>, Votes>) {
+pub fn explain(
+    comparisons: &mut [Comparison],
+    series: &[SeriesSummary],
+    movements: &BTreeMap<Arc<str>, PeerMovements>,
+) {
     for comparison in comparisons.iter_mut().filter(|comparison| comparison.has_moved()) {
         let SeriesSummary { key, direction, .. } = &series[comparison.series];
         let Some(effect) = comparison.effect.as_ref() else { continue };
@@ -187,12 +215,11 @@ pub fn explain(comparisons: &mut [Comparison], series: &[SeriesSummary], votes: 
         let is_explained = comparison.verdict == Verdict::Explained;
         let change = if is_explained { effect.unadjusted } else { effect.estimate.value };
         let limit = effect.limit;
-        let signal = (key.kind, key.signal.clone(), effect.scale);
-        let at = comparison.after_window.start;
-        let others: Vec<(&Arc<str>, Vote)> = votes
+        let (scale, at) = (effect.scale, comparison.after_window.start);
+        let others: Vec<(&Arc<str>, Vote)> = movements
             .iter()
             .filter(|(service, _)| **service != key.service)
-            .filter_map(|(service, votes)| Some((service, votes.0.get(&signal)?.get(&at).copied()?)))
+            .filter_map(|(service, own)| Some((service, own.of(key.kind, &key.signal, scale, at)?)))
             .filter(|(_, vote)| vote.error <= CAN_TELL * change.abs())
             .collect();
         let moved = others.iter().filter(|(_, vote)| vote.is_alike(change));

@@ -19,6 +19,7 @@ pub mod evidence;
 mod explained;
 mod few;
 mod findings;
+mod fingerprint;
 mod fleet;
 mod grid;
 mod hints;
@@ -28,6 +29,7 @@ mod noise;
 pub mod placebo;
 mod rivals;
 mod service;
+mod shard;
 mod shared;
 mod shares;
 mod summary;
@@ -37,15 +39,19 @@ mod traffic;
 pub mod verdict;
 
 pub use calendar::BUCKET;
-use rayon::prelude::*;
+pub use conclude::merge;
+use serde::{Deserialize, Serialize};
+pub use shard::{Shard, ShardResult, judge_shard};
 
 use crate::config::Config;
 pub use crate::model::effect::{Effect, Estimate, Scale, ScaledEstimate};
-use crate::model::event::{DeployGroup, Event};
-use crate::model::metric::{Class, Direction, Series, SeriesKey, Unit};
+use crate::model::event::DeployGroup;
+use crate::model::metric::{Class, Direction, SeriesKey, Unit};
+use crate::model::missing;
 use crate::model::time::Window;
 pub use crate::model::verdict::{Confounder, Verdict};
 pub use evidence::Evidence;
+pub use fingerprint::{FindingFingerprint, HarmDirection};
 
 /// What a report is about.
 #[derive(Debug, Clone, Copy)]
@@ -58,33 +64,8 @@ pub struct Context<'a> {
     pub history: Window,
 }
 
-/// What one part of the services gave; [`conclude`] joins the parts.
-#[derive(Debug, Default)]
-pub struct Partial {
-    services: Vec<service::ServiceResult>,
-}
-
-/// Judges the series of some services. `series`: sorted by key, whole services; `events`: sorted by time.
-pub fn judge(series: &[Series], events: &[Event], context: &Context<'_>) -> Partial {
-    let calendar = calendar::Calendar::new(context.history, context.config.zone, &context.config.holidays);
-    let asked = fleet::moments(events, &calendar, context);
-    let services: Vec<&[Series]> = series.chunk_by(|a, b| a.key.service == b.key.service).collect();
-    let services = services
-        .into_par_iter()
-        .filter_map(|series| {
-            Some(service::judge(&series.first()?.key.service, series, events, &asked, &calendar, context))
-        })
-        .collect();
-    Partial { services }
-}
-
-/// Joins the parts into the judgement of the report. `events`: the same as before.
-pub fn conclude(parts: Vec<Partial>, events: &[Event], context: &Context<'_>) -> Judgement {
-    conclude::conclude(parts.into_iter().flat_map(|part| part.services).collect(), events, context)
-}
-
 /// The shape of a change over time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pattern {
     /// Still there at the end of the data.
     Sustained,
@@ -92,7 +73,8 @@ pub enum Pattern {
     Recovered {
         /// When the old level was back.
         until: i64,
-        /// Index into [`Judgement::groups`].
+        /// Index into [`Judgement::groups`]; set by [`merge`].
+        #[serde(skip)]
         by: Option<usize>,
     },
     /// Bad only in the first minutes after the deploy.
@@ -114,11 +96,13 @@ impl Pattern {
 }
 
 /// One series against one deploy group.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// Index into [`Judgement::series`].
+    /// Index into [`Judgement::series`]; set by [`merge`].
+    #[serde(skip)]
     pub series: usize,
-    /// Index into [`Judgement::groups`].
+    /// Index into [`Judgement::groups`]; set by [`merge`].
+    #[serde(skip)]
     pub group: usize,
     /// The verdict.
     pub verdict: Verdict,
@@ -157,7 +141,7 @@ pub struct Comparison {
 }
 
 /// A bad spell that begins with a deploy and is soon over.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Burst {
     /// When it was over, UTC ms.
     pub until: i64,
@@ -211,8 +195,10 @@ pub struct Target {
 /// What the report tells: one change at one deploy group, with every target that it moved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// Stable id, `F-` and six hexadecimal digits.
+    /// Stable id, `F-` and six hexadecimal digits: made of the fingerprint and the start of the deploy group.
     pub id: String,
+    /// What is the same when the trouble comes back at another deploy.
+    pub fingerprint: FindingFingerprint,
     /// Index into [`Judgement::groups`].
     pub group: usize,
     /// [`Verdict::Worse`], [`Verdict::PossiblyWorse`], [`Verdict::Better`], [`Verdict::Explained`]; with
@@ -233,7 +219,7 @@ pub struct Finding {
 }
 
 /// What changed with no deploy near.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ElsewhereKind {
     /// A step.
     Shift,
@@ -242,9 +228,10 @@ pub enum ElsewhereKind {
 }
 
 /// A change that no deploy explains.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Elsewhere {
-    /// Index into [`Judgement::series`].
+    /// Index into [`Judgement::series`]; set by [`merge`].
+    #[serde(skip)]
     pub series: usize,
     /// Step or drift.
     pub kind: ElsewhereKind,
@@ -273,7 +260,7 @@ pub struct Audit {
 }
 
 /// One series as the report draws it: hourly, in base units.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SeriesSummary {
     /// What it is of.
     pub key: SeriesKey,
@@ -288,16 +275,21 @@ pub struct SeriesSummary {
     /// Start of the first hour, UTC ms, a whole hour.
     pub start: i64,
     /// Typical value of each hour (median of its points; for errors, requests-weighted mean); NaN is missing.
+    #[serde(with = "missing::list")]
     pub hourly: Vec<f32>,
     /// Largest value of each hour; NaN is missing.
+    #[serde(with = "missing::list")]
     pub hourly_max: Vec<f32>,
     /// Requests in each hour, where the target's traffic is known; empty otherwise.
+    #[serde(with = "missing::list")]
     pub requests: Vec<f32>,
     /// Share of the period's points that were there.
     pub coverage: f64,
     /// Typical level in the period; NaN without data.
+    #[serde(with = "missing")]
     pub level: f64,
     /// Typical level in the period before; NaN without data.
+    #[serde(with = "missing")]
     pub level_before: f64,
     /// Change of the period against the span of the same length before it, hour of week matched.
     pub change: Option<ScaledEstimate>,

@@ -1,7 +1,7 @@
 //! Placebo deploys: made-up deploys at moments of the history at which nothing was deployed. What the judge says of
 //! them tells how often it cries for nothing on this very data.
 //!
-//! Only draws and counts. The judging itself is [`judge`](super::judge) and [`conclude`](super::conclude), as for a
+//! Only draws and counts. The judging itself is [`judge_shard`](super::judge_shard) and [`merge`](super::merge), as for a
 //! report: the placebos stand in the list of events beside the real ones, and nothing tells them apart there.
 
 use std::sync::Arc;

@@ -9,11 +9,12 @@ use super::elsewhere;
 use super::event;
 use super::evidence::GroupKey;
 use super::few;
-use super::fleet::{Poll, Votes};
+use super::fleet::Poll;
 use super::grid;
 use super::mix;
 use super::noise::PER_HOUR;
 use super::rivals;
+use super::shard::{ComparisonResult, GroupResult, SeriesResult, ServiceResult};
 use super::shared::{self, Member};
 use super::shares::ShareTrack;
 use super::summary;
@@ -25,7 +26,7 @@ use crate::config::Judge;
 use crate::model::effect::{AdjustmentEvidence, Scale};
 use crate::model::event::{DeployGroup, Event, group};
 use crate::model::metric::{Class, Direction, Kind, Series};
-use crate::model::time::MINUTE;
+use crate::model::time::{MINUTE, Window};
 use crate::stats::describe;
 use crate::stats::distribution;
 use crate::stats::structural::Workspace;
@@ -51,26 +52,24 @@ pub fn moment(group: &DeployGroup, settle_ms: i64, calendar: &Calendar) -> Momen
 /// Returns the key of a group.
 pub fn key_of(group: &DeployGroup, events: &[Event]) -> GroupKey {
     let first = group.members.first().and_then(|member| events.get(*member));
-    GroupKey { service: group.service.as_str().into(), deploy: first.map_or("", |event| &event.id).into() }
+    GroupKey {
+        service: group.service.as_str().into(),
+        at: group.window.start,
+        deploy: first.map_or("", |event| &event.id).into(),
+    }
 }
 
-/// What one service gives.
-#[derive(Debug, Clone, Default)]
-pub struct ServiceResult {
-    /// Deploy groups of the whole history.
-    pub groups: Vec<DeployGroup>,
-    /// Its series.
-    pub series: Vec<SeriesSummary>,
-    /// Comparisons with groups of the period; `series` and `group` point into this result.
-    pub comparisons: Vec<Comparison>,
-    /// Changes with no deploy near; `series` points into this result.
-    pub elsewhere: Vec<Elsewhere>,
+/// What was found out about a service so far; series and groups are those of the service, by index.
+#[derive(Debug, Default)]
+struct Found {
+    /// Comparisons with groups of the period, by series, then group.
+    comparisons: Vec<Comparison>,
+    /// Changes with no deploy near, by series.
+    unattributed: Vec<Elsewhere>,
     /// Placebo deploys judged.
-    pub placebos: usize,
+    placebos: usize,
     /// p of those whose step was as large as the limit.
-    pub material_placebos: Vec<f64>,
-    /// How far it moved when the others were deployed.
-    pub votes: Votes,
+    material_placebos: Vec<f64>,
 }
 
 /// How one series is judged.
@@ -130,7 +129,9 @@ pub fn judge(
 
     let variances: Vec<f64> = judged.iter().map(variance).collect();
     let mut poll = Poll::new(asked, &moments, series, &variances, calendar);
-    let mut result = ServiceResult { groups, ..ServiceResult::default() };
+    let windows: Vec<Window> = groups.iter().map(|group| group.window).collect();
+    let mut found = Found::default();
+    let mut summaries = Vec::with_capacity(series.len());
     for (index, series) in series.iter().enumerate() {
         let (class, direction) = natures[index];
         let (relative, absolute) = context.config.limit(&series.key.signal, class);
@@ -153,24 +154,60 @@ pub fn judge(
             &inputs[index],
             &mut judged[index],
             &moments,
+            &windows,
             &keys,
             calendar,
             context,
             &mut space,
             &mut poll,
             series,
-            &mut result,
+            &mut found,
         );
-        result.series.push(summary::of(series, class, direction, own, calendar, context));
+        summaries.push(summary::of(series, class, direction, own, calendar, context));
     }
-    widen_few(series, &natures, &traffic, &mut result.comparisons);
-    explain_by_load(series, &natures, &judged, &traffic, calendar, &mut result.comparisons);
+    widen_few(series, &natures, &traffic, &mut found.comparisons);
+    explain_by_load(series, &natures, &judged, &traffic, calendar, &mut found.comparisons);
     let whole = mix::Service { series, natures: &natures, inputs: &inputs, masked: &masked };
     let known = rivals::Known { service: whole, judged: &judged, moments: &moments, spans: &spans, calendar };
-    rivals::ask(&known, &mut result.comparisons);
-    tell_tails(series, &mut result.comparisons);
-    result.votes = poll.votes();
-    result
+    rivals::ask(&known, &mut found.comparisons);
+    tell_tails(series, &mut found.comparisons);
+    let in_period = groups.iter().zip(&keys).filter(|(group, _)| context.period.contains(group.window.start));
+    ServiceResult {
+        service: service.into(),
+        groups: in_period.map(|(group, key)| group_result(group, key, events)).collect(),
+        placebos: found.placebos,
+        material_placebos: std::mem::take(&mut found.material_placebos),
+        series: by_series(summaries, found, &keys),
+        movements: poll.movements(),
+    }
+}
+
+fn group_result(group: &DeployGroup, key: &GroupKey, events: &[Event]) -> GroupResult {
+    let members = group.members.iter().filter_map(|member| events.get(*member));
+    let deploys = members.map(|event| (event.at, event.id.as_str().into())).collect();
+    GroupResult { key: key.clone(), window: group.window, deploys }
+}
+
+/// Puts everything under its series, with keys in place of indices.
+fn by_series(summaries: Vec<SeriesSummary>, found: Found, keys: &[GroupKey]) -> Vec<SeriesResult> {
+    let empty = |summary| SeriesResult { summary, comparisons: Vec::new(), unattributed: Vec::new() };
+    let mut results: Vec<SeriesResult> = summaries.into_iter().map(empty).collect();
+    for comparison in found.comparisons {
+        let (Some(result), Some(group)) = (results.get_mut(comparison.series), keys.get(comparison.group)) else {
+            continue;
+        };
+        let taken_back_by = match comparison.pattern {
+            Some(Pattern::Recovered { by, .. }) => by.and_then(|by| keys.get(by).cloned()),
+            _ => None,
+        };
+        result.comparisons.push(ComparisonResult { group: group.clone(), taken_back_by, comparison });
+    }
+    for change in found.unattributed {
+        if let Some(result) = results.get_mut(change.series) {
+            result.unattributed.push(change);
+        }
+    }
+    results
 }
 
 /// Returns the variance of a typical bucket; infinite for a series that was not judged.
@@ -189,29 +226,30 @@ fn compare_all(
     input: &Input,
     judged: &mut Judged,
     moments: &[Moment],
+    windows: &[Window],
     keys: &[GroupKey],
     calendar: &Calendar,
     context: &Context<'_>,
     space: &mut Workspace,
     poll: &mut Poll<'_>,
     series: &Series,
-    result: &mut ServiceResult,
+    found: &mut Found,
 ) {
     let mut points = Points::new(f64::INFINITY);
     if let Judged::Level(track) = judged {
         points = Points::new(track.degrees().unwrap_or(1.0));
-        result.placebos += track.placebos.len();
+        found.placebos += track.placebos.len();
         let limit = subject.relative.ln_1p();
         let material = track.placebos.iter().filter(|(_, step)| step.size.abs() >= limit);
-        result
+        found
             .material_placebos
             .extend(material.map(|(_, step)| distribution::two_sided_p(step.z() / track.inflation, points.df)));
     }
     if let Judged::Share(track) = &*judged {
         let limit = |before: f64| subject.absolute.max(subject.relative * before);
         let (tests, material) = track.placebos(moments, limit);
-        result.placebos += tests;
-        result.material_placebos.extend(material);
+        found.placebos += tests;
+        found.material_placebos.extend(material);
     }
     match &*judged {
         Judged::Level(track) => poll.ask_level(subject.series, series, input, track),
@@ -225,7 +263,7 @@ fn compare_all(
         Judged::Nothing => &none,
     };
     for (group, moment) in moments.iter().enumerate() {
-        let window = result.groups[group].window;
+        let Some(window) = windows.get(group).copied() else { continue };
         if !context.period.contains(window.start) {
             continue;
         }
@@ -247,9 +285,9 @@ fn compare_all(
                 Judged::Nothing => blank,
             }
         };
-        result.comparisons.push(comparison);
+        found.comparisons.push(comparison);
     }
-    result.elsewhere.extend(match &*judged {
+    found.unattributed.extend(match &*judged {
         Judged::Level(track) => elsewhere::of_level(subject, input, track, &points, calendar, context),
         Judged::Share(track) => elsewhere::of_share(subject, track, calendar, context),
         Judged::Nothing => Vec::new(),

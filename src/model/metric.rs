@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What a series was measured on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,6 +97,19 @@ pub struct Unit {
     pub factor: f64,
 }
 
+impl Serialize for Unit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.symbol)
+    }
+}
+
+impl<'de> Deserialize<'de> for Unit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let symbol = String::deserialize(deserializer)?;
+        Self::parse(&symbol).ok_or_else(|| serde::de::Error::custom(format!("there is no unit {symbol:?}")))
+    }
+}
+
 /// Every unit that an input may name.
 pub const UNITS: &[Unit] = &[
     unit("s", Dimension::Time, 1.0),
@@ -144,7 +157,7 @@ impl Unit {
 }
 
 /// What a series is of. Orders by service, kind, target, signal.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SeriesKey {
     /// The service that deploys belong to.
     pub service: Arc<str>,

@@ -10,6 +10,7 @@ pub mod event;
 pub mod metric;
 pub mod sanitize;
 pub mod scrub;
+pub mod missing;
 pub mod secret;
 pub mod time;
 pub mod verdict;

@@ -199,6 +199,7 @@ impl<'a> Input<'a> {
         let (until, by) = self.pattern(finding.pattern, lead, words);
         Some(Finding {
             id: &finding.id,
+            fingerprint: finding.fingerprint.to_string(),
             verdict: finding.verdict.as_str(),
             service: &series.key.service,
             kind: series.key.kind.as_str(),

@@ -7,8 +7,8 @@ use chrono_tz::Tz;
 
 use crate::config::{Config, Format, Judge, Language, Limit, Output, Period, Service, Source};
 use crate::detect::{
-    Audit, Comparison, Confounder, Effect, Elsewhere, ElsewhereKind, Estimate, Evidence, Finding, Fit, Hint, Judgement,
-    Pattern, Scale, ScaledEstimate, SeriesSummary, Target, Verdict,
+    Audit, Comparison, Confounder, Effect, Elsewhere, ElsewhereKind, Estimate, Evidence, Finding, FindingFingerprint,
+    Fit, HarmDirection, Hint, Judgement, Pattern, Scale, ScaledEstimate, SeriesSummary, Target, Verdict,
 };
 use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::effect::AdjustmentEvidence;
@@ -156,6 +156,16 @@ fn summary(
 
 fn log_ratio((value, low, high): (f64, f64, f64)) -> ScaledEstimate {
     ScaledEstimate { scale: Scale::LogRatio, estimate: Estimate { value, low, high } }
+}
+
+fn fingerprint(series: &SeriesSummary, verdict: Verdict) -> FindingFingerprint {
+    FindingFingerprint {
+        service: series.key.service.clone(),
+        kind: series.key.kind,
+        target: series.key.target.clone(),
+        family: series.class,
+        direction: if verdict == Verdict::Better { HarmDirection::Better } else { HarmDirection::Worse },
+    }
 }
 
 fn key(service: &str, kind: Kind, target: &str, signal: &str) -> SeriesKey {
@@ -348,6 +358,7 @@ pub(crate) fn rich(languages: &[Language]) -> Input {
         let other = comparisons.iter().position(|c| c.group == at && c.series != own).expect("made");
         findings.push(Finding {
             id: format!("F-{:06x}", 0x3a9c21 + findings.len() * 7_919),
+            fingerprint: fingerprint(&series[comparisons[lead].series], verdict),
             group: at,
             verdict,
             lead,

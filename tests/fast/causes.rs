@@ -557,7 +557,11 @@ fn told(world: &World, seed: u64) -> Vec<String> {
     let series = draw.series();
     let mut events = draw.events.clone();
     events.sort_by_key(|event| event.at);
-    let judgement = detect::conclude(vec![detect::judge(&series, &events, &context)], &events, &context);
+    let judgement = detect::merge(
+        vec![detect::judge_shard(detect::Shard { series: &series, events: &events, context })],
+        &events,
+        &context,
+    );
     let is_asked = |key: &SeriesKey| match draw.whole {
         Some(signal) => &*key.target == "*" && &*key.signal == signal,
         None if draw.errors.is_empty() => &*key.signal == "latency_p95",
@@ -614,7 +618,11 @@ fn a_finding_keeps_its_id_whichever_target_leads() {
         draw.step(0, draw.at, 1.4);
         let mut events = draw.events.clone();
         events.sort_by_key(|event| event.at);
-        let judgement = detect::conclude(vec![detect::judge(&draw.series(), &events, &context)], &events, &context);
+        let judgement = detect::merge(
+            vec![detect::judge_shard(detect::Shard { series: &draw.series(), events: &events, context })],
+            &events,
+            &context,
+        );
         let findings: Vec<_> = judgement.findings.iter().collect();
         assert_eq!(findings.len(), 1, "{findings:?}");
         let lead = judgement.comparisons[findings[0].lead].series;

@@ -72,8 +72,16 @@ fn run(case: &Case) -> Option<Failure> {
     made.sort_by(|a, b| a.key.cmp(&b.key));
     let mut events = case.events.clone();
     events.sort_by_key(|event| event.at);
-    let once = detect::conclude(vec![detect::judge(&made, &events, &context)], &events, &context);
-    let again = detect::conclude(vec![detect::judge(&made, &events, &context)], &events, &context);
+    let once = detect::merge(
+        vec![detect::judge_shard(detect::Shard { series: &made, events: &events, context })],
+        &events,
+        &context,
+    );
+    let again = detect::merge(
+        vec![detect::judge_shard(detect::Shard { series: &made, events: &events, context })],
+        &events,
+        &context,
+    );
     let mut wrong: Vec<String> = case
         .expected
         .iter()

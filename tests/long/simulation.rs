@@ -62,7 +62,11 @@ fn one_report(report: u64, truth: &Truth) -> (Judgement, Vec<Judged>) {
     }
     made.sort_by(|a, b| a.key.cmp(&b.key));
     events.sort_by_key(|event| event.at);
-    let judgement = detect::conclude(vec![detect::judge(&made, &events, &context)], &events, &context);
+    let judgement = detect::merge(
+        vec![detect::judge_shard(detect::Shard { series: &made, events: &events, context })],
+        &events,
+        &context,
+    );
     let judged = judgement.comparisons.iter().map(|comparison| {
         let series = &judgement.series[comparison.series];
         let number = |text: &str| text[1..].parse::<u64>().expect("number");

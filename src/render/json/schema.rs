@@ -146,8 +146,10 @@ pub(super) struct Deploy<'a> {
 /// One change at one deploy (group), with every target that it moved.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Finding<'a> {
-    /// Stable id.
+    /// Stable id: fingerprint and onset.
     pub(super) id: &'a str,
+    /// Service, target, signal family and direction in sixteen hexadecimal digits: the same in the next period.
+    pub(super) fingerprint: String,
     /// The verdict of its leading comparison.
     #[schemars(extend("enum" = VERDICTS))]
     pub(super) verdict: &'static str,

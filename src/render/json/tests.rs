@@ -71,6 +71,13 @@ fn judgement() -> Judgement {
         ],
         findings: vec![detect::Finding {
             id: "F-3a9c12".into(),
+            fingerprint: detect::FindingFingerprint {
+                service: "api".into(),
+                kind: Kind::Operation,
+                target: "POST /v1/authorizations".into(),
+                family: Class::Latency,
+                direction: detect::HarmDirection::Worse,
+            },
             group: 0,
             verdict: Verdict::Worse,
             lead: 0,
