@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Verdict;
 use crate::model::effect::{PeerEvidence, ScaledEstimate};
+use crate::model::verdict::Verdict;
 
 /// Which deploy group: the service, and the first deploy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

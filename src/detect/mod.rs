@@ -1,319 +1,41 @@
-//! Decides which series became worse relative to which deploy, which are proven fine, and which cannot
-//! be told. Reads series and events, writes a [`Judgement`]; knows nothing of files or pages.
+//! The judge: which series became worse relative to which deploy, which are proven fine, and what the evidence settles.
 //!
-//! Changes are judged on logs where values are positive, so an effect is a log ratio; shares near zero
-//! are judged as differences. Effects point **in the bad direction**: positive is worse.
+//! It turns series and events into a [`Judgement`]. [`judge_shard`] judges whole services, [`merge`] brings shards together.
+//!
+//! Read [`judgement`] (the result) and [`evidence`], then the rooms in the order of the data: `input` (grid, load,
+//! requests), `attribution` (which deploy a step belongs to), `model` (seasonality, noise, steps, drift, error rates),
+//! `compare` (effect, interval, verdict), `confounders` (load, mix, fleet, event), `report_level` (false discoveries,
+//! bursts, findings, placebos). `attribution` comes before `model` because a step is placed by it. `judge` walks through
+//! all of them.
+//!
+//! Effects are log ratios, of shares near zero differences, **as measured**: positive means that the value went up.
+//! This room must not read files, choose words or format numbers.
 
-mod baseline;
-mod blame;
-mod burst;
-mod calendar;
-mod changes;
+mod attribution;
 mod compare;
-mod conclude;
-mod drift;
-mod elsewhere;
-mod episodes;
-mod event;
+mod confounders;
+pub mod context;
 pub mod evidence;
-mod explained;
-mod few;
-mod findings;
 mod fingerprint;
-mod fleet;
-mod grid;
-mod hints;
-mod load;
-mod mix;
-mod noise;
-pub mod placebo;
-mod rivals;
-mod service;
+mod input;
+mod judge;
+pub mod judgement;
+mod model;
+mod report_level;
 mod shard;
-mod shared;
-mod shares;
-mod summary;
-mod together;
-mod track;
-mod traffic;
-pub mod verdict;
 
-pub use calendar::BUCKET;
-pub use conclude::merge;
-use serde::{Deserialize, Serialize};
-pub use shard::{Shard, ShardResult, judge_shard};
-
-use crate::config::Config;
-pub use crate::model::effect::{Effect, Estimate, Scale, ScaledEstimate};
-use crate::model::event::DeployGroup;
-use crate::model::metric::{Class, Direction, SeriesKey, Unit};
-use crate::model::missing;
-use crate::model::time::Window;
-pub use crate::model::verdict::{Confounder, Verdict};
+pub use compare::verdict;
+pub use context::Context;
 pub use evidence::Evidence;
 pub use fingerprint::{FindingFingerprint, HarmDirection};
+pub use input::calendar::BUCKET;
+pub use judge::judge_shard;
+pub use judgement::{
+    Audit, Burst, Comparison, Elsewhere, ElsewhereKind, Finding, Fit, Hint, Judgement, Pattern, SeriesSummary, Target,
+};
+pub use report_level::aggregate::merge;
+pub use report_level::placebo;
+pub use shard::{Shard, ShardResult};
 
-/// What a report is about.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// The configuration.
-    pub config: &'a Config,
-    /// The period that is judged.
-    pub period: Window,
-    /// The span that series are read from: the baseline before the period, and the period.
-    pub history: Window,
-}
-
-/// The shape of a change over time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Pattern {
-    /// Still there at the end of the data.
-    Sustained,
-    /// Went away at `until` (UTC ms); `by` is the deploy group that took it back, if one did.
-    Recovered {
-        /// When the old level was back.
-        until: i64,
-        /// Index into [`Judgement::groups`]; set by [`merge`].
-        #[serde(skip)]
-        by: Option<usize>,
-    },
-    /// Bad only in the first minutes after the deploy.
-    Burst,
-    /// Only the high percentiles moved.
-    TailOnly,
-}
-
-impl Pattern {
-    /// Returns the contract's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sustained => "sustained",
-            Self::Recovered { .. } => "recovered",
-            Self::Burst => "burst",
-            Self::TailOnly => "tail_only",
-        }
-    }
-}
-
-/// One series against one deploy group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Comparison {
-    /// Index into [`Judgement::series`]; set by [`merge`].
-    #[serde(skip)]
-    pub series: usize,
-    /// Index into [`Judgement::groups`]; set by [`merge`].
-    #[serde(skip)]
-    pub group: usize,
-    /// The verdict.
-    pub verdict: Verdict,
-    /// With [`Verdict::Explained`]: by what.
-    pub explained_by: Option<Confounder>,
-    /// Shape of the change, if there is one.
-    pub pattern: Option<Pattern>,
-    /// Typical level before, base unit; `None` without data.
-    pub before: Option<f64>,
-    /// Typical level after, base unit: `before` changed by the estimate.
-    pub after: Option<f64>,
-    /// The change beyond time of day and load, if there is an estimate.
-    pub effect: Option<Effect>,
-    /// A bad spell right after the deploy, if there was one.
-    pub burst: Option<Burst>,
-    /// Two-sided p of no change.
-    pub p_value: Option<f64>,
-    /// p after control of the false discovery rate over the report.
-    pub q_value: Option<f64>,
-    /// Share of the compared hours that had data.
-    pub coverage: f64,
-    /// The hours compared before the deploy.
-    pub before_window: Window,
-    /// The hours compared after it.
-    pub after_window: Window,
-    /// When the change began, as an interval, if one was located.
-    pub onset: Option<Window>,
-    /// Share of the blame that falls on this group when a change was located near it, 0 to 1.
-    pub blame: Option<f64>,
-    /// Seconds of waiting added so far (negative: saved), for latency of operations with known traffic.
-    pub cost_s: Option<f64>,
-    /// When a fresh deploy can be judged, with [`Verdict::TooEarly`], UTC ms.
-    pub ready_at: Option<i64>,
-    /// What the verdict rests on.
-    pub evidence: Evidence,
-}
-
-/// A bad spell that begins with a deploy and is soon over.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Burst {
-    /// When it was over, UTC ms.
-    pub until: i64,
-    /// How far the values lay beyond the usual.
-    pub size: f64,
-    /// How `size` is counted: as the comparison's effect.
-    pub scale: Scale,
-    /// Probability of as much at a moment without a deploy.
-    pub p_value: f64,
-    /// Seconds of waiting it added, for latency of operations with known traffic.
-    pub cost_s: Option<f64>,
-}
-
-/// A fact that fits or does not fit a finding. Never a claim of cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hint {
-    /// Time in the database per request moved alike.
-    DatabaseTime(Fit),
-    /// Traffic moved.
-    Traffic(Fit),
-    /// The processor of the service became busier.
-    Processor(Fit),
-    /// Errors moved.
-    Errors(Fit),
-}
-
-/// Whether a hint fits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
-    /// It moved in the direction that would explain the finding.
-    Fits,
-    /// It did not move, or moved the other way.
-    DoesNotFit,
-    /// Its own evidence settles nothing.
-    CannotTell,
-}
-
-/// One target of a finding.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Target {
-    /// The comparison that tells it best, as an index into [`Judgement::comparisons`].
-    pub lead: usize,
-    /// Every comparison of the target at this group that moved, the lead included.
-    pub members: Vec<usize>,
-    /// The lead's verdict.
-    pub verdict: Verdict,
-    /// Seconds of waiting added (negative: saved).
-    pub cost_s: f64,
-}
-
-/// What the report tells: one change at one deploy group, with every target that it moved.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
-    /// Stable id, `F-` and six hexadecimal digits: made of the fingerprint and the start of the deploy group.
-    pub id: String,
-    /// What is the same when the trouble comes back at another deploy.
-    pub fingerprint: FindingFingerprint,
-    /// Index into [`Judgement::groups`].
-    pub group: usize,
-    /// [`Verdict::Worse`], [`Verdict::PossiblyWorse`], [`Verdict::Better`], [`Verdict::Explained`]; with
-    /// [`Pattern::Burst`] the verdict on what lasts.
-    pub verdict: Verdict,
-    /// The comparison that tells it best, as an index into [`Judgement::comparisons`]: of the first target.
-    pub lead: usize,
-    /// The targets that moved, the worst first; behind operations the datastores that moved with them.
-    pub targets: Vec<Target>,
-    /// Every comparison of every target that moved.
-    pub members: Vec<usize>,
-    /// Shape of the change.
-    pub pattern: Option<Pattern>,
-    /// Facts beside it, each with the comparison that shows it.
-    pub hints: Vec<(Hint, usize)>,
-    /// Seconds of waiting added to all targets (negative: saved); what datastores add is part of it, not more.
-    pub cost_s: f64,
-}
-
-/// What changed with no deploy near.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ElsewhereKind {
-    /// A step.
-    Shift,
-    /// A slow climb or fall over the whole history.
-    Drift,
-}
-
-/// A change that no deploy explains.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Elsewhere {
-    /// Index into [`Judgement::series`]; set by [`merge`].
-    #[serde(skip)]
-    pub series: usize,
-    /// Step or drift.
-    pub kind: ElsewhereKind,
-    /// When it happened (interval); for a drift the span it was seen over.
-    pub at: Window,
-    /// The change: a log ratio, for shares near zero a difference.
-    pub change: ScaledEstimate,
-    /// Two-sided p.
-    pub p_value: f64,
-    /// It is for the worse.
-    pub is_worse: bool,
-}
-
-/// How often the judge cries when nothing was deployed, measured on the same data.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Audit {
-    /// Placebo deploys judged.
-    pub tests: usize,
-    /// Alarms among them.
-    pub false_alarms: usize,
-    /// Alarms of the report that must be expected to be false: the larger of what the placebos say and of what the
-    /// false discovery rate allows.
-    pub expected_false: f64,
-    /// The p below which a comparison could become an alarm here.
-    pub p_threshold: f64,
-}
-
-/// One series as the report draws it: hourly, in base units.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SeriesSummary {
-    /// What it is of.
-    pub key: SeriesKey,
-    /// The input's unit.
-    pub unit: Unit,
-    /// Golden signal.
-    pub class: Class,
-    /// Which way it gets worse.
-    pub direction: Direction,
-    /// Typical step between points, milliseconds.
-    pub step_ms: i64,
-    /// Start of the first hour, UTC ms, a whole hour.
-    pub start: i64,
-    /// Typical value of each hour (median of its points; for errors, requests-weighted mean); NaN is missing.
-    #[serde(with = "missing::list")]
-    pub hourly: Vec<f32>,
-    /// Largest value of each hour; NaN is missing.
-    #[serde(with = "missing::list")]
-    pub hourly_max: Vec<f32>,
-    /// Requests in each hour, where the target's traffic is known; empty otherwise.
-    #[serde(with = "missing::list")]
-    pub requests: Vec<f32>,
-    /// Share of the period's points that were there.
-    pub coverage: f64,
-    /// Typical level in the period; NaN without data.
-    #[serde(with = "missing")]
-    pub level: f64,
-    /// Typical level in the period before; NaN without data.
-    #[serde(with = "missing")]
-    pub level_before: f64,
-    /// Change of the period against the span of the same length before it, hour of week matched.
-    pub change: Option<ScaledEstimate>,
-    /// Largest value in the period, and when.
-    pub peak: Option<(f64, i64)>,
-    /// Requests × mean (or median) latency over the period, seconds; for latency of operations and datastores.
-    pub total_time_s: Option<f64>,
-}
-
-/// Everything that detection found out.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Judgement {
-    /// The period that was judged.
-    pub period: Window,
-    /// Deploy groups of the period over all services, by time, numbered from 1.
-    pub groups: Vec<DeployGroup>,
-    /// Every series, ordered by key.
-    pub series: Vec<SeriesSummary>,
-    /// Every series × deploy group of its service in the period, ordered by series, then group.
-    pub comparisons: Vec<Comparison>,
-    /// What the report tells: worse by cost, then possibly worse, better, explained.
-    pub findings: Vec<Finding>,
-    /// Changes with no deploy near, largest first.
-    pub elsewhere: Vec<Elsewhere>,
-    /// The placebo audit.
-    pub audit: Audit,
-}
+pub use crate::model::effect::{Effect, Estimate, Scale, ScaledEstimate};
+pub use crate::model::verdict::{Confounder, Verdict};

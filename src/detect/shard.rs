@@ -5,13 +5,12 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::calendar::Calendar;
+use super::confounders::fleet::PeerMovements;
+use super::context::Context;
 use super::evidence::GroupKey;
-use super::fleet::{self, PeerMovements};
-use super::{Comparison, Context, Elsewhere, SeriesSummary, service};
+use super::judgement::{Comparison, Elsewhere, SeriesSummary};
 use crate::model::event::Event;
 use crate::model::metric::Series;
 use crate::model::time::Window;
@@ -82,16 +81,4 @@ pub struct ComparisonResult {
     pub taken_back_by: Option<GroupKey>,
     /// What the judge says, without positions in a report.
     pub comparison: Comparison,
-}
-
-/// Judges the services of one shard.
-pub fn judge_shard(shard: Shard<'_>) -> ShardResult {
-    let Shard { series, events, context } = shard;
-    let calendar = Calendar::new(context.history, context.config.zone, &context.config.holidays);
-    let moments = fleet::moments(events, &calendar, &context);
-    let services: Vec<&[Series]> = series.chunk_by(|a, b| a.key.service == b.key.service).collect();
-    let judged = services.into_par_iter().filter_map(|series| {
-        Some(service::judge(&series.first()?.key.service, series, events, &moments, &calendar, &context))
-    });
-    ShardResult { services: judged.collect() }
 }

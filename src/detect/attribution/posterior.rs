@@ -1,0 +1,152 @@
+//! Shares the blame for a step between the deploys and all other moments near it.
+
+use crate::detect::input::calendar::PER_HOUR;
+use crate::detect::input::deploy_window::Moment;
+
+/// Share of the deploys that change a series, before looking at the data.
+const CAUSED: f64 = 0.02;
+
+/// Buckets in a fortnight.
+pub const FORTNIGHT: f64 = 14.0 * 24.0 * PER_HOUR as f64;
+
+/// A step is told at a deploy if all deploys near it together bear this share of the blame.
+const LEAST_OF_DEPLOYS: f64 = 0.6;
+
+/// A step is told at a deploy from this share of the blame on: about as likely there as everywhere else together.
+pub const LEAST_BLAME: f64 = 0.47;
+
+/// Groups that bear less are not named.
+const LEAST_NAMED: f64 = 0.01;
+
+/// Blame is shared with moments up to this far from the clearest one, in buckets.
+const REACH: usize = 48 * PER_HOUR;
+
+/// Where a step may have begun.
+#[derive(Debug, Clone, Copy)]
+pub struct Near<'a> {
+    /// The deploy groups, sorted.
+    pub moments: &'a [Moment],
+    /// Length of the grid.
+    pub len: usize,
+    /// The moment at which the step is clearest.
+    pub at: usize,
+    /// The first buckets of the other steps, up to which the data speak of this one.
+    pub known: &'a [usize],
+    /// How many such moves the series makes by itself in the whole history, as expected and as seen; above 0.
+    pub by_itself: f64,
+}
+
+/// Who bears the blame for a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Blame {
+    /// Earliest and latest bucket at which it may have begun (95 %).
+    pub onset: (usize, usize),
+    /// Groups that share the blame, with their shares; what is missing to 1 lies at no deploy.
+    pub groups: Vec<(usize, f64)>,
+}
+
+impl Blame {
+    /// Returns the group at which the step is told: the one that bears most, if the deploys together bear enough.
+    pub fn told_at(&self) -> Option<usize> {
+        let at_deploys: f64 = self.groups.iter().map(|(_, share)| share).sum();
+        let most = self.groups.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        most.filter(|_| at_deploys >= LEAST_OF_DEPLOYS).map(|(group, _)| *group)
+    }
+}
+
+impl Near<'_> {
+    /// Shares the blame. `likelihood`: of a step at a bucket, natural logarithm, up to a constant. `is_there`: whether a
+    /// bucket has data. `None` where nothing is likely.
+    ///
+    /// A deploy is [`CAUSED`] times as likely to have changed the series as not, a bucket without one as likely as the
+    /// series changes by itself; a series that keeps doing so makes a deploy a less likely cause.
+    pub fn share(&self, likelihood: impl Fn(usize) -> f64, is_there: impl Fn(usize) -> bool) -> Option<Blame> {
+        // Up to the neighbouring steps: beyond them the data speak of another change.
+        let Self { moments, len, at, known, by_itself } = *self;
+        let first = known.iter().copied().filter(|known| *known < at).max().map_or(0, |known| known + 1);
+        let last = known.iter().copied().filter(|known| *known > at).min().unwrap_or(len);
+        let (first, last) = (first.max(at.saturating_sub(REACH)).max(1), last.min(at + REACH + 1).min(len));
+        let odds = CAUSED * len as f64 / by_itself;
+        let within = |moment: &Moment| moment.to > first && moment.from < last && moment.to < len;
+        let mut weights: Vec<(usize, Option<usize>, f64)> = Vec::new();
+        for (group, moment) in moments.iter().enumerate().filter(|(_, moment)| within(moment)) {
+            weights.push((moment.to, Some(group), likelihood(moment.to) + odds.ln()));
+            // It may have changed by itself just then.
+            weights.push((moment.to, None, likelihood(moment.to) + ((moment.to - moment.from + 1) as f64).ln()));
+        }
+        for bucket in (first..last).filter(|bucket| is_there(*bucket)) {
+            if !moments.iter().any(|moment| moment.from <= bucket && bucket <= moment.to) {
+                weights.push((bucket, None, likelihood(bucket)));
+            }
+        }
+        let best = weights.iter().map(|(_, _, weight)| *weight).fold(f64::NEG_INFINITY, f64::max);
+        if !best.is_finite() {
+            return None;
+        }
+        let total: f64 = weights.iter().map(|(_, _, weight)| (weight - best).exp()).sum();
+        weights.sort_by_key(|(bucket, ..)| *bucket);
+        let mut blame = Blame { onset: (at, at), groups: Vec::new() };
+        let mut sum = 0.0;
+        for (bucket, group, weight) in weights {
+            let share = (weight - best).exp() / total;
+            if sum < 0.025 {
+                blame.onset.0 = bucket;
+            }
+            if sum < 0.975 {
+                blame.onset.1 = bucket;
+            }
+            sum += share;
+            if let Some(group) = group
+                && share >= LEAST_NAMED
+            {
+                blame.groups.push((group, share));
+            }
+        }
+        // A deploy's own onset begins with its first minute, not with the end of settling.
+        for moment in moments {
+            if moment.to == blame.onset.0 {
+                blame.onset.0 = moment.from;
+            }
+        }
+        Some(blame)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEN: usize = 1344;
+    const MOMENTS: [Moment; 2] = [Moment { from: 500, to: 504 }, Moment { from: 700, to: 704 }];
+
+    fn blame(likelihood: impl Fn(usize) -> f64) -> Blame {
+        let near = Near { moments: &MOMENTS, len: LEN, at: 504, known: &[], by_itself: 0.5 };
+        let is_there = |bucket: usize| !MOMENTS.iter().any(|moment| (moment.from..moment.to).contains(&bucket));
+        near.share(likelihood, is_there).expect("something is likely")
+    }
+
+    #[test]
+    fn where_the_data_say_nothing_the_odds_of_before_stand() {
+        let told = blame(|_| 0.0);
+        // 2 * 192 + 1 moments within reach, of which a deploy takes 5 buckets; one more deploy lies beyond it.
+        let odds = CAUSED * LEN as f64 / 0.5;
+        let wanted = odds / (odds + 385.0);
+        assert_eq!(told.groups.len(), 1);
+        assert!((told.groups[0].1 - wanted).abs() < 0.01, "{:?} is not {wanted}", told.groups);
+        assert_eq!(told.told_at(), None);
+    }
+
+    #[test]
+    fn a_deploy_at_the_only_likely_moment_bears_nearly_all_of_it() {
+        let told = blame(|bucket| if bucket == 504 { 20.0 } else { 0.0 });
+        assert_eq!(told.told_at(), Some(0));
+        assert!(told.groups[0].1 > 0.9 && told.groups[0].1 < 1.0, "it may have changed by itself just then");
+        assert_eq!(told.onset, (500, 504), "from the first minute of the deploy");
+    }
+
+    #[test]
+    fn hours_from_a_deploy_it_bears_nothing() {
+        let told = blame(|bucket| if bucket == 520 { 20.0 } else { 0.0 });
+        assert_eq!((told.groups, told.onset), (Vec::new(), (520, 520)));
+    }
+}

@@ -1,0 +1,454 @@
+//! Judges the services of a shard, each with all its series together.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::compare::effect::{self, Place, Points, Subject};
+use super::compare::{small_sample, unattributed};
+use super::confounders::fleet::{self, Poll};
+use super::confounders::{checks, event, mix};
+use super::context::Context;
+use super::evidence::GroupKey;
+use super::input::calendar::{Calendar, PER_HOUR};
+use super::input::deploy_window::{self, Moment};
+use super::input::requests::{Input, Traffic};
+use super::input::{grid, summary};
+use super::judgement::{Comparison, Elsewhere, Pattern, SeriesSummary};
+use super::model::common_mode::{self, Member};
+use super::model::error_rates::ShareTrack;
+use super::model::joint_localization;
+use super::model::series_model::{Judged, Surroundings, Track};
+use super::shard::{ComparisonResult, GroupResult, SeriesResult, ServiceResult, Shard, ShardResult};
+use crate::config::Judge;
+use crate::model::effect::{AdjustmentEvidence, Scale};
+use crate::model::event::{DeployGroup, Event, group};
+use crate::model::metric::{Class, Direction, Kind, Series};
+use crate::model::time::{MINUTE, Window};
+use crate::model::verdict::Verdict;
+use crate::stats::structural::Workspace;
+use crate::stats::{describe, distribution};
+
+/// What was found out about a service so far; series and groups are those of the service, by index.
+#[derive(Debug, Default)]
+struct Found {
+    /// Comparisons with groups of the period, by series, then group.
+    comparisons: Vec<Comparison>,
+    /// Changes with no deploy near, by series.
+    unattributed: Vec<Elsewhere>,
+    /// Placebo deploys judged.
+    placebos: usize,
+    /// p of those whose step was as large as the limit.
+    material_placebos: Vec<f64>,
+}
+
+/// Judges the services of one shard.
+pub fn judge_shard(shard: Shard<'_>) -> ShardResult {
+    let Shard { series, events, context } = shard;
+    let calendar = Calendar::new(context.history, context.config.zone, &context.config.holidays);
+    let moments = fleet::moments(events, &calendar, &context);
+    let services: Vec<&[Series]> = series.chunk_by(|a, b| a.key.service == b.key.service).collect();
+    let judged = services.into_par_iter().filter_map(|series| {
+        Some(judge_service(&series.first()?.key.service, series, events, &moments, &calendar, &context))
+    });
+    ShardResult { services: judged.collect() }
+}
+
+/// Judges the series of one service. `series`: sorted by key, all of one service. `asked`: the buckets of all services'
+/// deploys, at which it is asked how far it moved.
+fn judge_service(
+    service: &str,
+    series: &[Series],
+    events: &[Event],
+    asked: &[usize],
+    calendar: &Calendar,
+    context: &Context<'_>,
+) -> ServiceResult {
+    let judge = context.config.judge;
+    let groups = deploy_window::groups(events, service, &judge, calendar);
+    let keys: Vec<GroupKey> = groups.iter().map(|group| deploy_window::key_of(group, events)).collect();
+    let moments: Vec<Moment> =
+        groups.iter().map(|group| deploy_window::moment(group, judge.settle_ms, calendar)).collect();
+    let spans = event::spans(service, events, calendar);
+    let masked = mask(&spans, calendar);
+    let traffic = Traffic::of(service, series, calendar);
+    let mut space = Workspace::default();
+    let natures: Vec<(Class, Direction)> =
+        series.iter().map(|series| context.config.nature(&series.key.signal, series.unit)).collect();
+    let inputs: Vec<Input> =
+        series.iter().zip(&natures).map(|(one, nature)| traffic.input(one, series, nature.0, calendar)).collect();
+
+    let place = Surroundings { moments: &moments, masked: &masked, calendar };
+    let mut judged: Vec<Judged> = inputs
+        .iter()
+        .zip(&natures)
+        .map(|(input, nature)| {
+            if nature.0 == Class::Errors && !input.requests.is_empty() {
+                Judged::Share(ShareTrack::new(&input.grid.value, &input.requests, &moments, &masked))
+            } else {
+                let track = Track::begin(input, &[], &[], &place, &mut space);
+                if track.noise.is_some() { Judged::Level(Box::new(track)) } else { Judged::Nothing }
+            }
+        })
+        .collect();
+    take_out_shared(series, &natures, &inputs, &mut judged, &place, &mut space);
+    for (judged, input) in judged.iter_mut().zip(&inputs) {
+        if let Judged::Level(track) = judged {
+            track.finish(input, &place, &mut space);
+        }
+    }
+
+    agree_on_places(series, &natures, &inputs, &mut judged, &moments, &mut space);
+
+    let variances: Vec<f64> = judged.iter().map(Judged::variance).collect();
+    let mut poll = Poll::new(asked, &moments, series, &variances, calendar);
+    let windows: Vec<Window> = groups.iter().map(|group| group.window).collect();
+    let mut found = Found::default();
+    let mut summaries = Vec::with_capacity(series.len());
+    for (index, series) in series.iter().enumerate() {
+        let (class, direction) = natures[index];
+        let (relative, absolute) = context.config.limit(&series.key.signal, class);
+        let mut raw = if inputs[index].is_log() {
+            inputs[index].grid.value.iter().map(|value| value.exp()).collect()
+        } else {
+            inputs[index].grid.value.clone()
+        };
+        for (raw, masked) in raw.iter_mut().zip(&masked) {
+            if *masked {
+                *raw = f64::NAN;
+            }
+        }
+        let own = traffic.requests(&series.key);
+        let covered = &grid::Covered::of(&raw, grid::buckets_a_point(series), PER_HOUR);
+        let subject =
+            Subject { series: index, class, direction, relative, absolute, raw: &raw, requests: own, covered };
+        compare_all(
+            &subject,
+            &inputs[index],
+            &mut judged[index],
+            &moments,
+            &windows,
+            &keys,
+            calendar,
+            context,
+            &mut space,
+            &mut poll,
+            series,
+            &mut found,
+        );
+        summaries.push(summary::of(series, class, direction, own, calendar, context));
+    }
+    widen_few(series, &natures, &traffic, &mut found.comparisons);
+    explain_by_load(series, &natures, &judged, &traffic, calendar, &mut found.comparisons);
+    let whole = mix::Service { series, natures: &natures, inputs: &inputs, masked: &masked };
+    let known = rivals::Known { service: whole, judged: &judged, moments: &moments, spans: &spans, calendar };
+    checks::ask(&known, &mut found.comparisons);
+    tell_tails(series, &mut found.comparisons);
+    let in_period = groups.iter().zip(&keys).filter(|(group, _)| context.period.contains(group.window.start));
+    ServiceResult {
+        service: service.into(),
+        groups: in_period.map(|(group, key)| group_result(group, key, events)).collect(),
+        placebos: found.placebos,
+        material_placebos: std::mem::take(&mut found.material_placebos),
+        series: by_series(summaries, found, &keys),
+        movements: poll.movements(),
+    }
+}
+
+fn group_result(group: &DeployGroup, key: &GroupKey, events: &[Event]) -> GroupResult {
+    let members = group.members.iter().filter_map(|member| events.get(*member));
+    let deploys = members.map(|event| (event.at, event.id.as_str().into())).collect();
+    GroupResult { key: key.clone(), window: group.window, deploys }
+}
+
+/// Puts everything under its series, with keys in place of indices.
+fn by_series(summaries: Vec<SeriesSummary>, found: Found, keys: &[GroupKey]) -> Vec<SeriesResult> {
+    let empty = |summary| SeriesResult { summary, comparisons: Vec::new(), unattributed: Vec::new() };
+    let mut results: Vec<SeriesResult> = summaries.into_iter().map(empty).collect();
+    for comparison in found.comparisons {
+        let (Some(result), Some(group)) = (results.get_mut(comparison.series), keys.get(comparison.group)) else {
+            continue;
+        };
+        let taken_back_by = match comparison.pattern {
+            Some(Pattern::Recovered { by, .. }) => by.and_then(|by| keys.get(by).cloned()),
+            _ => None,
+        };
+        result.comparisons.push(ComparisonResult { group: group.clone(), taken_back_by, comparison });
+    }
+    for change in found.unattributed {
+        if let Some(result) = results.get_mut(change.series) {
+            result.unattributed.push(change);
+        }
+    }
+    results
+}
+
+/// Compares one series with every group of the period.
+#[expect(clippy::too_many_arguments, reason = "one call; a struct would only repeat the names")]
+fn compare_all(
+    subject: &Subject<'_>,
+    input: &Input,
+    judged: &mut Judged,
+    moments: &[Moment],
+    windows: &[Window],
+    keys: &[GroupKey],
+    calendar: &Calendar,
+    context: &Context<'_>,
+    space: &mut Workspace,
+    poll: &mut Poll<'_>,
+    series: &Series,
+    found: &mut Found,
+) {
+    let mut points = Points::new(f64::INFINITY);
+    if let Judged::Level(track) = judged {
+        points = Points::new(track.degrees().unwrap_or(1.0));
+        found.placebos += track.placebos.len();
+        let limit = subject.relative.ln_1p();
+        let material = track.placebos.iter().filter(|(_, step)| step.size.abs() >= limit);
+        found
+            .material_placebos
+            .extend(material.map(|(_, step)| distribution::two_sided_p(step.z() / track.inflation, points.df)));
+    }
+    if let Judged::Share(track) = &*judged {
+        let limit = |before: f64| subject.absolute.max(subject.relative * before);
+        let (tests, material) = track.placebos(moments, limit);
+        found.placebos += tests;
+        found.material_placebos.extend(material);
+    }
+    match &*judged {
+        Judged::Level(track) => poll.ask_level(subject.series, series, input, track),
+        Judged::Share(track) => poll.ask_share(subject.series, series, track),
+        Judged::Nothing => {}
+    }
+    let none = Vec::new();
+    let changes = match &*judged {
+        Judged::Level(track) => &track.changes,
+        Judged::Share(track) => &track.changes,
+        Judged::Nothing => &none,
+    };
+    for (group, moment) in moments.iter().enumerate() {
+        let Some(window) = windows.get(group).copied() else { continue };
+        if !context.period.contains(window.start) {
+            continue;
+        }
+        let place = Place { group, moment: *moment, changes, len: calendar.len(), keys };
+        let blank = effect::blank(subject, &place, |bucket| calendar.at(bucket));
+        let ready = window.end + context.config.judge.settle_ms + context.config.judge.min_after_ms;
+        let comparison = if ready > context.period.end {
+            Comparison { verdict: Verdict::TooEarly, ready_at: Some(ready), ..blank }
+        } else if !effect::has_data(subject, &place, context.config.judge.min_coverage) {
+            blank
+        } else {
+            match &*judged {
+                Judged::Level(track) => {
+                    let step = track.step(moment.to);
+                    let step = track.step_alone(step, moment.to, input.behind(), space).unwrap_or(step);
+                    effect::level(subject, &place, input, track, step, &points, blank)
+                }
+                Judged::Share(track) => effect::share(subject, &place, track, &points, blank),
+                Judged::Nothing => blank,
+            }
+        };
+        found.comparisons.push(comparison);
+    }
+    found.unattributed.extend(match &*judged {
+        Judged::Level(track) => unattributed::of_level(subject, input, track, &points, calendar, context),
+        Judged::Share(track) => unattributed::of_share(subject, track, calendar, context),
+        Judged::Nothing => Vec::new(),
+    });
+}
+
+/// Takes the movement that the latencies of the service's operations share out of each, where that calms them.
+fn take_out_shared(
+    series: &[Series],
+    natures: &[(Class, Direction)],
+    inputs: &[Input],
+    judged: &mut [Judged],
+    place: &Surroundings<'_>,
+    space: &mut Workspace,
+) {
+    // One member an operation: its most precise latency, so that three quantiles of one are not three siblings.
+    let mut best: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+    for (index, series) in series.iter().enumerate() {
+        let is_latency = natures[index].0 == Class::Latency && inputs[index].is_log();
+        if series.key.kind != Kind::Operation || !is_latency || series.key.is_whole_service() {
+            continue;
+        }
+        if let Judged::Level(track) = &judged[index]
+            && let Some(noise) = &track.noise
+        {
+            let precision = 1.0 / noise.variance.max(1e-12);
+            let entry = best.entry(&series.key.target).or_insert((index, precision));
+            if precision > entry.1 {
+                *entry = (index, precision);
+            }
+        }
+    }
+    let chosen: Vec<(&str, usize, f64)> =
+        best.into_iter().map(|(target, (index, precision))| (target, index, precision)).collect();
+    let members: Vec<Member> = chosen
+        .iter()
+        .filter_map(|(_, index, precision)| match &judged[*index] {
+            Judged::Level(track) => Some(Member { noise: track.beside_clear_steps(), precision: *precision }),
+            _ => None,
+        })
+        .collect();
+    let others = common_mode::movement(&members, place.moments, space);
+    for ((target, ..), others) in chosen.iter().zip(others) {
+        if others.is_empty() {
+            continue;
+        }
+        for (index, series) in series.iter().enumerate() {
+            let is_same = series.key.kind == Kind::Operation && &*series.key.target == *target;
+            if !is_same || natures[index].0 != Class::Latency || !inputs[index].is_log() {
+                continue;
+            }
+            if let Judged::Level(track) = &mut judged[index] {
+                let again = Track::begin(&inputs[index], &others, &track.clear_steps(), place, space);
+                let calmer = |track: &Track| track.noise.as_ref().map_or(f64::INFINITY, |noise| noise.variance);
+                if calmer(&again) < calmer(track) {
+                    **track = again;
+                }
+            }
+        }
+    }
+}
+
+/// Lets the latencies of each operation agree on when their steps began.
+fn agree_on_places(
+    series: &[Series],
+    natures: &[(Class, Direction)],
+    inputs: &[Input],
+    judged: &mut [Judged],
+    moments: &[Moment],
+    space: &mut Workspace,
+) {
+    let mut operations: BTreeMap<(Kind, &str), Vec<usize>> = BTreeMap::new();
+    for (index, series) in series.iter().enumerate() {
+        if natures[index].0 == Class::Latency && matches!(judged[index], Judged::Level(_)) {
+            operations.entry((series.key.kind, &series.key.target)).or_default().push(index);
+        }
+    }
+    for members in operations.into_values().filter(|members| members.len() > 1) {
+        let tracks = members.iter().filter_map(|index| match &judged[*index] {
+            Judged::Level(track) => Some((&inputs[*index], &**track)),
+            _ => None,
+        });
+        let signals = joint_localization::agree(&tracks.collect::<Vec<_>>(), moments, space);
+        for (index, changes) in members.into_iter().zip(signals) {
+            if let Judged::Level(track) = &mut judged[index]
+                && track.changes != changes
+            {
+                track.relocate(changes, space);
+            }
+        }
+    }
+}
+
+/// Marks buckets inside incidents, campaigns and drills.
+fn mask(spans: &[event::Span<'_>], calendar: &Calendar) -> Vec<bool> {
+    let mut masked = vec![false; calendar.len()];
+    for span in spans {
+        for masked in masked.iter_mut().take(span.to).skip(span.from) {
+            *masked = true;
+        }
+    }
+    masked
+}
+
+/// Finds latencies that moved along their load curve because their traffic changed at the same deploy.
+fn explain_by_load(
+    series: &[Series],
+    natures: &[(Class, Direction)],
+    judged: &[Judged],
+    traffic: &Traffic,
+    calendar: &Calendar,
+    comparisons: &mut [Comparison],
+) {
+    for comparison in comparisons {
+        let key = &series[comparison.series].key;
+        let (Class::Latency, Judged::Level(track)) = (natures[comparison.series].0, &judged[comparison.series]) else {
+            continue;
+        };
+        if track.baseline.load.is_empty() || comparison.log_ratio().is_none() {
+            continue;
+        }
+        let requests = traffic.requests(key);
+        let Some(Judged::Level(traffic)) = traffic.counted_by(key).map(|counted| &judged[counted]) else { continue };
+        let Some(position) = traffic.changes.iter().position(|change| change.group == Some(comparison.group)) else {
+            continue;
+        };
+        let at = traffic.changes[position].at;
+        let begin = position.checked_sub(1).map_or(0, |before| traffic.changes[before].at);
+        let end = traffic.changes.get(position + 1).map_or(calendar.len(), |after| after.at);
+        if let Some(added) = track.baseline.load_step(begin, at, end, calendar) {
+            let typical = |from: usize, to: usize| {
+                describe::median(requests.get(from..to.min(requests.len())).unwrap_or(&[])).unwrap_or(0.0)
+            };
+            let evidence =
+                AdjustmentEvidence::Load { requests_before: typical(begin, at), requests_after: typical(at, end) };
+            effect::explain_by_load(comparison, added, evidence, natures[comparison.series].1);
+        }
+    }
+}
+
+/// Widens the intervals of high percentiles whose points rest on few requests.
+fn widen_few(series: &[Series], natures: &[(Class, Direction)], traffic: &Traffic, comparisons: &mut [Comparison]) {
+    let mut medians: BTreeMap<(Kind, &str, usize), f64> = BTreeMap::new();
+    for comparison in comparisons.iter() {
+        let key = &series[comparison.series].key;
+        if let (true, Some(estimate)) = (&*key.signal == "latency_p50", comparison.log_ratio()) {
+            medians.insert((key.kind, &key.target, comparison.group), estimate.value);
+        }
+    }
+    for comparison in comparisons.iter_mut() {
+        let series = &series[comparison.series];
+        let key = &series.key;
+        let share = match &*key.signal {
+            "latency_p90" => 0.9,
+            "latency_p95" => 0.95,
+            "latency_p99" => 0.99,
+            _ => continue,
+        };
+        let own = describe::rough_median(traffic.requests(key));
+        let median = medians.get(&(key.kind, &*key.target, comparison.group));
+        let effect = comparison.effect.as_mut().filter(|effect| effect.scale == Scale::LogRatio);
+        if let (Some(effect), Some(median), Some(own)) = (effect, median, own) {
+            let wide = small_sample::widen(effect.estimate, *median, share, own * grid::buckets_of_a_point(series));
+            if wide != effect.estimate {
+                effect.estimate = wide;
+                comparison.rule(natures[comparison.series].1);
+                comparison.evidence.is_small_sample = true;
+            }
+        }
+    }
+}
+
+/// Marks alarms that only the high percentiles of an operation raised while its median was proven to move by less than
+/// half as much.
+fn tell_tails(series: &[Series], comparisons: &mut [Comparison]) {
+    let mut medians: BTreeMap<(&str, usize), f64> = BTreeMap::new();
+    for comparison in comparisons.iter() {
+        let key = &series[comparison.series].key;
+        let is_calm = matches!(comparison.verdict, Verdict::NoMaterialChange | Verdict::NotWorse);
+        if &*key.signal == "latency_p50"
+            && is_calm
+            && let Some(ratio) = comparison.log_ratio()
+        {
+            medians.insert((&key.target, comparison.group), ratio.high);
+        }
+    }
+    for comparison in comparisons.iter_mut() {
+        let key = &series[comparison.series].key;
+        let is_tail = matches!(&*key.signal, "latency_p90" | "latency_p95" | "latency_p99");
+        // A fast median may move as far and still be too fast for its milliseconds to matter.
+        let median = medians.get(&(&*key.target, comparison.group)).copied();
+        let moved = comparison.log_ratio().map(|ratio| ratio.value);
+        if is_tail
+            && comparison.verdict == Verdict::Worse
+            && moved.zip(median).is_some_and(|(tail, median)| median < 0.5 * tail)
+        {
+            comparison.pattern = Some(Pattern::TailOnly);
+        }
+    }
+}
