@@ -33,7 +33,7 @@ pub struct Evidence {
     /// A change was located at this deploy; without that nothing is an alarm.
     pub is_located: bool,
     /// Where the change may belong, if there is one near.
-    pub attribution: Option<Attribution>,
+    pub attribution: Option<AttributionEvidence>,
     /// What is known of the load.
     pub load: LoadCheck,
     /// How the services that were not deployed moved; `None` where nobody asked, because nothing moved here.
@@ -64,7 +64,7 @@ pub enum Withdrawal {
 
 /// Where a change may belong. All shares are 1 together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Attribution {
+pub struct AttributionEvidence {
     /// Deploy groups with their shares, by time, this one among them; shares under 1 % are not named.
     pub groups: Vec<(GroupKey, f64)>,
     /// The share of all moments without a deploy, and of what is not named.

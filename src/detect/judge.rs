@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::compare::effect::{self, Place, Points, Subject};
+use super::compare::effect::{self, ComparisonWindow, Points, Subject};
 use super::compare::{small_sample, unattributed};
-use super::confounders::fleet::{self, Poll};
+use super::confounders::fleet::{self, MovementSurvey};
 use super::confounders::{checks, event, mix};
 use super::context::Context;
 use super::evidence::GroupKey;
 use super::input::calendar::{Calendar, PER_HOUR};
-use super::input::deploy_window::{self, Moment};
+use super::input::deploy_window::{self, DeployWindow};
 use super::input::requests::{Input, Traffic};
 use super::input::{grid, summary};
-use super::judgement::{Comparison, Elsewhere, Pattern, SeriesSummary};
+use super::judgement::{Comparison, Pattern, SeriesSummary, Unattributed};
 use super::model::common_mode::{self, Member};
-use super::model::error_rates::ShareTrack;
+use super::model::error_rates::ErrorRateModel;
 use super::model::joint_localization;
-use super::model::series_model::{Judged, Surroundings, Track};
+use super::model::series_model::{LevelModel, SeriesModel, Surroundings};
 use super::shard::{ComparisonResult, GroupResult, SeriesResult, ServiceResult, Shard, ShardResult};
 use crate::config::Judge;
 use crate::model::effect::{AdjustmentEvidence, Scale};
@@ -26,7 +26,7 @@ use crate::model::event::{DeployGroup, Event, group};
 use crate::model::metric::{Class, Direction, Kind, Series};
 use crate::model::time::{MINUTE, Window};
 use crate::model::verdict::Verdict;
-use crate::stats::structural::Workspace;
+use crate::stats::structural::Scratch;
 use crate::stats::{describe, distribution};
 
 /// What was found out about a service so far; series and groups are those of the service, by index.
@@ -35,7 +35,7 @@ struct Found {
     /// Comparisons with groups of the period, by series, then group.
     comparisons: Vec<Comparison>,
     /// Changes with no deploy near, by series.
-    unattributed: Vec<Elsewhere>,
+    unattributed: Vec<Unattributed>,
     /// Placebo deploys judged.
     placebos: usize,
     /// p of those whose step was as large as the limit.
@@ -67,41 +67,41 @@ fn judge_service(
     let judge = context.config.judge;
     let groups = deploy_window::groups(events, service, &judge, calendar);
     let keys: Vec<GroupKey> = groups.iter().map(|group| deploy_window::key_of(group, events)).collect();
-    let moments: Vec<Moment> =
+    let moments: Vec<DeployWindow> =
         groups.iter().map(|group| deploy_window::moment(group, judge.settle_ms, calendar)).collect();
     let spans = event::spans(service, events, calendar);
     let masked = mask(&spans, calendar);
     let traffic = Traffic::of(service, series, calendar);
-    let mut space = Workspace::default();
+    let mut scratch = Scratch::default();
     let natures: Vec<(Class, Direction)> =
         series.iter().map(|series| context.config.nature(&series.key.signal, series.unit)).collect();
     let inputs: Vec<Input> =
         series.iter().zip(&natures).map(|(one, nature)| traffic.input(one, series, nature.0, calendar)).collect();
 
     let place = Surroundings { moments: &moments, masked: &masked, calendar };
-    let mut judged: Vec<Judged> = inputs
+    let mut judged: Vec<SeriesModel> = inputs
         .iter()
         .zip(&natures)
         .map(|(input, nature)| {
             if nature.0 == Class::Errors && !input.requests.is_empty() {
-                Judged::Share(ShareTrack::new(&input.grid.value, &input.requests, &moments, &masked))
+                SeriesModel::Share(ErrorRateModel::new(&input.grid.value, &input.requests, &moments, &masked))
             } else {
-                let track = Track::begin(input, &[], &[], &place, &mut space);
-                if track.noise.is_some() { Judged::Level(Box::new(track)) } else { Judged::Nothing }
+                let track = LevelModel::begin(input, &[], &[], &place, &mut scratch);
+                if track.noise.is_some() { SeriesModel::Level(Box::new(track)) } else { SeriesModel::Nothing }
             }
         })
         .collect();
-    take_out_shared(series, &natures, &inputs, &mut judged, &place, &mut space);
+    remove_common_mode(series, &natures, &inputs, &mut judged, &place, &mut scratch);
     for (judged, input) in judged.iter_mut().zip(&inputs) {
-        if let Judged::Level(track) = judged {
-            track.finish(input, &place, &mut space);
+        if let SeriesModel::Level(track) = judged {
+            track.finish(input, &place, &mut scratch);
         }
     }
 
-    agree_on_places(series, &natures, &inputs, &mut judged, &moments, &mut space);
+    agree_on_places(series, &natures, &inputs, &mut judged, &moments, &mut scratch);
 
-    let variances: Vec<f64> = judged.iter().map(Judged::variance).collect();
-    let mut poll = Poll::new(asked, &moments, series, &variances, calendar);
+    let variances: Vec<f64> = judged.iter().map(SeriesModel::variance).collect();
+    let mut survey = MovementSurvey::new(asked, &moments, series, &variances, calendar);
     let windows: Vec<Window> = groups.iter().map(|group| group.window).collect();
     let mut found = Found::default();
     let mut summaries = Vec::with_capacity(series.len());
@@ -131,8 +131,8 @@ fn judge_service(
             &keys,
             calendar,
             context,
-            &mut space,
-            &mut poll,
+            &mut scratch,
+            &mut survey,
             series,
             &mut found,
         );
@@ -141,8 +141,8 @@ fn judge_service(
     widen_few(series, &natures, &traffic, &mut found.comparisons);
     explain_by_load(series, &natures, &judged, &traffic, calendar, &mut found.comparisons);
     let whole = mix::Service { series, natures: &natures, inputs: &inputs, masked: &masked };
-    let known = rivals::Known { service: whole, judged: &judged, moments: &moments, spans: &spans, calendar };
-    checks::ask(&known, &mut found.comparisons);
+    let known = rivals::ServiceModel { service: whole, judged: &judged, moments: &moments, spans: &spans, calendar };
+    checks::check(&known, &mut found.comparisons);
     tell_tails(series, &mut found.comparisons);
     let in_period = groups.iter().zip(&keys).filter(|(group, _)| context.period.contains(group.window.start));
     ServiceResult {
@@ -151,7 +151,7 @@ fn judge_service(
         placebos: found.placebos,
         material_placebos: std::mem::take(&mut found.material_placebos),
         series: by_series(summaries, found, &keys),
-        movements: poll.movements(),
+        movements: survey.movements(),
     }
 }
 
@@ -188,19 +188,19 @@ fn by_series(summaries: Vec<SeriesSummary>, found: Found, keys: &[GroupKey]) -> 
 fn compare_all(
     subject: &Subject<'_>,
     input: &Input,
-    judged: &mut Judged,
-    moments: &[Moment],
+    judged: &mut SeriesModel,
+    moments: &[DeployWindow],
     windows: &[Window],
     keys: &[GroupKey],
     calendar: &Calendar,
     context: &Context<'_>,
-    space: &mut Workspace,
-    poll: &mut Poll<'_>,
+    scratch: &mut Scratch,
+    survey: &mut MovementSurvey<'_>,
     series: &Series,
     found: &mut Found,
 ) {
     let mut points = Points::new(f64::INFINITY);
-    if let Judged::Level(track) = judged {
+    if let SeriesModel::Level(track) = judged {
         points = Points::new(track.degrees().unwrap_or(1.0));
         found.placebos += track.placebos.len();
         let limit = subject.relative.ln_1p();
@@ -209,29 +209,29 @@ fn compare_all(
             .material_placebos
             .extend(material.map(|(_, step)| distribution::two_sided_p(step.z() / track.inflation, points.df)));
     }
-    if let Judged::Share(track) = &*judged {
+    if let SeriesModel::Share(track) = &*judged {
         let limit = |before: f64| subject.absolute.max(subject.relative * before);
         let (tests, material) = track.placebos(moments, limit);
         found.placebos += tests;
         found.material_placebos.extend(material);
     }
     match &*judged {
-        Judged::Level(track) => poll.ask_level(subject.series, series, input, track),
-        Judged::Share(track) => poll.ask_share(subject.series, series, track),
-        Judged::Nothing => {}
+        SeriesModel::Level(track) => survey.record_level(subject.series, series, input, track),
+        SeriesModel::Share(track) => survey.record_error_rate(subject.series, series, track),
+        SeriesModel::Nothing => {}
     }
     let none = Vec::new();
     let changes = match &*judged {
-        Judged::Level(track) => &track.changes,
-        Judged::Share(track) => &track.changes,
-        Judged::Nothing => &none,
+        SeriesModel::Level(track) => &track.changes,
+        SeriesModel::Share(track) => &track.changes,
+        SeriesModel::Nothing => &none,
     };
     for (group, moment) in moments.iter().enumerate() {
         let Some(window) = windows.get(group).copied() else { continue };
         if !context.period.contains(window.start) {
             continue;
         }
-        let place = Place { group, moment: *moment, changes, len: calendar.len(), keys };
+        let place = ComparisonWindow { group, moment: *moment, changes, len: calendar.len(), keys };
         let blank = effect::blank(subject, &place, |bucket| calendar.at(bucket));
         let ready = window.end + context.config.judge.settle_ms + context.config.judge.min_after_ms;
         let comparison = if ready > context.period.end {
@@ -240,32 +240,32 @@ fn compare_all(
             blank
         } else {
             match &*judged {
-                Judged::Level(track) => {
+                SeriesModel::Level(track) => {
                     let step = track.step(moment.to);
-                    let step = track.step_alone(step, moment.to, input.behind(), space).unwrap_or(step);
+                    let step = track.step_alone(step, moment.to, input.behind(), scratch).unwrap_or(step);
                     effect::level(subject, &place, input, track, step, &points, blank)
                 }
-                Judged::Share(track) => effect::share(subject, &place, track, &points, blank),
-                Judged::Nothing => blank,
+                SeriesModel::Share(track) => effect::share(subject, &place, track, &points, blank),
+                SeriesModel::Nothing => blank,
             }
         };
         found.comparisons.push(comparison);
     }
     found.unattributed.extend(match &*judged {
-        Judged::Level(track) => unattributed::of_level(subject, input, track, &points, calendar, context),
-        Judged::Share(track) => unattributed::of_share(subject, track, calendar, context),
-        Judged::Nothing => Vec::new(),
+        SeriesModel::Level(track) => unattributed::of_level(subject, input, track, &points, calendar, context),
+        SeriesModel::Share(track) => unattributed::of_share(subject, track, calendar, context),
+        SeriesModel::Nothing => Vec::new(),
     });
 }
 
 /// Takes the movement that the latencies of the service's operations share out of each, where that calms them.
-fn take_out_shared(
+fn remove_common_mode(
     series: &[Series],
     natures: &[(Class, Direction)],
     inputs: &[Input],
-    judged: &mut [Judged],
+    judged: &mut [SeriesModel],
     place: &Surroundings<'_>,
-    space: &mut Workspace,
+    scratch: &mut Scratch,
 ) {
     // One member an operation: its most precise latency, so that three quantiles of one are not three siblings.
     let mut best: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
@@ -274,7 +274,7 @@ fn take_out_shared(
         if series.key.kind != Kind::Operation || !is_latency || series.key.is_whole_service() {
             continue;
         }
-        if let Judged::Level(track) = &judged[index]
+        if let SeriesModel::Level(track) = &judged[index]
             && let Some(noise) = &track.noise
         {
             let precision = 1.0 / noise.variance.max(1e-12);
@@ -289,11 +289,11 @@ fn take_out_shared(
     let members: Vec<Member> = chosen
         .iter()
         .filter_map(|(_, index, precision)| match &judged[*index] {
-            Judged::Level(track) => Some(Member { noise: track.beside_clear_steps(), precision: *precision }),
+            SeriesModel::Level(track) => Some(Member { noise: track.beside_clear_steps(), precision: *precision }),
             _ => None,
         })
         .collect();
-    let others = common_mode::movement(&members, place.moments, space);
+    let others = common_mode::movement(&members, place.moments, scratch);
     for ((target, ..), others) in chosen.iter().zip(others) {
         if others.is_empty() {
             continue;
@@ -303,9 +303,9 @@ fn take_out_shared(
             if !is_same || natures[index].0 != Class::Latency || !inputs[index].is_log() {
                 continue;
             }
-            if let Judged::Level(track) = &mut judged[index] {
-                let again = Track::begin(&inputs[index], &others, &track.clear_steps(), place, space);
-                let calmer = |track: &Track| track.noise.as_ref().map_or(f64::INFINITY, |noise| noise.variance);
+            if let SeriesModel::Level(track) = &mut judged[index] {
+                let again = LevelModel::begin(&inputs[index], &others, &track.clear_steps(), place, scratch);
+                let calmer = |track: &LevelModel| track.noise.as_ref().map_or(f64::INFINITY, |noise| noise.variance);
                 if calmer(&again) < calmer(track) {
                     **track = again;
                 }
@@ -319,27 +319,27 @@ fn agree_on_places(
     series: &[Series],
     natures: &[(Class, Direction)],
     inputs: &[Input],
-    judged: &mut [Judged],
-    moments: &[Moment],
-    space: &mut Workspace,
+    judged: &mut [SeriesModel],
+    moments: &[DeployWindow],
+    scratch: &mut Scratch,
 ) {
     let mut operations: BTreeMap<(Kind, &str), Vec<usize>> = BTreeMap::new();
     for (index, series) in series.iter().enumerate() {
-        if natures[index].0 == Class::Latency && matches!(judged[index], Judged::Level(_)) {
+        if natures[index].0 == Class::Latency && matches!(judged[index], SeriesModel::Level(_)) {
             operations.entry((series.key.kind, &series.key.target)).or_default().push(index);
         }
     }
     for members in operations.into_values().filter(|members| members.len() > 1) {
         let tracks = members.iter().filter_map(|index| match &judged[*index] {
-            Judged::Level(track) => Some((&inputs[*index], &**track)),
+            SeriesModel::Level(track) => Some((&inputs[*index], &**track)),
             _ => None,
         });
-        let signals = joint_localization::agree(&tracks.collect::<Vec<_>>(), moments, space);
+        let signals = joint_localization::agree(&tracks.collect::<Vec<_>>(), moments, scratch);
         for (index, changes) in members.into_iter().zip(signals) {
-            if let Judged::Level(track) = &mut judged[index]
+            if let SeriesModel::Level(track) = &mut judged[index]
                 && track.changes != changes
             {
-                track.relocate(changes, space);
+                track.relocate(changes, scratch);
             }
         }
     }
@@ -360,28 +360,31 @@ fn mask(spans: &[event::Span<'_>], calendar: &Calendar) -> Vec<bool> {
 fn explain_by_load(
     series: &[Series],
     natures: &[(Class, Direction)],
-    judged: &[Judged],
+    judged: &[SeriesModel],
     traffic: &Traffic,
     calendar: &Calendar,
     comparisons: &mut [Comparison],
 ) {
     for comparison in comparisons {
         let key = &series[comparison.series].key;
-        let (Class::Latency, Judged::Level(track)) = (natures[comparison.series].0, &judged[comparison.series]) else {
+        let (Class::Latency, SeriesModel::Level(track)) = (natures[comparison.series].0, &judged[comparison.series])
+        else {
             continue;
         };
-        if track.baseline.load.is_empty() || comparison.log_ratio().is_none() {
+        if track.seasonality.load.is_empty() || comparison.log_ratio().is_none() {
             continue;
         }
         let requests = traffic.requests(key);
-        let Some(Judged::Level(traffic)) = traffic.counted_by(key).map(|counted| &judged[counted]) else { continue };
+        let Some(SeriesModel::Level(traffic)) = traffic.counted_by(key).map(|counted| &judged[counted]) else {
+            continue;
+        };
         let Some(position) = traffic.changes.iter().position(|change| change.group == Some(comparison.group)) else {
             continue;
         };
         let at = traffic.changes[position].at;
         let begin = position.checked_sub(1).map_or(0, |before| traffic.changes[before].at);
         let end = traffic.changes.get(position + 1).map_or(calendar.len(), |after| after.at);
-        if let Some(added) = track.baseline.load_step(begin, at, end, calendar) {
+        if let Some(added) = track.seasonality.load_step(begin, at, end, calendar) {
             let typical = |from: usize, to: usize| {
                 describe::median(requests.get(from..to.min(requests.len())).unwrap_or(&[])).unwrap_or(0.0)
             };

@@ -167,7 +167,7 @@ pub struct Finding {
 
 /// What changed with no deploy near.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ElsewhereKind {
+pub enum UnattributedKind {
     /// A step.
     Shift,
     /// A slow climb or fall over the whole history.
@@ -176,12 +176,12 @@ pub enum ElsewhereKind {
 
 /// A change that no deploy explains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Elsewhere {
+pub struct Unattributed {
     /// Index into [`Judgement::series`]; set by [`merge`](super::merge).
     #[serde(skip)]
     pub series: usize,
     /// Step or drift.
-    pub kind: ElsewhereKind,
+    pub kind: UnattributedKind,
     /// When it happened (interval); for a drift the span it was seen over.
     pub at: Window,
     /// The change: a log ratio, for shares near zero a difference.
@@ -260,7 +260,7 @@ pub struct Judgement {
     /// What the report tells: worse by cost, then possibly worse, better, explained.
     pub findings: Vec<Finding>,
     /// Changes with no deploy near, largest first.
-    pub elsewhere: Vec<Elsewhere>,
+    pub elsewhere: Vec<Unattributed>,
     /// The placebo audit.
     pub audit: Audit,
 }

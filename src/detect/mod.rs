@@ -31,7 +31,8 @@ pub use fingerprint::{FindingFingerprint, HarmDirection};
 pub use input::calendar::BUCKET;
 pub use judge::judge_shard;
 pub use judgement::{
-    Audit, Burst, Comparison, Elsewhere, ElsewhereKind, Finding, Fit, Hint, Judgement, Pattern, SeriesSummary, Target,
+    Audit, Burst, Comparison, Finding, Fit, Hint, Judgement, Pattern, SeriesSummary, Target, Unattributed,
+    UnattributedKind,
 };
 pub use report_level::aggregate::merge;
 pub use report_level::placebo;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::confounders::fleet::PeerMovements;
 use super::context::Context;
 use super::evidence::GroupKey;
-use super::judgement::{Comparison, Elsewhere, SeriesSummary};
+use super::judgement::{Comparison, SeriesSummary, Unattributed};
 use crate::model::event::Event;
 use crate::model::metric::Series;
 use crate::model::time::Window;
@@ -69,7 +69,7 @@ pub struct SeriesResult {
     /// Its comparisons, by deploy group.
     pub comparisons: Vec<ComparisonResult>,
     /// Its changes with no deploy near.
-    pub unattributed: Vec<Elsewhere>,
+    pub unattributed: Vec<Unattributed>,
 }
 
 /// One series against one deploy group.

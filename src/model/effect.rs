@@ -222,7 +222,7 @@ impl Effect {
     /// Takes an amount out of the estimate.
     ///
     /// `error`: half the width of the amount's 95 % interval. `before`: the level before, of which a difference is a ratio.
-    pub fn take_out(&mut self, evidence: AdjustmentEvidence, amount: f64, error: f64, before: Option<f64>) {
+    pub fn adjust(&mut self, evidence: AdjustmentEvidence, amount: f64, error: f64, before: Option<f64>) {
         self.estimate = self.estimate.without(amount, error);
         self.record(evidence, amount);
         if self.scale == Scale::Difference {

@@ -21,6 +21,7 @@ pub use schema::{SCHEMA, schema};
 use crate::config::Config;
 use crate::detect::{self, ElsewhereKind, Estimate, Fit, Judgement, Pattern, Scale, Verdict};
 use crate::model::diagnostic::Diagnostic;
+use crate::detect::{self, Estimate, Fit, Judgement, Pattern, Scale, UnattributedKind, Verdict};
 use crate::model::event::Event;
 use crate::model::metric::Unit;
 use crate::model::time::{Window, rfc3339};
@@ -240,7 +241,7 @@ impl<'a> Input<'a> {
         })
     }
 
-    fn elsewhere(&self, change: &detect::Elsewhere) -> Option<Elsewhere<'a>> {
+    fn elsewhere(&self, change: &detect::Unattributed) -> Option<Elsewhere<'a>> {
         let series = self.judgement.series.get(change.series)?;
         let (log_ratio, delta) = (change.change.log_ratio(), change.change.difference());
         let factor = series.unit.factor;
@@ -251,8 +252,8 @@ impl<'a> Input<'a> {
             signal: &series.key.signal,
             unit: series.unit.symbol,
             change: match change.kind {
-                ElsewhereKind::Shift => "shift",
-                ElsewhereKind::Drift => "drift",
+                UnattributedKind::Shift => "shift",
+                UnattributedKind::Drift => "drift",
             },
             at: self.onset(change.at),
             ratio: log_ratio.and_then(|ratio| finite(ratio.value.exp())),

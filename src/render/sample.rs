@@ -7,8 +7,8 @@ use chrono_tz::Tz;
 
 use crate::config::{Config, Format, Judge, Language, Limit, Output, Period, Service, Source};
 use crate::detect::{
-    Audit, Comparison, Confounder, Effect, Elsewhere, ElsewhereKind, Estimate, Evidence, Finding, FindingFingerprint,
-    Fit, HarmDirection, Hint, Judgement, Pattern, Scale, ScaledEstimate, SeriesSummary, Target, Verdict,
+    Audit, Comparison, Confounder, Effect, Estimate, Evidence, Finding, FindingFingerprint, Fit, HarmDirection, Hint,
+    Judgement, Pattern, Scale, ScaledEstimate, SeriesSummary, Target, Unattributed, UnattributedKind, Verdict,
 };
 use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::effect::AdjustmentEvidence;
@@ -401,17 +401,17 @@ pub(crate) fn rich(languages: &[Language]) -> Input {
         Some(Effect { secondary_ratio, ..Effect::new(Scale::Difference, estimate, 0.001, Some(0.0023)) });
     comparisons[errors].after = Some(0.0042);
     let elsewhere = vec![
-        Elsewhere {
+        Unattributed {
             series: find("wallet-api", "update ledger", "latency_mean"),
-            kind: ElsewhereKind::Drift,
+            kind: UnattributedKind::Drift,
             at: Window::new(period().start - 28 * DAY, period().end),
             change: log_ratio((0.31, 0.22, 0.4)),
             p_value: 1e-6,
             is_worse: true,
         },
-        Elsewhere {
+        Unattributed {
             series: find("bff", "GET /home", "throughput"),
-            kind: ElsewhereKind::Shift,
+            kind: UnattributedKind::Shift,
             at: Window::new(period().start + 70 * HOUR, period().start + 73 * HOUR),
             change: log_ratio((-0.2, -0.25, -0.15)),
             p_value: 1e-6,

@@ -28,7 +28,7 @@ const CLIP: f64 = 3.0;
 
 /// What the noise is made of; variances in the square of the series' unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Memory {
+pub struct Ar1Pair {
     /// Share kept from sample to sample, and stationary variance, of the fast part.
     pub fast: (f64, f64),
     /// The same of the slow part.
@@ -93,7 +93,7 @@ impl Fit {
 
 /// Buffers that are used again from series to series.
 #[derive(Debug, Default)]
-pub struct Workspace {
+pub struct Scratch {
     /// At `t`, lane 0 knows the data before sample `t`, lane 1 those from sample `count - 1 - t` on.
     known: Vec<State>,
 }
@@ -101,8 +101,8 @@ pub struct Workspace {
 /// A filter run both ways over one series.
 #[derive(Debug)]
 pub struct Scan<'a> {
-    memory: Memory,
-    space: &'a Workspace,
+    memory: Ar1Pair,
+    scratch: &'a Scratch,
     fit: f64,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Scan<'a> {
     ///
     /// `values`: one a sample, NaN is missing. `white`: variance of the white part of each sample, above 0.
     /// `steps`: sorted indices of the first samples of new levels that are known already.
-    pub fn run(space: &'a mut Workspace, values: &[f64], white: &[f64], memory: Memory, steps: &[usize]) -> Self {
+    pub fn run(scratch: &'a mut Scratch, values: &[f64], white: &[f64], memory: Ar1Pair, steps: &[usize]) -> Self {
         let count = values.len();
         let spread = memory.fast.1 + memory.slow.1 + white.iter().copied().fold(f64::INFINITY, f64::min).min(1e6);
         let diffuse = DIFFUSE * spread.max(1e-12);
@@ -120,8 +120,8 @@ impl<'a> Scan<'a> {
         let mut fit = Fit::default();
         let mut ahead = steps.iter().peekable();
         let mut back = steps.iter().rev().peekable();
-        space.known.clear();
-        space.known.reserve(count);
+        scratch.known.clear();
+        scratch.known.reserve(count);
         let there = values.iter().zip(white);
         for (t, ((value, white), (value_back, white_back))) in there.clone().zip(there.rev()).enumerate() {
             let before = state;
@@ -132,27 +132,27 @@ impl<'a> Scan<'a> {
             if !value.is_nan() {
                 fit.add(seen);
             }
-            space.known.push(state.behind(&before));
+            scratch.known.push(state.behind(&before));
             if back.next_if_eq(&&(count - 1 - t)).is_some() {
                 state.forget_level(1, diffuse);
             }
             state.advance(&on);
         }
-        Self { memory, space, fit: fit.log_likelihood() }
+        Self { memory, scratch, fit: fit.log_likelihood() }
     }
 
     /// Returns the step between sample `at - 1` and sample `at`; a variance of infinity outside the series.
     ///
     /// For a change that took a while, make the samples it took missing and ask for the first one after it.
     pub fn step(&self, at: usize) -> Step {
-        let known = &self.space.known;
+        let known = &self.scratch.known;
         let there = known.get(at).zip(known.len().checked_sub(at + 1).and_then(|mirrored| known.get(mirrored)));
         there.map_or(NOTHING, |(at, mirrored)| join(at, mirrored, self.memory)[0])
     }
 
     /// Returns the step at every sample: the profile in which steps are looked for.
     pub fn profile(&self) -> Vec<Step> {
-        let known = &self.space.known;
+        let known = &self.scratch.known;
         let mut profile = vec![NOTHING; known.len()];
         // What is known at a sample and at its mirror image gives the steps at both.
         let (half, mut end) = (known.len().div_ceil(2), known.len());
@@ -186,7 +186,7 @@ struct Advance {
 }
 
 impl Advance {
-    fn new(memory: Memory) -> Self {
+    fn new(memory: Ar1Pair) -> Self {
         let ((f, f_variance), (s, s_variance)) = (memory.fast, memory.slow);
         let new = |kept: f64, variance: f64| f64x2::splat(variance * (1.0 - kept * kept));
         Self {
@@ -199,7 +199,7 @@ impl Advance {
 }
 
 impl State {
-    fn start(memory: Memory, levels: [f64; 2], diffuse: f64) -> Self {
+    fn start(memory: Ar1Pair, levels: [f64; 2], diffuse: f64) -> Self {
         let (nothing, [diffuse, fast, slow]) = (f64x2::ZERO, [diffuse, memory.fast.1, memory.slow.1].map(f64x2::splat));
         Self { mean: [f64x2::new(levels), nothing, nothing], cov: [diffuse, nothing, nothing, fast, nothing, slow] }
     }
@@ -283,7 +283,7 @@ impl Side {
 /// Joins what both sides of two samples that mirror each other say: their autoregressive states are one and the same,
 /// their levels are not.
 #[inline]
-fn join(at: &State, mirrored: &State, memory: Memory) -> [Step; 2] {
+fn join(at: &State, mirrored: &State, memory: Ar1Pair) -> [Step; 2] {
     // Small floors keep the 2×2 inverses defined when a part has no variance.
     let floor = 1e-12 * (memory.fast.1 + memory.slow.1) + 1e-18;
     let before = |a: f64x2, b: f64x2| f64x2::new([a.to_array()[0], b.to_array()[0]]);

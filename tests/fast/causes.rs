@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::support::series::random::Random;
 use crate::support::series::{Change, Load, Spec, config, event, four_weeks, instant};
 use chrono_tz::Tz;
-use fortnight::detect::{self, Comparison, Context, ElsewhereKind, Judgement, Pattern, Verdict};
+use fortnight::detect::{self, Comparison, Context, Judgement, Pattern, UnattributedKind, Verdict};
 use fortnight::model::event::{Event, EventKind};
 use fortnight::model::metric::{Series, SeriesKey, Unit};
 use fortnight::model::time::{HOUR, MINUTE, Window};
@@ -540,8 +540,8 @@ fn label(judgement: &Judgement, events: &[Event], comparison: &Comparison) -> St
         (_, Some(Pattern::Burst)) => "burst".to_owned(),
         (Verdict::PossiblyWorse | Verdict::Better, _) => comparison.verdict.as_str().to_owned(),
         _ => match moved.map(|item| item.kind) {
-            Some(ElsewhereKind::Drift) => "drift".to_owned(),
-            Some(ElsewhereKind::Shift) => "elsewhere".to_owned(),
+            Some(UnattributedKind::Drift) => "drift".to_owned(),
+            Some(UnattributedKind::Shift) => "elsewhere".to_owned(),
             None => "unchanged".to_owned(),
         },
     }

@@ -4,7 +4,7 @@
 use crate::support::series::{self, Change, Load, Spec};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use fortnight::detect::{self, Comparison, Context, Effect, ElsewhereKind, Judgement, Pattern};
+use fortnight::detect::{self, Comparison, Context, Effect, Judgement, Pattern, UnattributedKind};
 use fortnight::model::event::{Event, EventKind};
 use fortnight::model::metric::{Kind, Series, UNITS};
 use fortnight::model::time::{self, HOUR, MINUTE, Window};
@@ -123,8 +123,8 @@ fn check(case: &Case, got: &Judgement, made: &[Series], events: &[Event], words:
         }
         ["elsewhere", service, target, signal, kind, rest @ ..] => {
             let all = || got.elsewhere.iter().filter(|item| is_named(got, item.series, [service, target, signal]));
-            let kind = if *kind == "drift" { ElsewhereKind::Drift } else { ElsewhereKind::Shift };
-            let fits = |item: &&detect::Elsewhere| {
+            let kind = if *kind == "drift" { UnattributedKind::Drift } else { UnattributedKind::Shift };
+            let fits = |item: &&detect::Unattributed| {
                 item.kind == kind
                     && rest.iter().all(|word| match word.split_once('=') {
                         None => item.is_worse == (*word == "worse"),

@@ -1,7 +1,7 @@
 //! Shares the blame for a step between the deploys and all other moments near it.
 
 use crate::detect::input::calendar::PER_HOUR;
-use crate::detect::input::deploy_window::Moment;
+use crate::detect::input::deploy_window::DeployWindow;
 
 /// Share of the deploys that change a series, before looking at the data.
 const CAUSED: f64 = 0.02;
@@ -13,19 +13,19 @@ pub const FORTNIGHT: f64 = 14.0 * 24.0 * PER_HOUR as f64;
 const LEAST_OF_DEPLOYS: f64 = 0.6;
 
 /// A step is told at a deploy from this share of the blame on: about as likely there as everywhere else together.
-pub const LEAST_BLAME: f64 = 0.47;
+pub const LEAST_ATTRIBUTION: f64 = 0.47;
 
 /// Groups that bear less are not named.
 const LEAST_NAMED: f64 = 0.01;
 
-/// Blame is shared with moments up to this far from the clearest one, in buckets.
+/// Posterior is shared with moments up to this far from the clearest one, in buckets.
 const REACH: usize = 48 * PER_HOUR;
 
 /// Where a step may have begun.
 #[derive(Debug, Clone, Copy)]
-pub struct Near<'a> {
+pub struct Attribution<'a> {
     /// The deploy groups, sorted.
-    pub moments: &'a [Moment],
+    pub moments: &'a [DeployWindow],
     /// Length of the grid.
     pub len: usize,
     /// The moment at which the step is clearest.
@@ -38,14 +38,14 @@ pub struct Near<'a> {
 
 /// Who bears the blame for a step.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Blame {
+pub struct Posterior {
     /// Earliest and latest bucket at which it may have begun (95 %).
     pub onset: (usize, usize),
     /// Groups that share the blame, with their shares; what is missing to 1 lies at no deploy.
     pub groups: Vec<(usize, f64)>,
 }
 
-impl Blame {
+impl Posterior {
     /// Returns the group at which the step is told: the one that bears most, if the deploys together bear enough.
     pub fn told_at(&self) -> Option<usize> {
         let at_deploys: f64 = self.groups.iter().map(|(_, share)| share).sum();
@@ -54,20 +54,20 @@ impl Blame {
     }
 }
 
-impl Near<'_> {
+impl Attribution<'_> {
     /// Shares the blame. `likelihood`: of a step at a bucket, natural logarithm, up to a constant. `is_there`: whether a
     /// bucket has data. `None` where nothing is likely.
     ///
     /// A deploy is [`CAUSED`] times as likely to have changed the series as not, a bucket without one as likely as the
     /// series changes by itself; a series that keeps doing so makes a deploy a less likely cause.
-    pub fn share(&self, likelihood: impl Fn(usize) -> f64, is_there: impl Fn(usize) -> bool) -> Option<Blame> {
+    pub fn share(&self, likelihood: impl Fn(usize) -> f64, is_there: impl Fn(usize) -> bool) -> Option<Posterior> {
         // Up to the neighbouring steps: beyond them the data speak of another change.
         let Self { moments, len, at, known, by_itself } = *self;
         let first = known.iter().copied().filter(|known| *known < at).max().map_or(0, |known| known + 1);
         let last = known.iter().copied().filter(|known| *known > at).min().unwrap_or(len);
         let (first, last) = (first.max(at.saturating_sub(REACH)).max(1), last.min(at + REACH + 1).min(len));
         let odds = CAUSED * len as f64 / by_itself;
-        let within = |moment: &Moment| moment.to > first && moment.from < last && moment.to < len;
+        let within = |moment: &DeployWindow| moment.to > first && moment.from < last && moment.to < len;
         let mut weights: Vec<(usize, Option<usize>, f64)> = Vec::new();
         for (group, moment) in moments.iter().enumerate().filter(|(_, moment)| within(moment)) {
             weights.push((moment.to, Some(group), likelihood(moment.to) + odds.ln()));
@@ -85,7 +85,7 @@ impl Near<'_> {
         }
         let total: f64 = weights.iter().map(|(_, _, weight)| (weight - best).exp()).sum();
         weights.sort_by_key(|(bucket, ..)| *bucket);
-        let mut blame = Blame { onset: (at, at), groups: Vec::new() };
+        let mut blame = Posterior { onset: (at, at), groups: Vec::new() };
         let mut sum = 0.0;
         for (bucket, group, weight) in weights {
             let share = (weight - best).exp() / total;
@@ -117,10 +117,10 @@ mod tests {
     use super::*;
 
     const LEN: usize = 1344;
-    const MOMENTS: [Moment; 2] = [Moment { from: 500, to: 504 }, Moment { from: 700, to: 704 }];
+    const MOMENTS: [DeployWindow; 2] = [DeployWindow { from: 500, to: 504 }, DeployWindow { from: 700, to: 704 }];
 
-    fn blame(likelihood: impl Fn(usize) -> f64) -> Blame {
-        let near = Near { moments: &MOMENTS, len: LEN, at: 504, known: &[], by_itself: 0.5 };
+    fn blame(likelihood: impl Fn(usize) -> f64) -> Posterior {
+        let near = Attribution { moments: &MOMENTS, len: LEN, at: 504, known: &[], by_itself: 0.5 };
         let is_there = |bucket: usize| !MOMENTS.iter().any(|moment| (moment.from..moment.to).contains(&bucket));
         near.share(likelihood, is_there).expect("something is likely")
     }

@@ -2,7 +2,7 @@
 //! a change is taken out of it.
 
 use super::verdict;
-use crate::detect::attribution::posterior::LEAST_BLAME;
+use crate::detect::attribution::posterior::LEAST_ATTRIBUTION;
 use crate::detect::evidence::Withdrawal;
 use crate::detect::judgement::Comparison;
 use crate::model::effect::{AdjustmentEvidence, Effect, Estimate};
@@ -30,7 +30,7 @@ impl Comparison {
 
     /// Tells whether the step was located at this deploy; only such steps are its own.
     pub fn is_located(&self) -> bool {
-        self.pattern.is_some() && self.blame.is_some_and(|blame| blame >= LEAST_BLAME)
+        self.pattern.is_some() && self.blame.is_some_and(|blame| blame >= LEAST_ATTRIBUTION)
     }
 
     /// Tells whether it moved for sure, whatever explains it.
@@ -64,10 +64,10 @@ impl Comparison {
     /// Takes out what explains the change: the estimate becomes what is left.
     ///
     /// `amount`: on the effect's scale. `error`: half the width of its 95 % interval.
-    pub fn take_out(&mut self, evidence: AdjustmentEvidence, amount: f64, error: f64, direction: Direction) {
+    pub fn adjust(&mut self, evidence: AdjustmentEvidence, amount: f64, error: f64, direction: Direction) {
         self.explain(evidence.confounder());
         let Some(effect) = &mut self.effect else { return };
-        effect.take_out(evidence, amount, error, self.before);
+        effect.adjust(evidence, amount, error, self.before);
         self.evidence.table = Some(verdict::rule(effect.estimate, effect.limit, direction));
         let after = |before: f64| effect.scale.after(before, effect.estimate.value);
         self.after =

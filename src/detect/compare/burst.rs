@@ -6,7 +6,7 @@
 //! worse one.
 
 use crate::detect::input::calendar::{Calendar, PER_HOUR};
-use crate::detect::input::deploy_window::Moment;
+use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::judgement::Burst;
 use crate::model::effect::Scale;
 use crate::stats::describe;
@@ -47,13 +47,13 @@ pub const EXPECTED_FALSE: f64 = 0.05;
 
 /// A series as bursts see it.
 #[derive(Debug, Clone, Copy)]
-pub struct Course<'a> {
+pub struct Spells<'a> {
     /// What is left of the values without their usual course, the minutes of deploys included; NaN is missing or left out.
     pub values: &'a [f64],
     /// Requests of each bucket if the values are shares of them.
     pub requests: Option<&'a [f64]>,
     /// The deploys of the service.
-    pub moments: &'a [Moment],
+    pub moments: &'a [DeployWindow],
     /// 1 if higher is worse, −1 if lower is.
     pub sign: f64,
     /// Least size that matters, on the scale of the values.
@@ -70,7 +70,7 @@ struct Spell {
 }
 
 /// Measures the burst at one deploy, if there is one that matters. `group`: index into the moments.
-pub fn measure(course: &Course<'_>, group: usize, calendar: &Calendar) -> Option<Burst> {
+pub fn measure(course: &Spells<'_>, group: usize, calendar: &Calendar) -> Option<Burst> {
     let moment = course.moments.get(group)?;
     let next = course.moments.get(group + 1).map_or(usize::MAX, |next| next.from);
     let settled = moment.to.saturating_sub(moment.from).max(1);
@@ -94,7 +94,7 @@ pub fn measure(course: &Course<'_>, group: usize, calendar: &Calendar) -> Option
     best
 }
 
-impl Course<'_> {
+impl Spells<'_> {
     fn mean(&self, from: usize, to: usize) -> Option<f64> {
         let values = self.values.get(from..to.min(self.values.len()))?;
         let weight = |index: usize| self.requests.map_or(Some(1.0), |n| n.get(from + index).copied());
@@ -207,13 +207,13 @@ mod tests {
     }
 
     fn burst_at(values: &mut [f64], size: f64, buckets: usize) -> Option<Burst> {
-        let moment = Moment { from: 700, to: 702 };
+        let moment = DeployWindow { from: 700, to: 702 };
         for value in &mut values[700..700 + buckets] {
             *value += size;
         }
         let calendar = Calendar::new(Window::new(0, 14 * DAY), chrono_tz::UTC, &std::collections::BTreeMap::new());
         let course =
-            Course { values, requests: None, moments: &[moment], sign: 1.0, limit: 0.1, scale: Scale::LogRatio };
+            Spells { values, requests: None, moments: &[moment], sign: 1.0, limit: 0.1, scale: Scale::LogRatio };
         measure(&course, 0, &calendar)
     }
 

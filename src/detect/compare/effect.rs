@@ -1,14 +1,14 @@
 //! One series against one deploy group: levels, estimate, interval, limit and what the rule says of them.
 
 use super::verdict;
-use crate::detect::evidence::{Attribution, Bound, Evidence, GroupKey};
+use crate::detect::evidence::{AttributionEvidence, Bound, Evidence, GroupKey};
 use crate::detect::input::calendar::{BUCKET, PER_HOUR};
-use crate::detect::input::deploy_window::Moment;
+use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::input::grid::Covered;
 use crate::detect::input::requests::Input;
 use crate::detect::judgement::{Comparison, Pattern};
-use crate::detect::model::error_rates::ShareTrack;
-use crate::detect::model::series_model::Track;
+use crate::detect::model::error_rates::ErrorRateModel;
+use crate::detect::model::series_model::LevelModel;
 use crate::detect::model::steps::Change;
 use crate::model::effect::{AdjustmentEvidence, Effect, Estimate, Scale, ScaledEstimate};
 use crate::model::metric::{Class, Direction};
@@ -25,11 +25,11 @@ const POWER: f64 = 0.8;
 
 /// How much larger a change must be because, as long as it is not accepted, a part of it passes for noise and for the
 /// usual course. Measured by simulation over series of many natures: `tests/long/simulation.rs` holds the power to it.
-const HIDING: f64 = 1.4;
+const POWER_INFLATION: f64 = 1.4;
 
 /// How much wider the error of an accepted step is than the model says: moment, usual course and noise were chosen by the
 /// same values. Measured on made worlds and recorded series; `tests/long/simulation.rs` holds the interval to it.
-const CHOSEN: f64 = 1.16;
+const SELECTION_INFLATION: f64 = 1.16;
 
 /// The points of Student's t that a series needs again and again.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +46,7 @@ impl Points {
     /// Looks the points up.
     pub fn new(df: f64) -> Self {
         let interval = distribution::quantile(0.975, df);
-        Self { df, interval, detectable: HIDING * (interval + distribution::quantile(POWER, df)) }
+        Self { df, interval, detectable: POWER_INFLATION * (interval + distribution::quantile(POWER, df)) }
     }
 }
 
@@ -73,11 +73,11 @@ pub struct Subject<'a> {
 
 /// Where a comparison stands in time.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct ComparisonWindow<'a> {
     /// Index of the group among those of the service.
     pub group: usize,
     /// The group's buckets.
-    pub moment: Moment,
+    pub moment: DeployWindow,
     /// Accepted steps of the series.
     pub changes: &'a [Change],
     /// Whole length of the grid.
@@ -86,7 +86,7 @@ pub struct Place<'a> {
     pub keys: &'a [GroupKey],
 }
 
-impl Place<'_> {
+impl ComparisonWindow<'_> {
     /// Returns the change that ended the level before the one before the deploy.
     fn previous(&self) -> Option<&Change> {
         self.changes.iter().filter(|change| change.at < self.moment.to).max_by_key(|change| change.at)
@@ -120,11 +120,11 @@ impl Place<'_> {
     }
 
     /// Returns where a change near this group may belong.
-    fn attribution(&self, change: &Change) -> Attribution {
+    fn attribution(&self, change: &Change) -> AttributionEvidence {
         let groups: Vec<(GroupKey, f64)> =
             change.blame.iter().filter_map(|(group, share)| Some((self.keys.get(*group)?.clone(), *share))).collect();
         let unattributed = 1.0 - groups.iter().map(|(_, share)| share).sum::<f64>();
-        Attribution { groups, unattributed: unattributed.max(0.0) }
+        AttributionEvidence { groups, unattributed: unattributed.max(0.0) }
     }
 
     /// Returns the step that was accepted at this group.
@@ -144,7 +144,7 @@ impl Place<'_> {
 }
 
 /// Returns a comparison of which nothing is known yet but the compared hours and their coverage.
-pub fn blank(subject: &Subject<'_>, place: &Place<'_>, at: impl Fn(usize) -> i64) -> Comparison {
+pub fn blank(subject: &Subject<'_>, place: &ComparisonWindow<'_>, at: impl Fn(usize) -> i64) -> Comparison {
     // A series is not missing before its first point.
     let first = subject.raw.iter().position(|value| value.is_finite()).unwrap_or(0);
     let (begin, end) = (place.begin().max(first.min(place.moment.from)), place.end());
@@ -178,16 +178,16 @@ pub fn blank(subject: &Subject<'_>, place: &Place<'_>, at: impl Fn(usize) -> i64
 /// Compares a series judged by its level.
 pub fn level(
     subject: &Subject<'_>,
-    place: &Place<'_>,
+    place: &ComparisonWindow<'_>,
     input: &Input,
-    track: &Track,
+    track: &LevelModel,
     step: Step,
     points: &Points,
     blank: Comparison,
 ) -> Comparison {
     let mut comparison = blank;
     let Some(before) = comparison.before else { return comparison };
-    let chosen = if place.accepted().is_some() { CHOSEN } else { 1.0 };
+    let chosen = if place.accepted().is_some() { SELECTION_INFLATION } else { 1.0 };
     let error = step.variance.sqrt() * track.inflation * chosen;
     if !error.is_finite() || error <= 0.0 {
         return comparison;
@@ -222,8 +222,8 @@ pub fn level(
 /// Compares a share judged by counts.
 pub fn share(
     subject: &Subject<'_>,
-    place: &Place<'_>,
-    track: &ShareTrack,
+    place: &ComparisonWindow<'_>,
+    track: &ErrorRateModel,
     normal: &Points,
     blank: Comparison,
 ) -> Comparison {
@@ -280,7 +280,12 @@ pub fn explain_by_load(comparison: &mut Comparison, added: f64, evidence: Adjust
 
 /// Writes the blame and the onset; a deploy that may be the cause of a step told at its neighbour keeps an interval
 /// that reaches to that step, so that it is never proven fine.
-fn mark(comparison: &mut Comparison, place: &Place<'_>, estimate: &mut Estimate, of: impl Fn(&Change) -> Estimate) {
+fn mark(
+    comparison: &mut Comparison,
+    place: &ComparisonWindow<'_>,
+    estimate: &mut Estimate,
+    of: impl Fn(&Change) -> Estimate,
+) {
     let Some((share, change)) = place.blame() else { return };
     comparison.blame = Some(share);
     comparison.evidence.attribution = Some(place.attribution(change));
@@ -326,7 +331,7 @@ fn limit_log(subject: &Subject<'_>, before: f64) -> f64 {
 }
 
 /// Returns the added seconds so far: added time of a request × requests after the deploy.
-fn cost(subject: &Subject<'_>, place: &Place<'_>, added_s: f64) -> f64 {
+fn cost(subject: &Subject<'_>, place: &ComparisonWindow<'_>, added_s: f64) -> f64 {
     let after = subject.requests.get(place.moment.to.min(place.end())..place.end()).unwrap_or(&[]);
     added_s * after.iter().filter(|n| n.is_finite()).sum::<f64>()
 }
@@ -339,12 +344,12 @@ const DAY: usize = 24 * PER_HOUR;
 
 /// Tells whether both sides hold enough data: hours at all, and the configured share of the day or the week next to
 /// the deploy. A series may be younger than the history and may end before the period does.
-pub fn has_data(subject: &Subject<'_>, place: &Place<'_>, min_coverage: f64) -> bool {
+pub fn has_data(subject: &Subject<'_>, place: &ComparisonWindow<'_>, min_coverage: f64) -> bool {
     let enough = |begin: usize, end: usize| {
         let there = subject.covered.between(begin, end);
         there >= (LEAST_HOURS * PER_HOUR) as f64 && there >= min_coverage * end.saturating_sub(begin) as f64
     };
-    let Moment { from, to } = place.moment;
+    let DeployWindow { from, to } = place.moment;
     let side =
         |span: usize| (enough(from.saturating_sub(span), from), enough(to.min(place.len), (to + span).min(place.len)));
     let ((day_before, day_after), (week_before, week_after)) = (side(DAY), side(7 * DAY));

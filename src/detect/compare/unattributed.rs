@@ -4,9 +4,9 @@ use super::effect::{self, Points, Subject};
 use crate::detect::context::Context;
 use crate::detect::input::calendar::Calendar;
 use crate::detect::input::requests::Input;
-use crate::detect::judgement::{Elsewhere, ElsewhereKind};
-use crate::detect::model::error_rates::ShareTrack;
-use crate::detect::model::series_model::Track;
+use crate::detect::judgement::{Unattributed, UnattributedKind};
+use crate::detect::model::error_rates::ErrorRateModel;
+use crate::detect::model::series_model::LevelModel;
 use crate::model::effect::{Estimate, Scale, ScaledEstimate};
 use crate::model::metric::Direction;
 use crate::model::time::Window;
@@ -16,11 +16,11 @@ use crate::stats::{describe, distribution};
 pub fn of_level(
     subject: &Subject<'_>,
     input: &Input,
-    track: &Track,
+    track: &LevelModel,
     points: &Points,
     calendar: &Calendar,
     context: &Context<'_>,
-) -> Vec<Elsewhere> {
+) -> Vec<Unattributed> {
     if track.drift.is_none() && track.changes.iter().all(|change| change.group.is_some()) {
         return Vec::new();
     }
@@ -31,7 +31,7 @@ pub fn of_level(
         low: value - points.interval * error,
         high: value + points.interval * error,
     };
-    let told = |kind, at, estimate: Estimate, error: f64| Elsewhere {
+    let told = |kind, at, estimate: Estimate, error: f64| Unattributed {
         series: subject.series,
         kind,
         at,
@@ -42,13 +42,13 @@ pub fn of_level(
     let mut found = Vec::new();
     if let Some(drift) = track.drift {
         let at = Window::new(calendar.at(0), calendar.at(calendar.len()));
-        found.push(told(ElsewhereKind::Drift, at, around(drift.total, drift.error), drift.error));
+        found.push(told(UnattributedKind::Drift, at, around(drift.total, drift.error), drift.error));
     }
     for change in track.changes.iter().filter(|change| change.group.is_none()) {
         let error = change.step.variance.sqrt() * track.inflation;
         let at = Window::new(calendar.at(change.onset.0), calendar.at(change.onset.1 + 1));
         if context.period.overlaps(at) {
-            found.push(told(ElsewhereKind::Shift, at, around(change.step.size, error), error));
+            found.push(told(UnattributedKind::Shift, at, around(change.step.size, error), error));
         }
     }
     found.retain(|item| item.change.estimate.value.abs() >= limit && subject.direction != Direction::Neutral);
@@ -58,18 +58,18 @@ pub fn of_level(
 /// Returns the steps of the period of a failed share, as far as they matter.
 pub fn of_share(
     subject: &Subject<'_>,
-    track: &ShareTrack,
+    track: &ErrorRateModel,
     calendar: &Calendar,
     context: &Context<'_>,
-) -> Vec<Elsewhere> {
+) -> Vec<Unattributed> {
     let shifts = track.changes.iter().filter(|change| change.group.is_none()).filter_map(|change| {
         let at = Window::new(calendar.at(change.onset.0), calendar.at(change.onset.1 + 1));
         let step = track.step(change.at)?;
         let value = step.shares[1] - step.shares[0];
         let limit = subject.absolute.max(subject.relative * step.shares[0]);
-        (context.period.overlaps(at) && value.abs() >= limit).then_some(Elsewhere {
+        (context.period.overlaps(at) && value.abs() >= limit).then_some(Unattributed {
             series: subject.series,
-            kind: ElsewhereKind::Shift,
+            kind: UnattributedKind::Shift,
             at,
             change: ScaledEstimate {
                 scale: Scale::Difference,

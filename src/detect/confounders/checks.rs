@@ -6,21 +6,21 @@ use super::mix::{self, Service};
 use crate::detect::compare::burst;
 use crate::detect::evidence::LoadCheck;
 use crate::detect::input::calendar::Calendar;
-use crate::detect::input::deploy_window::Moment;
+use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::judgement::Comparison;
-use crate::detect::model::series_model::Judged;
+use crate::detect::model::series_model::SeriesModel;
 use crate::model::metric::{Class, Direction, Kind};
 use crate::model::verdict::Verdict;
 
 /// One service with everything that was found out about its series.
 #[derive(Clone, Copy)]
-pub struct Known<'a> {
+pub struct ServiceModel<'a> {
     /// Its series.
     pub service: Service<'a>,
     /// How each was judged.
-    pub judged: &'a [Judged],
+    pub judged: &'a [SeriesModel],
     /// Its deploys.
-    pub moments: &'a [Moment],
+    pub moments: &'a [DeployWindow],
     /// Its events whose hours are left out.
     pub spans: &'a [event::Span<'a>],
     /// The grid.
@@ -28,7 +28,7 @@ pub struct Known<'a> {
 }
 
 /// Says of each comparison what explains it. `comparisons`: of this service, by series.
-pub fn ask(known: &Known<'_>, comparisons: &mut [Comparison]) {
+pub fn check(known: &ServiceModel<'_>, comparisons: &mut [Comparison]) {
     for own in comparisons.chunk_by_mut(|a, b| a.series == b.series) {
         ask_events(known, own);
     }
@@ -45,13 +45,13 @@ pub fn ask(known: &Known<'_>, comparisons: &mut [Comparison]) {
 }
 
 /// Returns what is known of the load behind a series.
-fn load(known: &Known<'_>, series: usize) -> LoadCheck {
-    let Judged::Level(track) = &known.judged[series] else { return LoadCheck::NotChecked };
+fn load(known: &ServiceModel<'_>, series: usize) -> LoadCheck {
+    let SeriesModel::Level(track) = &known.judged[series] else { return LoadCheck::NotChecked };
     match (known.service.natures[series].0, known.service.series[series].key.kind) {
         (Class::Latency, _) | (Class::Saturation | Class::Other, Kind::Resource) => {}
         _ => return LoadCheck::NotChecked,
     }
-    match (known.service.inputs[series].load.log.is_empty(), track.baseline.load.is_empty()) {
+    match (known.service.inputs[series].load.log.is_empty(), track.seasonality.load.is_empty()) {
         (true, _) => LoadCheck::Unknown,
         (false, true) => LoadCheck::Independent,
         (false, false) => LoadCheck::CurveTakenOut,
@@ -59,29 +59,29 @@ fn load(known: &Known<'_>, series: usize) -> LoadCheck {
 }
 
 /// Returns a series without its usual course, or its failed shares, with nothing left out.
-fn whole_course(known: &Known<'_>, series: usize) -> Option<Vec<f64>> {
+fn whole_course(known: &ServiceModel<'_>, series: usize) -> Option<Vec<f64>> {
     let value = &known.service.inputs[series].grid.value;
     match &known.judged[series] {
-        Judged::Level(track) => Some(track.baseline.residual(value)),
-        Judged::Share(_) => Some(value.clone()),
-        Judged::Nothing => None,
+        SeriesModel::Level(track) => Some(track.seasonality.residual(value)),
+        SeriesModel::Share(_) => Some(value.clone()),
+        SeriesModel::Nothing => None,
     }
 }
 
 /// Asks the events of the service about the comparisons of one series.
-fn ask_events(known: &Known<'_>, comparisons: &mut [Comparison]) {
+fn ask_events(known: &ServiceModel<'_>, comparisons: &mut [Comparison]) {
     let Some(series) = comparisons.first().map(|comparison| comparison.series) else { return };
-    let near = |moment: &Moment| known.spans.iter().any(|span| span.is_near(*moment));
+    let near = |moment: &DeployWindow| known.spans.iter().any(|span| span.is_near(*moment));
     if !comparisons.iter().any(|comparison| known.moments.get(comparison.group).is_some_and(near)) {
         return;
     }
     let Some(values) = whole_course(known, series) else { return };
     let judged = &known.judged[series];
     let (requests, spread) = match judged {
-        Judged::Level(track) => (None, track.noise.as_ref().map_or(f64::INFINITY, |noise| noise.variance.sqrt())),
+        SeriesModel::Level(track) => (None, track.noise.as_ref().map_or(f64::INFINITY, |noise| noise.variance.sqrt())),
         _ => (Some(known.service.inputs[series].requests.as_slice()), 0.0),
     };
-    let course = event::Course { values: &values, requests, spread, direction: known.service.natures[series].1 };
+    let course = event::Values { values: &values, requests, spread, direction: known.service.natures[series].1 };
     for comparison in comparisons {
         let Some(moment) = known.moments.get(comparison.group).copied() else { continue };
         let begin = known.calendar.bucket(comparison.before_window.start);
@@ -91,7 +91,7 @@ fn ask_events(known: &Known<'_>, comparisons: &mut [Comparison]) {
 }
 
 /// Measures bad spells right after the deploys at which the latency or the failures of an operation stayed as they were.
-fn measure_bursts(known: &Known<'_>, comparisons: &mut [Comparison]) {
+fn measure_bursts(known: &ServiceModel<'_>, comparisons: &mut [Comparison]) {
     let Some(first) = comparisons.first() else { return };
     let series = first.series;
     let (class, direction) = known.service.natures[series];
@@ -117,7 +117,7 @@ fn measure_bursts(known: &Known<'_>, comparisons: &mut [Comparison]) {
         let Some((scale, limit)) = comparison.effect.as_ref().map(|effect| (effect.scale, effect.limit)) else {
             continue;
         };
-        let course = burst::Course {
+        let course = burst::Spells {
             values: &values,
             requests: (class == Class::Errors && scale.is_difference())
                 .then_some(known.service.inputs[series].requests.as_slice())

@@ -12,7 +12,7 @@
 //! A level that changed between the deploy and the event is the deploy's: incidents are often declared because of one.
 
 use crate::detect::input::calendar::{BUCKET, Calendar, PER_HOUR};
-use crate::detect::input::deploy_window::Moment;
+use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::judgement::{Comparison, Pattern};
 use crate::model::effect::AdjustmentEvidence;
 use crate::model::event::Event;
@@ -41,7 +41,7 @@ const LEAST_FAILURES: f64 = 10.0;
 
 /// A series with the hours that were left out still in it.
 #[derive(Debug, Clone, Copy)]
-pub struct Course<'a> {
+pub struct Values<'a> {
     /// What is left of the values without their usual course (or the shares), nothing left out; NaN is missing.
     pub values: &'a [f64],
     /// Requests of each bucket if the values are shares of them.
@@ -52,7 +52,7 @@ pub struct Course<'a> {
     pub direction: Direction,
 }
 
-impl Course<'_> {
+impl Values<'_> {
     /// Returns the level of a stretch: its median, or its failed share.
     fn level(&self, from: usize, to: usize) -> Option<f64> {
         let buckets = from..to.min(self.values.len());
@@ -87,7 +87,7 @@ pub struct Span<'a> {
 
 impl Span<'_> {
     /// Tells whether it lies so near a deploy that it is asked about.
-    pub fn is_near(self, moment: Moment) -> bool {
+    pub fn is_near(self, moment: DeployWindow) -> bool {
         self.from <= moment.to + NEAR && moment.from <= self.to + NEAR
     }
 
@@ -112,9 +112,9 @@ pub fn spans<'a>(service: &str, events: &'a [Event], calendar: &Calendar) -> Vec
 /// `begin`: first bucket that was compared before the deploy; `next`: first bucket of the next deploy.
 pub fn explain(
     comparison: &mut Comparison,
-    course: &Course<'_>,
+    course: &Values<'_>,
     spans: &[Span<'_>],
-    moment: Moment,
+    moment: DeployWindow,
     begin: usize,
     next: usize,
 ) {
@@ -126,7 +126,7 @@ pub fn explain(
         if let Some(span) = near.find(|span| began_with(comparison, course, *span, moment, begin)) {
             let amount = comparison.estimate().map_or(0.0, |estimate| estimate.value);
             let evidence = AdjustmentEvidence::Event { id: span.id.to_owned() };
-            comparison.take_out(evidence, amount, 0.0, course.direction);
+            comparison.adjust(evidence, amount, 0.0, course.direction);
         }
     } else if !comparison.verdict.is_alarm() {
         for span in spans {
@@ -136,14 +136,20 @@ pub fn explain(
 }
 
 /// Returns the level before both the deploy and the event.
-fn before(course: &Course<'_>, span: Span<'_>, moment: Moment, begin: usize) -> Option<f64> {
+fn before(course: &Values<'_>, span: Span<'_>, moment: DeployWindow, begin: usize) -> Option<f64> {
     // A day is enough, and stays clear of what the usual course does not know.
     let end = span.from.min(moment.from);
     course.level(begin.max(end.saturating_sub(24 * PER_HOUR)), end)
 }
 
 /// Tells whether a step that was placed at the deploy began with the event.
-fn began_with(comparison: &Comparison, course: &Course<'_>, span: Span<'_>, moment: Moment, begin: usize) -> bool {
+fn began_with(
+    comparison: &Comparison,
+    course: &Values<'_>,
+    span: Span<'_>,
+    moment: DeployWindow,
+    begin: usize,
+) -> bool {
     let (Some(estimate), Some(before)) = (comparison.estimate(), before(course, span, moment, begin)) else {
         return false;
     };
@@ -166,7 +172,14 @@ fn began_with(comparison: &Comparison, course: &Course<'_>, span: Span<'_>, mome
 }
 
 /// Says of a deploy that an event covers the hours right after it, if in them, and only in them, the level was another.
-fn cover(comparison: &mut Comparison, course: &Course<'_>, span: Span<'_>, moment: Moment, begin: usize, next: usize) {
+fn cover(
+    comparison: &mut Comparison,
+    course: &Values<'_>,
+    span: Span<'_>,
+    moment: DeployWindow,
+    begin: usize,
+    next: usize,
+) {
     let Span { from, to, id } = span;
     let end = to.min(next);
     let start = from.max(moment.to);

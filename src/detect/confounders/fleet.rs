@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::context::Context;
 use crate::detect::input::calendar::{Calendar, PER_HOUR};
-use crate::detect::input::deploy_window::{self, Moment};
+use crate::detect::input::deploy_window::{self, DeployWindow};
 use crate::detect::input::requests::Input;
 use crate::detect::judgement::{Comparison, SeriesSummary};
-use crate::detect::model::error_rates::ShareTrack;
-use crate::detect::model::series_model::Track;
+use crate::detect::model::error_rates::ErrorRateModel;
+use crate::detect::model::series_model::LevelModel;
 use crate::detect::model::steps::Change;
 use crate::model::effect::{AdjustmentEvidence, PeerEvidence, Scale};
 use crate::model::event::Event;
@@ -52,14 +52,14 @@ const DEPLOYED: usize = PER_HOUR;
 
 /// How far one target, or one service, moved at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Vote {
+struct Movement {
     /// Log ratio, or difference of shares.
     size: f64,
     /// Standard error.
     error: f64,
 }
 
-impl Vote {
+impl Movement {
     /// Tells whether it moved for sure, and about as far the same way as a change.
     fn is_alike(self, change: f64) -> bool {
         (ALIKE..=1.0 / ALIKE).contains(&(self.size / change)) && self.size.abs() >= MOVED * self.error
@@ -89,10 +89,10 @@ struct PeerMovement {
 pub struct PeerMovements(Vec<PeerMovement>);
 
 impl PeerMovements {
-    fn of(&self, kind: Kind, signal: &str, scale: Scale, at: i64) -> Option<Vote> {
+    fn of(&self, kind: Kind, signal: &str, scale: Scale, at: i64) -> Option<Movement> {
         let wanted = (kind, signal, scale, at);
         let found = self.0.binary_search_by(|one| (one.kind, &*one.signal, one.scale, one.at).cmp(&wanted));
-        found.ok().and_then(|index| self.0.get(index)).map(|one| Vote { size: one.size, error: one.error })
+        found.ok().and_then(|index| self.0.get(index)).map(|one| Movement { size: one.size, error: one.error })
     }
 }
 
@@ -111,19 +111,19 @@ pub fn moments(events: &[Event], calendar: &Calendar, context: &Context<'_>) -> 
 
 /// Gathers the votes of one service while its series are judged.
 #[derive(Debug)]
-pub struct Poll<'a> {
+pub struct MovementSurvey<'a> {
     moments: Vec<usize>,
     calendar: &'a Calendar,
     asked: BTreeSet<usize>,
-    answers: BTreeMap<Topic, BTreeMap<usize, Vec<Vote>>>,
+    answers: BTreeMap<Topic, BTreeMap<usize, Vec<Movement>>>,
 }
 
-impl<'a> Poll<'a> {
+impl<'a> MovementSurvey<'a> {
     /// Begins a poll. `moments`: those of all services; `own`: those of this one. `variances`: of a typical bucket of each
     /// series, infinite for one that cannot be asked.
     pub fn new(
         moments: &[usize],
-        own: &[Moment],
+        own: &[DeployWindow],
         series: &[Series],
         variances: &[f64],
         calendar: &'a Calendar,
@@ -145,10 +145,10 @@ impl<'a> Poll<'a> {
     }
 
     /// Asks a series judged by its level.
-    pub fn ask_level(&mut self, index: usize, series: &Series, input: &Input, track: &Track) {
+    pub fn record_level(&mut self, index: usize, series: &Series, input: &Input, track: &LevelModel) {
         if input.is_log() {
-            let vote = |step: Step| Vote { size: step.size, error: step.variance.sqrt() * track.inflation };
-            self.ask(index, series, Scale::LogRatio, |at| {
+            let vote = |step: Step| Movement { size: step.size, error: step.variance.sqrt() * track.inflation };
+            self.record(index, series, Scale::LogRatio, |at| {
                 let accepted = near(&track.changes, at).map(|change| change.step);
                 let moved = accepted.or_else(|| track.episode_near(at, NEAR));
                 Some(vote(moved.unwrap_or_else(|| track.step(at))))
@@ -157,14 +157,14 @@ impl<'a> Poll<'a> {
     }
 
     /// Asks a series of failed shares.
-    pub fn ask_share(&mut self, index: usize, series: &Series, track: &ShareTrack) {
-        self.ask(index, series, Scale::Difference, |at| {
+    pub fn record_error_rate(&mut self, index: usize, series: &Series, track: &ErrorRateModel) {
+        self.record(index, series, Scale::Difference, |at| {
             let (size, error) = track.rough_step(near(&track.changes, at).map_or(at, |change| change.at))?;
-            Some(Vote { size, error })
+            Some(Movement { size, error })
         });
     }
 
-    fn ask(&mut self, index: usize, series: &Series, scale: Scale, answer: impl Fn(usize) -> Option<Vote>) {
+    fn record(&mut self, index: usize, series: &Series, scale: Scale, answer: impl Fn(usize) -> Option<Movement>) {
         if !self.asked.contains(&index) || self.moments.is_empty() {
             return;
         }
@@ -218,7 +218,7 @@ pub fn explain(
         let change = if is_explained { effect.unadjusted } else { effect.estimate.value };
         let limit = effect.limit;
         let (scale, at) = (effect.scale, comparison.after_window.start);
-        let others: Vec<(&Arc<str>, Vote)> = movements
+        let others: Vec<(&Arc<str>, Movement)> = movements
             .iter()
             .filter(|(service, _)| **service != key.service)
             .filter_map(|(service, own)| Some((service, own.of(key.kind, &key.signal, scale, at)?)))
@@ -231,12 +231,12 @@ pub fn explain(
         if !comparison.is_located_change() {
             continue;
         }
-        let votes: Vec<Vote> = others.into_iter().map(|(_, vote)| vote).collect();
+        let votes: Vec<Movement> = others.into_iter().map(|(_, vote)| vote).collect();
         let Some(movement) = movement(&votes, change) else { continue };
         let left = change - movement.size;
         if left.abs() < limit && movement.size.abs() > 0.5 * change.abs() {
             let evidence = AdjustmentEvidence::Fleet(evidence);
-            comparison.take_out(evidence, movement.size, 2.0 * movement.error, *direction);
+            comparison.adjust(evidence, movement.size, 2.0 * movement.error, *direction);
         }
     }
 }
@@ -246,7 +246,7 @@ pub fn explain(
 /// # Source
 /// The median of n values has 1.2533 times the standard error of their mean if they are normal (H. Cramér,
 /// Mathematical Methods of Statistics (1946), 28.5).
-fn movement(votes: &[Vote], change: f64) -> Option<Vote> {
+fn movement(votes: &[Movement], change: f64) -> Option<Movement> {
     let alike = votes.iter().filter(|vote| vote.is_alike(change)).count();
     if alike < LEAST_SERVICES || (alike as f64) < MOST * votes.len() as f64 {
         return None;
@@ -254,15 +254,15 @@ fn movement(votes: &[Vote], change: f64) -> Option<Vote> {
     let sizes: Vec<f64> = votes.iter().map(|vote| vote.size).collect();
     let errors: Vec<f64> = votes.iter().map(|vote| vote.error).collect();
     let spread = describe::robust_sd(&sizes)?.max(describe::median(&errors)?);
-    Some(Vote { size: describe::median(&sizes)?, error: 1.2533 * spread / (votes.len() as f64).sqrt() })
+    Some(Movement { size: describe::median(&sizes)?, error: 1.2533 * spread / (votes.len() as f64).sqrt() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn votes(sizes: &[f64]) -> Vec<Vote> {
-        sizes.iter().map(|size| Vote { size: *size, error: 0.01 }).collect()
+    fn votes(sizes: &[f64]) -> Vec<Movement> {
+        sizes.iter().map(|size| Movement { size: *size, error: 0.01 }).collect()
     }
 
     #[test]

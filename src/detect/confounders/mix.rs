@@ -74,7 +74,7 @@ pub fn explain(service: &Service<'_>, calendar: &Calendar, comparisons: &mut [Co
             let change = |whole: &Comparison| Some(whole.effect.as_ref()?.log_ratio()?.value.exp_m1());
             let seen = change(whole);
             let direction = service.natures[whole.series].1;
-            whole.take_out(AdjustmentEvidence::Mix { operations }, amount, 0.0, direction);
+            whole.adjust(AdjustmentEvidence::Mix { operations }, amount, 0.0, direction);
             // Nobody waited longer for what was always slow: only what is left cost anything.
             whole.cost_s = whole.cost_s.zip(change(whole)).zip(seen).map(|((cost, left), seen)| cost * left / seen);
         }

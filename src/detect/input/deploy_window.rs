@@ -8,7 +8,7 @@ use crate::model::time::MINUTE;
 
 /// A deploy group as the series sees it: its buckets from the first deploy to the end of settling are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub struct DeployWindow {
     /// First bucket that the deploy touches.
     pub from: usize,
     /// First bucket of the settled time after it.
@@ -28,9 +28,9 @@ pub fn groups(events: &[Event], service: &str, judge: &Judge, calendar: &Calenda
 }
 
 /// Returns the buckets of a group, from its first deploy to the end of settling.
-pub fn moment(group: &DeployGroup, settle_ms: i64, calendar: &Calendar) -> Moment {
+pub fn moment(group: &DeployGroup, settle_ms: i64, calendar: &Calendar) -> DeployWindow {
     let from = calendar.bucket(group.window.start);
-    Moment { from, to: calendar.bucket_from(group.window.end + settle_ms).max(from + 1) }
+    DeployWindow { from, to: calendar.bucket_from(group.window.end + settle_ms).max(from + 1) }
 }
 
 /// Returns the key of a group.

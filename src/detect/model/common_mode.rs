@@ -5,10 +5,10 @@
 
 use super::noise;
 use super::steps::{self, Clarity, Search};
-use crate::detect::input::deploy_window::Moment;
+use crate::detect::input::deploy_window::DeployWindow;
 use crate::stats::autocovariance::TakenOut;
 use crate::stats::describe;
-use crate::stats::structural::Workspace;
+use crate::stats::structural::Scratch;
 
 /// Fewer siblings than this say nothing about each other.
 const LEAST: usize = 3;
@@ -23,7 +23,7 @@ pub struct Member {
 }
 
 /// Returns for each member the movement of the *others*, or an empty list where it does not help.
-pub fn movement(members: &[Member], moments: &[Moment], space: &mut Workspace) -> Vec<Vec<f64>> {
+pub fn movement(members: &[Member], moments: &[DeployWindow], scratch: &mut Scratch) -> Vec<Vec<f64>> {
     let none = vec![Vec::new(); members.len()];
     let Some(count) = members.first().map(|member| member.noise.len()) else { return none };
     if members.len() < LEAST {
@@ -41,7 +41,7 @@ pub fn movement(members: &[Member], moments: &[Moment], space: &mut Workspace) -
             }
         }
     }
-    let steps = steps_of_all(&sums, moments, space);
+    let steps = steps_of_all(&sums, moments, scratch);
     members
         .iter()
         .zip(&precision)
@@ -64,7 +64,7 @@ pub fn movement(members: &[Member], moments: &[Moment], space: &mut Workspace) -
 }
 
 /// Returns the steps of the mean movement as a level of each bucket.
-fn steps_of_all(sums: &[(f64, f64)], moments: &[Moment], space: &mut Workspace) -> Vec<f64> {
+fn steps_of_all(sums: &[(f64, f64)], moments: &[DeployWindow], scratch: &mut Scratch) -> Vec<f64> {
     let mut mean: Vec<f64> =
         sums.iter().map(|(sum, total)| if *total > 0.0 { sum / total } else { f64::NAN }).collect();
     for moment in moments {
@@ -76,7 +76,7 @@ fn steps_of_all(sums: &[(f64, f64)], moments: &[Moment], space: &mut Workspace) 
     let Some(noise) = noise::fit(&mean, None, &TakenOut { stretches: vec![mean.len()], slots: 0.0 }) else {
         return levels;
     };
-    let (found, profile) = Search { residual: &mean, moments, jumps: &[] }.find(space, &noise, Clarity::SUSPECTED);
+    let (found, profile) = Search { residual: &mean, moments, jumps: &[] }.find(scratch, &noise, Clarity::SUSPECTED);
     for at in steps::steps_of(&found) {
         let size = steps::step_at(&profile, at).size;
         for level in levels.iter_mut().skip(at) {

@@ -4,7 +4,7 @@ use super::noise::{self, Noise};
 use super::steps::{self, Change, Clarity, Search};
 use crate::detect::input::calendar::PER_HOUR;
 use crate::detect::input::load::Behind;
-use crate::stats::structural::{Scan, Step, Workspace};
+use crate::stats::structural::{Scan, Scratch, Step};
 use crate::stats::{describe, slope};
 
 /// A slow change over the whole history.
@@ -64,7 +64,7 @@ pub fn find(
     known: &[Change],
     behind: Option<&Behind>,
     clarity: Clarity,
-    space: &mut Workspace,
+    scratch: &mut Scratch,
 ) -> Option<Straight> {
     let Search { residual, moments, jumps } = *search;
     let mut thinned: Vec<f64> = Vec::new();
@@ -92,7 +92,7 @@ pub fn find(
     // Each model with its own noise: a climb that is not taken out passes for noise that lasts for days.
     let calmer = noise::beside(&straight, &[], behind)?;
     let search = Search { residual: &straight, moments, jumps };
-    let (other, _) = search.find(space, &calmer, clarity);
+    let (other, _) = search.find(scratch, &calmer, clarity);
     let calmer = noise::beside(&straight, &steps::steps_of(&other), behind)?;
     let present = straight.iter().filter(|value| value.is_finite()).count();
     drift.error = (12.0 * calmer.variance / calmer.independent(present)).sqrt();
@@ -102,23 +102,23 @@ pub fn find(
     let steps = steps::steps_of(known);
     let noise = noise::beside(residual, &steps, behind)?;
     let penalty = 0.5 * (residual.len() as f64).ln();
-    let fit_of = |space: &mut Workspace, noise: &Noise, values: &[f64], changes: &[Change]| {
-        Scan::run(space, values, &noise.white, noise.memory, &steps::steps_of(changes)).fit()
+    let fit_of = |scratch: &mut Scratch, noise: &Noise, values: &[f64], changes: &[Change]| {
+        Scan::run(scratch, values, &noise.white_noise_variance, noise.memory, &steps::steps_of(changes)).fit()
             - 2.0 * penalty * changes.len() as f64
     };
     // Any single step at a deploy rivals the drift, accepted or not: half of it would pass for a climb.
     let rival = {
-        let scan = Scan::run(space, residual, &noise.white, noise.memory, &steps);
+        let scan = Scan::run(scratch, residual, &noise.white_noise_variance, noise.memory, &steps);
         let free =
             moments.iter().map(|moment| moment.to).filter(|at| !steps.iter().any(|step| step.abs_diff(*at) < PER_HOUR));
         free.map(|at| scan.step(at).z().powi(2) / 2.0).filter(|gain| gain.is_finite()).fold(0.0, f64::max)
     };
-    let with_steps = fit_of(space, &noise, residual, known);
+    let with_steps = fit_of(scratch, &noise, residual, known);
     let with_steps = with_steps.max(with_steps + rival - 2.0 * penalty);
-    let with_drift = fit_of(space, &calmer, &straight, &other) - 2.0 * penalty - DRIFT_ODDS.ln();
+    let with_drift = fit_of(scratch, &calmer, &straight, &other) - 2.0 * penalty - DRIFT_ODDS.ln();
     if with_drift <= with_steps {
         return None;
     }
-    let (changes, profile) = search.find(space, &calmer, clarity);
+    let (changes, profile) = search.find(scratch, &calmer, clarity);
     Some(Straight { drift, residual: straight, noise: calmer, changes, profile })
 }

@@ -1,7 +1,7 @@
 //! What a series does by itself for a while: hours far from its level, and sudden moves.
 
 use crate::detect::input::calendar::PER_HOUR;
-use crate::detect::input::deploy_window::Moment;
+use crate::detect::input::deploy_window::DeployWindow;
 use crate::stats::describe;
 
 /// Hours this many robust standard deviations from the level are an episode.
@@ -31,7 +31,7 @@ pub struct Episode {
 /// neither a level nor noise. None if such hours are common in a series.
 ///
 /// `rest`: distance from the level, one a bucket, NaN is missing.
-pub fn find(rest: &[f64], moments: &[Moment]) -> Vec<Episode> {
+pub fn find(rest: &[f64], moments: &[DeployWindow]) -> Vec<Episode> {
     let far = EPISODE_Z * describe::rough_sd(rest).unwrap_or(0.0);
     if far <= 0.0 {
         return Vec::new();

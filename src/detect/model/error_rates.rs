@@ -5,9 +5,9 @@
 //! and of a day of the series' own history and widens everything.
 
 use super::steps::{self, Change};
-use crate::detect::attribution::posterior::{FORTNIGHT, Near};
+use crate::detect::attribution::posterior::{Attribution, FORTNIGHT};
 use crate::detect::input::calendar::PER_HOUR;
-use crate::detect::input::deploy_window::Moment;
+use crate::detect::input::deploy_window::DeployWindow;
 use crate::stats::counts::{self, Counts};
 use crate::stats::describe;
 use crate::stats::structural::Step;
@@ -40,7 +40,7 @@ const MOST: usize = 12;
 
 /// Failures and requests of one series on the grid.
 #[derive(Debug, Clone, Default)]
-pub struct ShareTrack {
+pub struct ErrorRateModel {
     /// Failures up to each bucket (one longer than the grid).
     failed: Vec<f64>,
     /// Requests up to each bucket.
@@ -52,12 +52,12 @@ pub struct ShareTrack {
     pub changes: Vec<Change>,
 }
 
-impl ShareTrack {
+impl ErrorRateModel {
     /// Judges the failures of one series.
     ///
     /// `share`: failed share of each bucket, NaN is missing. `requests`: requests of each bucket. Buckets inside
     /// moments and masked buckets are left out.
-    pub fn new(share: &[f64], requests: &[f64], moments: &[Moment], masked: &[bool]) -> Self {
+    pub fn new(share: &[f64], requests: &[f64], moments: &[DeployWindow], masked: &[bool]) -> Self {
         let mut track = Self { failed: vec![0.0], requests: vec![0.0], extra: 0.0, changes: Vec::new() };
         let (mut failed_sum, mut request_sum) = (0.0, 0.0);
         for (bucket, share) in share.iter().enumerate() {
@@ -100,7 +100,7 @@ impl ShareTrack {
     /// them, so where there are more it shows more. The longer blocks also see what hangs together for a day.
     ///
     /// # Source
-    /// Moment estimate of the negative binomial's second parameter: N. E. Breslow, Applied Statistics 33 (1984),
+    /// DeployWindow estimate of the negative binomial's second parameter: N. E. Breslow, Applied Statistics 33 (1984),
     /// 38–44. Squares are winsorised at their 95 % point so that one incident does not hide everything else.
     fn scatter(&self) -> f64 {
         let mean_requests = self.requests[self.len()] / self.len().max(1) as f64;
@@ -164,7 +164,7 @@ impl ShareTrack {
         (2.0 * sum / dispersion).max(0.0)
     }
 
-    fn find(&mut self, moments: &[Moment]) {
+    fn find(&mut self, moments: &[DeployWindow]) {
         self.changes.clear();
         while self.changes.len() < MOST {
             let Some(change) = self.clearest(moments) else { break };
@@ -185,7 +185,7 @@ impl ShareTrack {
         if self.changes[index].group.is_some() { AT_DEPLOY } else { ANYWHERE }
     }
 
-    fn clearest(&self, moments: &[Moment]) -> Option<Change> {
+    fn clearest(&self, moments: &[DeployWindow]) -> Option<Change> {
         let free = |at: usize| !self.changes.iter().any(|change| change.at.abs_diff(at) < PER_HOUR);
         let gain = |at: usize| self.gain(&self.counts(at));
         let deploys = moments.iter().filter(|moment| moment.to < self.len() && free(moment.to));
@@ -208,7 +208,7 @@ impl ShareTrack {
         let is_rise = rises(at);
         let known = steps::steps_of(&self.changes);
         let by_itself = BY_ITSELF * self.len() as f64 / FORTNIGHT;
-        let near = Near { moments, len: self.len(), at, known: &known, by_itself };
+        let near = Attribution { moments, len: self.len(), at, known: &known, by_itself };
         let likelihood = |at: usize| if rises(at) == is_rise { gain(at) / 2.0 } else { 0.0 };
         let blame = near.share(likelihood, |bucket| self.requests[bucket + 1] > self.requests[bucket])?;
         let group = blame.told_at();
@@ -230,9 +230,9 @@ pub struct ShareStep {
     pub p_value: f64,
 }
 
-impl ShareTrack {
+impl ErrorRateModel {
     /// Returns how many placebo deploys there are, and the p of those whose step is at least `limit` of the share before.
-    pub fn placebos(&self, moments: &[Moment], limit: impl Fn(f64) -> f64) -> (usize, Vec<f64>) {
+    pub fn placebos(&self, moments: &[DeployWindow], limit: impl Fn(f64) -> f64) -> (usize, Vec<f64>) {
         let mut tests = 0;
         let mut material = Vec::new();
         for at in steps::placebo_moments(self.len(), moments, &self.changes) {

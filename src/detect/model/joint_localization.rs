@@ -3,13 +3,13 @@
 //! p50, p95 and p99 rest on different requests of the same minutes, so much of their noise is their own, and a level
 //! that moves in all of them is placed better by all of them than by the clearest.
 
-use super::series_model::Track;
+use super::series_model::LevelModel;
 use super::steps::{self, Change, Search};
 use super::{episodes, noise};
-use crate::detect::input::deploy_window::Moment;
+use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::input::requests::Input;
 use crate::stats::linalg;
-use crate::stats::structural::{Step, Workspace};
+use crate::stats::structural::{Scratch, Step};
 
 /// Fewer pairs of neighbouring buckets say nothing of how the signals hang together.
 const LEAST_PAIRS: usize = 48;
@@ -18,12 +18,12 @@ const LEAST_PAIRS: usize = 48;
 ///
 /// A step moves to another signal's step when that one is clearer, goes the same way, and each lies where the other may
 /// have begun. The mean of the signals is one more of them.
-pub fn agree(members: &[(&Input, &Track)], moments: &[Moment], space: &mut Workspace) -> Vec<Vec<Change>> {
+pub fn agree(members: &[(&Input, &LevelModel)], moments: &[DeployWindow], scratch: &mut Scratch) -> Vec<Vec<Change>> {
     let mut signals: Vec<Vec<Change>> = members.iter().map(|(_, track)| track.changes.clone()).collect();
     steps::agree(&mut signals);
     let known = union(&signals);
     if !known.is_empty() {
-        signals.push(placed_by_all(members, &known, moments, space).unwrap_or_default());
+        signals.push(placed_by_all(members, &known, moments, scratch).unwrap_or_default());
         steps::agree(&mut signals);
         signals.pop();
     }
@@ -40,10 +40,10 @@ fn union(signals: &[Vec<Change>]) -> Vec<Change> {
 
 /// Places steps by the mean of the signals, each weighted so that the mean moves least from bucket to bucket.
 fn placed_by_all(
-    members: &[(&Input, &Track)],
+    members: &[(&Input, &LevelModel)],
     known: &[Change],
-    moments: &[Moment],
-    space: &mut Workspace,
+    moments: &[DeployWindow],
+    scratch: &mut Scratch,
 ) -> Option<Vec<Change>> {
     let residuals: Vec<&[f64]> = members.iter().map(|(_, track)| track.residual.as_slice()).collect();
     let weights = calmest(&residuals)?;
@@ -59,7 +59,7 @@ fn placed_by_all(
     let mut placed = Vec::new();
     for change in known {
         let others: Vec<Change> = known.iter().filter(|other| other.at != change.at).cloned().collect();
-        let profile = steps::profile(space, &residual, &noise, &steps::steps_of(&others));
+        let profile = steps::profile(scratch, &residual, &noise, &steps::steps_of(&others));
         let clearest = (change.onset.0..=change.onset.1.max(change.at))
             .chain([change.at])
             .filter(|at| steps::step_at(&profile, *at).size * change.step.size > 0.0)

@@ -5,7 +5,7 @@ use crate::detect::input::load::Behind;
 use crate::model::time::HOUR;
 use crate::stats::autocovariance::{self, TakenOut};
 use crate::stats::describe;
-use crate::stats::structural::Memory;
+use crate::stats::structural::Ar1Pair;
 
 /// Median of a squared standard normal.
 const MEDIAN_CHI2: f64 = 0.454_936;
@@ -20,9 +20,9 @@ const FLOOR: f64 = 1e-3;
 #[derive(Debug, Clone)]
 pub struct Noise {
     /// Variance of the part of each bucket's noise that it shares with no other.
-    pub white: Vec<f64>,
+    pub white_noise_variance: Vec<f64>,
     /// The part that lasts.
-    pub memory: Memory,
+    pub memory: Ar1Pair,
     /// Variance of a typical bucket in all.
     pub variance: f64,
 }
@@ -46,9 +46,9 @@ pub fn fit(residual: &[f64], behind: Option<&Behind>, taken: &TakenOut) -> Optio
     let weighted_shape = weighted_mean(&shape, &weights, residual).max(1e-300);
     let scale = fit.white_variance / weighted_shape;
     let white: Vec<f64> = shape.iter().map(|shape| (shape * scale).max(least * least)).collect();
-    let memory = Memory { fast: (fit.fast_phi, fit.fast_variance), slow: (fit.slow_phi, fit.slow_variance) };
+    let memory = Ar1Pair { fast: (fit.fast_phi, fit.fast_variance), slow: (fit.slow_phi, fit.slow_variance) };
     let variance = mean_where(&white, residual) + fit.fast_variance + fit.slow_variance;
-    Some(Noise { white, memory, variance })
+    Some(Noise { white_noise_variance: white, memory, variance })
 }
 
 /// Returns the level of each bucket: the median of the stretch between the first buckets of new levels.

@@ -17,14 +17,14 @@ const USEFUL: f64 = 1.0;
 
 /// The usual course of one series.
 #[derive(Debug, Clone, Default)]
-pub struct Baseline {
+pub struct Seasonality {
     /// Part that the load explains, one a bucket; empty if load does not help. NaN where the load is unknown.
     pub load: Vec<f64>,
     /// Part that the hour explains, one a bucket.
     pub season: Vec<f64>,
 }
 
-impl Baseline {
+impl Seasonality {
     /// Returns what is left of the values: level and noise.
     pub fn residual(&self, value: &[f64]) -> Vec<f64> {
         let mut rest: Vec<f64> = value.iter().zip(&self.season).map(|(value, season)| value - season).collect();
@@ -72,14 +72,14 @@ pub fn fit(
     level: &[f64],
     steps: &[usize],
     calendar: &Calendar,
-) -> Baseline {
+) -> Seasonality {
     let target: Vec<f64> = value.iter().zip(level).map(|(value, level)| value - level).collect();
-    let plain = || Baseline { load: Vec::new(), season: season(value, weight, steps, calendar) };
+    let plain = || Seasonality { load: Vec::new(), season: season(value, weight, steps, calendar) };
     let Some(curve) = load.curve(&target, weight) else { return plain() };
     let plain = plain();
     let rest: Vec<f64> = value.iter().zip(&curve).map(|(value, curve)| value - curve).collect();
-    let bent = Baseline { season: season(&rest, weight, steps, calendar), load: curve };
-    let spread = |baseline: &Baseline| {
+    let bent = Seasonality { season: season(&rest, weight, steps, calendar), load: curve };
+    let spread = |baseline: &Seasonality| {
         let load = |at: usize| baseline.load.get(at).copied().unwrap_or(0.0);
         let rest = |at: usize| target[at] - baseline.season[at] - load(at);
         describe::rough_sd_by(target.len(), rest).unwrap_or(f64::INFINITY)

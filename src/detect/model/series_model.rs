@@ -4,24 +4,24 @@ use std::sync::Arc;
 
 use super::drift::{self, Drift};
 use super::episodes::{self, Episode};
-use super::error_rates::ShareTrack;
+use super::error_rates::ErrorRateModel;
 use super::noise::{self, Noise};
-use super::seasonality::{self, Baseline};
+use super::seasonality::{self, Seasonality};
 use super::steps::{self, Change, Clarity, Search};
 use crate::detect::input::calendar::{Calendar, PER_HOUR};
-use crate::detect::input::deploy_window::Moment;
+use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::input::grid::Gridded;
 use crate::detect::input::load::{Behind, Load};
 use crate::detect::input::requests::Input;
 use crate::model::effect::Scale;
-use crate::stats::structural::{Scan, Step, Workspace};
+use crate::stats::structural::{Scan, Scratch, Step};
 use crate::stats::{describe, distribution};
 
 /// What is the same for all series of a service.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
     /// The deploy groups.
-    pub moments: &'a [Moment],
+    pub moments: &'a [DeployWindow],
     /// Buckets inside incidents, campaigns and drills.
     pub masked: &'a [bool],
     /// The grid.
@@ -44,16 +44,16 @@ const LEAST_DEGREES: f64 = 12.0;
 const SETTLING: usize = 2;
 
 /// How one series is judged.
-pub enum Judged {
+pub enum SeriesModel {
     /// By its level.
-    Level(Box<Track>),
+    Level(Box<LevelModel>),
     /// By counts of failures.
-    Share(ShareTrack),
+    Share(ErrorRateModel),
     /// Not at all: too little data.
     Nothing,
 }
 
-impl Judged {
+impl SeriesModel {
     /// Returns the variance of a typical bucket; infinite for a series that was not judged.
     pub fn variance(&self) -> f64 {
         match self {
@@ -66,9 +66,9 @@ impl Judged {
 
 /// A judged series.
 #[derive(Debug, Clone, Default)]
-pub struct Track {
+pub struct LevelModel {
     /// Its usual course.
-    pub baseline: Baseline,
+    pub seasonality: Seasonality,
     /// Its noise; `None` if there is too little data to judge.
     pub noise: Option<Noise>,
     /// Steps, sorted by time.
@@ -96,7 +96,7 @@ pub struct Track {
     pub placebos: Vec<(usize, Step)>,
 }
 
-impl Track {
+impl LevelModel {
     /// Looks at a series for the first time: usual course, noise and the steps that are suspected.
     ///
     /// `shared`: what to take out as movement of the siblings, or empty. `previous`: the steps that an earlier look
@@ -106,7 +106,7 @@ impl Track {
         shared: &[f64],
         previous: &[Change],
         place: &Surroundings<'_>,
-        space: &mut Workspace,
+        scratch: &mut Scratch,
     ) -> Self {
         let mut value: Vec<f64> = input.grid.value.clone();
         for (value, masked) in value.iter_mut().zip(place.masked) {
@@ -122,11 +122,11 @@ impl Track {
         let weight = if is_weighted { input.load.weight.clone() } else { vec![1.0; value.len()] };
         let mut track = Self { inflation: 1.0, changes: previous.to_vec(), value, weight, ..Self::default() };
         let level = track.levels(&track.value);
-        track.look(&level, input, place, Clarity::SUSPECTED, space);
+        track.look(&level, input, place, Clarity::SUSPECTED, scratch);
         if track.changes.is_empty() && !previous.is_empty() {
             // The usual course was fitted beside steps that are none.
             let level = track.levels(&track.value);
-            track.look(&level, input, place, Clarity::SUSPECTED, space);
+            track.look(&level, input, place, Clarity::SUSPECTED, scratch);
         }
         track.suspected.clone_from(&track.changes);
         track
@@ -134,17 +134,17 @@ impl Track {
 
     /// Judges a series that was begun: accepts the clear steps with the suspected ones kept out of the noise, lets usual
     /// course, noise and steps settle, and measures placebos.
-    pub fn finish(&mut self, input: &Input, place: &Surroundings<'_>, space: &mut Workspace) {
+    pub fn finish(&mut self, input: &Input, place: &Surroundings<'_>, scratch: &mut Scratch) {
         // Without even a suspicion a second look would see the same.
         if !self.changes.is_empty() {
             let level = self.levels(&self.residual);
-            self.look(&level, input, place, Clarity::ACCEPTED, space);
+            self.look(&level, input, place, Clarity::ACCEPTED, scratch);
         }
-        self.settle(input, place, space);
-        self.measure_placebos(place.moments, space);
-        if self.accept_late(input, place, space) {
-            self.settle(input, place, space);
-            self.measure_placebos(place.moments, space);
+        self.settle(input, place, scratch);
+        self.measure_placebos(place.moments, scratch);
+        if self.accept_late(input, place, scratch) {
+            self.settle(input, place, scratch);
+            self.measure_placebos(place.moments, scratch);
         }
         (self.value, self.weight) = (Vec::new(), Vec::new());
     }
@@ -156,15 +156,15 @@ impl Track {
         input: &Input,
         place: &Surroundings<'_>,
         clarity: Clarity,
-        space: &mut Workspace,
+        scratch: &mut Scratch,
     ) {
         self.drift = None;
         if !self.fit(level, input, place) {
             return;
         }
         let Some(noise) = &self.noise else { return };
-        (self.changes, self.profile) = self.search(place.moments).find(space, noise, clarity);
-        let found = drift::find(&self.search(place.moments), &self.changes, input.behind(), clarity, space);
+        (self.changes, self.profile) = self.search(place.moments).find(scratch, noise, clarity);
+        let found = drift::find(&self.search(place.moments), &self.changes, input.behind(), clarity, scratch);
         if let Some(straight) = found {
             self.drift = Some(straight.drift);
             self.residual = straight.residual;
@@ -173,7 +173,7 @@ impl Track {
         }
     }
 
-    fn search<'a>(&'a self, moments: &'a [Moment]) -> Search<'a> {
+    fn search<'a>(&'a self, moments: &'a [DeployWindow]) -> Search<'a> {
         Search { residual: &self.residual, moments, jumps: &self.jumps }
     }
 
@@ -184,8 +184,8 @@ impl Track {
             climb.map(|climb| self.value.iter().zip(climb).map(|(value, climb)| value - climb).collect());
         let straight = straight.as_ref().unwrap_or(&self.value);
         let steps = steps::steps_of(&self.changes);
-        self.baseline = seasonality::fit(straight, &self.weight, &input.load, level, &steps, place.calendar);
-        self.residual = self.baseline.residual(straight);
+        self.seasonality = seasonality::fit(straight, &self.weight, &input.load, level, &steps, place.calendar);
+        self.residual = self.seasonality.residual(straight);
         for moment in place.moments {
             for bucket in moment.from..moment.to.min(self.residual.len()) {
                 self.residual[bucket] = f64::NAN;
@@ -198,7 +198,7 @@ impl Track {
     }
 
     /// Makes hours missing that are neither a level nor noise.
-    fn leave_out_episodes(&mut self, moments: &[Moment]) {
+    fn leave_out_episodes(&mut self, moments: &[DeployWindow]) {
         let level = self.levels(&self.residual);
         let rest: Vec<f64> = self.residual.iter().zip(&level).map(|(value, level)| value - level).collect();
         self.episodes = episodes::find(&rest, moments);
@@ -214,7 +214,7 @@ impl Track {
 
     /// Fits usual course and noise again knowing the accepted steps, until they stand, and takes back the steps at no
     /// deploy that noise which lasts longer explains as well.
-    fn settle(&mut self, input: &Input, place: &Surroundings<'_>, space: &mut Workspace) {
+    fn settle(&mut self, input: &Input, place: &Surroundings<'_>, scratch: &mut Scratch) {
         if self.changes.is_empty() && self.suspected.is_empty() {
             return;
         }
@@ -224,8 +224,8 @@ impl Track {
                 return;
             }
         }
-        self.take_back(input.behind(), space);
-        self.measure_steps(space);
+        self.take_back(input.behind(), scratch);
+        self.measure_steps(scratch);
     }
 
     /// Compares the model with fewer and fewer steps at no deploy, each with its own noise.
@@ -233,7 +233,7 @@ impl Track {
     /// # Source
     /// Each step costs its moment and its size, half the logarithm of the number of buckets for one and the whole for
     /// the other: N. R. Zhang and D. O. Siegmund, Biometrics 63 (2007), 22–32, with independent moments.
-    fn take_back(&mut self, behind: Option<&Behind>, space: &mut Workspace) {
+    fn take_back(&mut self, behind: Option<&Behind>, scratch: &mut Scratch) {
         let own = |changes: &[Change]| changes.iter().filter(|change| change.group.is_none()).count();
         if own(&self.changes) == 0 {
             return;
@@ -242,7 +242,13 @@ impl Track {
         let mut best: Option<(f64, Vec<Change>, Noise)> = None;
         let mut changes = self.changes.clone();
         while let Some(noise) = self.noise_beside(&steps::steps_of(&changes), behind) {
-            let scan = Scan::run(space, &self.residual, &noise.white, noise.memory, &steps::steps_of(&changes));
+            let scan = Scan::run(
+                scratch,
+                &self.residual,
+                &noise.white_noise_variance,
+                noise.memory,
+                &steps::steps_of(&changes),
+            );
             let score = scan.fit() - cost * own(&changes) as f64;
             let weakest = (0..changes.len())
                 .filter(|index| changes[*index].group.is_none())
@@ -261,7 +267,7 @@ impl Track {
 
     /// Accepts steps at deploys that are clear once they are kept out of the noise that they make themselves, by the
     /// errors that the placebos gave; true if there were any.
-    fn accept_late(&mut self, input: &Input, place: &Surroundings<'_>, space: &mut Workspace) -> bool {
+    fn accept_late(&mut self, input: &Input, place: &Surroundings<'_>, scratch: &mut Scratch) -> bool {
         let behind = input.behind();
         let mut refused: Vec<usize> = Vec::new();
         let before = self.changes.len();
@@ -276,7 +282,7 @@ impl Track {
                 if step.z().abs() < LATE_LOOK * self.inflation {
                     continue;
                 }
-                let alone = self.step_alone(step, at, behind, space);
+                let alone = self.step_alone(step, at, behind, scratch);
                 self.alone.push((at, alone));
                 let step = alone.unwrap_or(step);
                 let p = self.p_value(step, df);
@@ -289,13 +295,13 @@ impl Track {
             let mut with: Vec<usize> = steps.clone();
             with.insert(with.partition_point(|step| *step < at), at);
             let Some(calmer) = self.noise_beside(&with, behind) else { break };
-            let profile = steps::profile(space, &self.residual, &calmer, &steps);
+            let profile = steps::profile(scratch, &self.residual, &calmer, &steps);
             let placed = self.search(place.moments).placed(&profile, &self.changes, at);
             let Some(change) = placed else { continue };
             if change.group.is_some() && !steps.contains(&change.at) && self.p_value(change.step, df) <= LATE_P {
                 self.changes.push(change);
                 self.changes.sort_by_key(|change| change.at);
-                self.measure_steps(space);
+                self.measure_steps(scratch);
             }
         }
         self.changes.len() > before
@@ -317,10 +323,10 @@ impl Track {
     }
 
     /// Measures the step at every bucket, knowing the accepted ones.
-    fn measure_steps(&mut self, space: &mut Workspace) {
+    fn measure_steps(&mut self, scratch: &mut Scratch) {
         self.alone.clear();
         let Some(noise) = &self.noise else { return };
-        self.profile = steps::profile(space, &self.residual, noise, &steps::steps_of(&self.changes));
+        self.profile = steps::profile(scratch, &self.residual, noise, &steps::steps_of(&self.changes));
         for change in &mut self.changes {
             change.step = steps::step_at(&self.profile, change.at);
         }
@@ -341,9 +347,9 @@ impl Track {
     }
 
     /// Takes over the places that the signals of an operation agreed on, and measures the steps there.
-    pub fn relocate(&mut self, changes: Vec<Change>, space: &mut Workspace) {
+    pub fn relocate(&mut self, changes: Vec<Change>, scratch: &mut Scratch) {
         self.changes = changes;
-        self.measure_steps(space);
+        self.measure_steps(scratch);
     }
 
     /// Returns the steps that would be accepted.
@@ -366,7 +372,7 @@ impl Track {
     ///
     /// A step that hides in the noise makes the noise that it hides in. `None` where the step is accepted, or so small
     /// that it makes no difference.
-    pub fn step_alone(&self, step: Step, at: usize, behind: Option<&Behind>, space: &mut Workspace) -> Option<Step> {
+    pub fn step_alone(&self, step: Step, at: usize, behind: Option<&Behind>, scratch: &mut Scratch) -> Option<Step> {
         if let Some((_, known)) = self.alone.iter().find(|(known, _)| *known == at) {
             return *known;
         }
@@ -379,11 +385,11 @@ impl Track {
         steps.insert(place, at);
         let calmer = self.noise_beside(&steps, behind).filter(|calmer| calmer.variance < noise.variance)?;
         let known = steps::steps_of(&self.changes);
-        Some(Scan::run(space, &self.residual, &calmer.white, calmer.memory, &known).step(at))
+        Some(Scan::run(scratch, &self.residual, &calmer.white_noise_variance, calmer.memory, &known).step(at))
     }
 
     /// Measures the step at moments without deploys.
-    fn measure_placebos(&mut self, moments: &[Moment], space: &mut Workspace) {
+    fn measure_placebos(&mut self, moments: &[DeployWindow], scratch: &mut Scratch) {
         let Some(noise) = &self.noise else { return };
         // A step that is suspected but not accepted would be seen by every placebo near it.
         let accepted = steps::steps_of(&self.changes);
@@ -391,7 +397,7 @@ impl Track {
         let mut steps: Vec<usize> = accepted.iter().copied().chain(suspected).collect();
         steps.sort_unstable();
         steps.dedup();
-        let apart = (steps != accepted).then(|| steps::profile(space, &self.residual, noise, &steps));
+        let apart = (steps != accepted).then(|| steps::profile(scratch, &self.residual, noise, &steps));
         let profile = apart.as_ref().unwrap_or(&self.profile);
         self.placebos = steps::placebo_moments(self.residual.len(), moments, &self.changes)
             .filter(|at| !self.residual[*at].is_nan())
@@ -402,7 +408,7 @@ impl Track {
     }
 }
 
-impl Track {
+impl LevelModel {
     /// Returns how many independent stretches the history holds.
     pub fn independent(&self, noise: &Noise) -> f64 {
         noise.independent(self.residual.iter().filter(|value| value.is_finite()).count())

@@ -5,10 +5,10 @@
 //! proportion to how well each explains the data.
 
 use super::noise::Noise;
-use crate::detect::attribution::posterior::{FORTNIGHT, Near};
+use crate::detect::attribution::posterior::{Attribution, FORTNIGHT};
 use crate::detect::input::calendar::PER_HOUR;
-use crate::detect::input::deploy_window::Moment;
-use crate::stats::structural::{Scan, Step, Workspace};
+use crate::detect::input::deploy_window::DeployWindow;
+use crate::stats::structural::{Scan, Scratch, Step};
 
 /// A step at a deploy is accepted from this many standard errors on; the false discovery rate judges it later.
 const AT_DEPLOY: f64 = 3.3;
@@ -73,7 +73,7 @@ pub struct Search<'a> {
     /// Level and noise, one a bucket, NaN is missing; the buckets inside each moment must be NaN.
     pub residual: &'a [f64],
     /// The deploy groups, sorted.
-    pub moments: &'a [Moment],
+    pub moments: &'a [DeployWindow],
     /// Sizes of moves that the series made by itself and that were taken out before.
     pub jumps: &'a [f64],
 }
@@ -82,19 +82,19 @@ impl Search<'_> {
     /// Finds the steps of a series.
     ///
     /// The result is sorted by time, with the step at every bucket, knowing the steps found.
-    pub fn find(&self, space: &mut Workspace, noise: &Noise, clarity: Clarity) -> (Vec<Change>, Vec<Step>) {
+    pub fn find(&self, scratch: &mut Scratch, noise: &Noise, clarity: Clarity) -> (Vec<Change>, Vec<Step>) {
         let mut changes: Vec<Change> = Vec::new();
         let mut refused: Vec<usize> = Vec::new();
-        let mut profile = profile(space, self.residual, noise, &[]);
+        let mut profile = profile(scratch, self.residual, noise, &[]);
         while changes.len() < MOST {
             let Some(change) = self.clearest(&profile, &changes, &refused, clarity) else { break };
             refused.push(change.at);
             changes.push(change);
             changes.sort_by_key(|change| change.at);
-            profile = self::profile(space, self.residual, noise, &steps_of(&changes));
+            profile = self::profile(scratch, self.residual, noise, &steps_of(&changes));
         }
         if !changes.is_empty() {
-            profile = self.prune(space, noise, clarity, profile, &mut changes);
+            profile = self.prune(scratch, noise, clarity, profile, &mut changes);
         }
         (changes, profile)
     }
@@ -103,7 +103,7 @@ impl Search<'_> {
     /// the profile that is left.
     fn prune(
         &self,
-        space: &mut Workspace,
+        scratch: &mut Scratch,
         noise: &Noise,
         clarity: Clarity,
         mut whole: Vec<Step>,
@@ -113,14 +113,14 @@ impl Search<'_> {
             for index in 0..changes.len() {
                 let at = changes[index].at;
                 let others: Vec<Change> = changes.iter().filter(|change| change.at != at).cloned().collect();
-                let profile = profile(space, self.residual, noise, &steps_of(&others));
+                let profile = profile(scratch, self.residual, noise, &steps_of(&others));
                 if let Some(moved) = self.placed(&profile, &others, at) {
                     changes[index] = moved;
                 }
             }
             changes.sort_by_key(|change| change.at);
             changes.dedup_by_key(|change| change.at);
-            whole = profile(space, self.residual, noise, &steps_of(changes));
+            whole = profile(scratch, self.residual, noise, &steps_of(changes));
         }
         loop {
             for change in changes.iter_mut() {
@@ -134,7 +134,7 @@ impl Search<'_> {
             match weakest {
                 Some((index, strength)) if strength < 1.0 => {
                     changes.remove(index);
-                    whole = profile(space, self.residual, noise, &steps_of(changes));
+                    whole = profile(scratch, self.residual, noise, &steps_of(changes));
                 }
                 _ => return whole,
             }
@@ -179,7 +179,7 @@ impl Search<'_> {
         let seen = own.filter(alike).count().max(jumps.iter().filter(|jump| alike(jump)).count());
         let by_itself = BY_ITSELF * residual.len() as f64 / FORTNIGHT + seen as f64;
         let steps = steps_of(known);
-        let near = Near { moments, len: residual.len(), at, known: &steps, by_itself };
+        let near = Attribution { moments, len: residual.len(), at, known: &steps, by_itself };
         let likelihood = |at: usize| {
             let step = step_at(profile, at);
             let z = step.z();
@@ -193,8 +193,8 @@ impl Search<'_> {
 }
 
 /// Returns the step at every bucket, knowing some steps.
-pub fn profile(space: &mut Workspace, residual: &[f64], noise: &Noise, steps: &[usize]) -> Vec<Step> {
-    Scan::run(space, residual, &noise.white, noise.memory, steps).profile()
+pub fn profile(scratch: &mut Scratch, residual: &[f64], noise: &Noise, steps: &[usize]) -> Vec<Step> {
+    Scan::run(scratch, residual, &noise.white_noise_variance, noise.memory, steps).profile()
 }
 
 /// Returns the step of a profile at a bucket; nothing is known outside it.
@@ -215,7 +215,7 @@ const PLACEBO_CLEAR: usize = 6 * PER_HOUR;
 
 /// Returns the moments at which nothing was deployed and nothing is known to have changed: one an hour, clear of
 /// deploys by two hours.
-pub fn placebo_moments(len: usize, moments: &[Moment], changes: &[Change]) -> impl Iterator<Item = usize> {
+pub fn placebo_moments(len: usize, moments: &[DeployWindow], changes: &[Change]) -> impl Iterator<Item = usize> {
     (PLACEBO_CLEAR..len.saturating_sub(PLACEBO_CLEAR)).step_by(PLACEBO_EVERY).filter(move |at| {
         !moments.iter().any(|moment| moment.to.abs_diff(*at) < 2 * PER_HOUR)
             && !changes.iter().any(|change| change.at.abs_diff(*at) < PLACEBO_CLEAR)

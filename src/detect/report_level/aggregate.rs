@@ -8,7 +8,7 @@ use crate::detect::compare::{burst, verdict};
 use crate::detect::confounders::fleet;
 use crate::detect::context::Context;
 use crate::detect::evidence::{GroupKey, Withdrawal};
-use crate::detect::judgement::{Audit, Comparison, Elsewhere, Judgement, Pattern};
+use crate::detect::judgement::{Audit, Comparison, Judgement, Pattern, Unattributed};
 use crate::detect::shard::{ComparisonResult, GroupResult, SeriesResult, ServiceResult, ShardResult};
 use crate::model::event::{DeployGroup, Event};
 use crate::model::metric::Direction;
@@ -65,7 +65,7 @@ fn add_series(judgement: &mut Judgement, result: SeriesResult, numbers: &HashMap
         }
         judgement.comparisons.push(comparison);
     }
-    judgement.elsewhere.extend(result.unattributed.into_iter().map(|change| Elsewhere { series: index, ..change }));
+    judgement.elsewhere.extend(result.unattributed.into_iter().map(|change| Unattributed { series: index, ..change }));
 }
 
 /// Numbers the groups of the period over all services by time; returns them with the index of each.

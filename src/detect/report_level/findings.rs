@@ -55,9 +55,9 @@ enum Side {
     Explained(Option<Confounder>, bool),
 }
 
-/// The course that a change took.
+/// The shape that a change took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Course {
+enum Shape {
     Stays,
     Tail,
     /// Taken back, with the number of the batch that was taken back together.
@@ -72,7 +72,7 @@ struct Cause {
     kind: Kind,
     class: Class,
     side: Side,
-    course: Course,
+    shape: Shape,
 }
 
 /// One target with its shape, before it is joined with others.
@@ -207,16 +207,16 @@ fn causes(moved: Vec<Moved>) -> BTreeMap<Cause, Vec<Moved>> {
     let mut causes: BTreeMap<Cause, Vec<Moved>> = BTreeMap::new();
     let mut back: BTreeMap<(usize, Kind, Class, Side), Vec<TakenBack>> = BTreeMap::new();
     for one in moved {
-        let course = match one.pattern {
-            _ if one.side == Side::Burst => Course::Burst,
+        let shape = match one.pattern {
+            _ if one.side == Side::Burst => Shape::Burst,
             Some(Pattern::Recovered { until, by }) => {
                 back.entry((one.group, one.kind, one.class, one.side)).or_default().push((until, by, one));
                 continue;
             }
-            Some(Pattern::TailOnly) => Course::Tail,
-            _ => Course::Stays,
+            Some(Pattern::TailOnly) => Shape::Tail,
+            _ => Shape::Stays,
         };
-        let cause = Cause { group: one.group, kind: one.kind, class: one.class, side: one.side, course };
+        let cause = Cause { group: one.group, kind: one.kind, class: one.class, side: one.side, shape };
         causes.entry(cause).or_default().push(one);
     }
     for ((group, kind, class, side), mut taken_back) in back {
@@ -236,7 +236,7 @@ fn causes(moved: Vec<Moved>) -> BTreeMap<Cause, Vec<Moved>> {
                 None => by,
             };
             last = Some((until, known));
-            causes.entry(Cause { group, kind, class, side, course: Course::Back(batch) }).or_default().push(one);
+            causes.entry(Cause { group, kind, class, side, shape: Shape::Back(batch) }).or_default().push(one);
         }
     }
     for targets in causes.values_mut() {
@@ -249,14 +249,14 @@ fn causes(moved: Vec<Moved>) -> BTreeMap<Cause, Vec<Moved>> {
     causes
 }
 
-/// Puts slower datastores behind the operations that became slower at the same deploy on the same course.
+/// Puts slower datastores behind the operations that became slower at the same deploy with the same shape.
 fn join_datastores(causes: &mut BTreeMap<Cause, Vec<Moved>>) {
     let behind: Vec<Cause> =
         causes.keys().filter(|cause| cause.kind == Kind::Datastore && cause.class == Class::Latency).copied().collect();
     for cause in behind {
-        let front = |course| Cause { kind: Kind::Operation, course, ..cause };
+        let front = |shape| Cause { kind: Kind::Operation, shape, ..cause };
         // Slow statements may show in the slowest requests alone.
-        let Some(front) = [front(cause.course), front(Course::Tail)].into_iter().find(|key| causes.contains_key(key))
+        let Some(front) = [front(cause.shape), front(Shape::Tail)].into_iter().find(|key| causes.contains_key(key))
         else {
             continue;
         };
@@ -273,11 +273,11 @@ fn finding(judgement: &Judgement, cause: Cause, moved: Vec<Moved>) -> Option<Fin
     let (lead, verdict) = (first.target.lead, first.target.verdict);
     let taken_back =
         moved.iter().find_map(|one| one.pattern.filter(|p| matches!(p, Pattern::Recovered { by: Some(_), .. })));
-    let pattern = match cause.course {
-        Course::Stays => moved.iter().find_map(|one| one.pattern),
-        Course::Tail => Some(Pattern::TailOnly),
-        Course::Back(_) => taken_back.or(first.pattern),
-        Course::Burst => Some(Pattern::Burst),
+    let pattern = match cause.shape {
+        Shape::Stays => moved.iter().find_map(|one| one.pattern),
+        Shape::Tail => Some(Pattern::TailOnly),
+        Shape::Back(_) => taken_back.or(first.pattern),
+        Shape::Burst => Some(Pattern::Burst),
     };
     // A target that stands for the whole service has its operations' waiting in it.
     let is_part = |one: &&Moved| {

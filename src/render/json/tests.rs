@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::*;
 use crate::detect::{Comparison, Confounder, Effect, Elsewhere, Hint, Judgement, Scale, ScaledEstimate, SeriesSummary};
 use crate::model::diagnostic::{Diagnostic, Stage};
+use crate::detect::{
+    Comparison, Confounder, Effect, Hint, Judgement, Scale, ScaledEstimate, SeriesSummary, Unattributed,
+};
 use crate::model::effect::AdjustmentEvidence;
 use crate::model::event::DeployGroup;
 use crate::model::metric::{Class, Direction, Kind, SeriesKey, Unit};
@@ -87,9 +90,9 @@ fn judgement() -> Judgement {
             hints: vec![(Hint::DatabaseTime(Fit::Fits), 1)],
             cost_s: 54_000.0,
         }],
-        elsewhere: vec![Elsewhere {
+        elsewhere: vec![Unattributed {
             series: 1,
-            kind: ElsewhereKind::Drift,
+            kind: UnattributedKind::Drift,
             at: period,
             change: ScaledEstimate {
                 scale: Scale::Difference,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::context::Context;
 use super::view::{Align, Block, Cell, Chip, Section};
-use crate::detect::{Elsewhere, ElsewhereKind};
+use crate::detect::{Unattributed, UnattributedKind};
 use crate::model::metric::Direction;
 use crate::model::time::HOUR;
 use crate::render::clean;
@@ -41,14 +41,14 @@ pub(super) fn section(context: &Context<'_>) -> Option<Section> {
 /// endpoints of ten services together is one thing. Drifts have no beginning and stay alone.
 ///
 /// Each list has its largest change first, as the judgement has.
-fn together<'a>(context: &Context<'a>) -> Vec<Vec<&'a Elsewhere>> {
-    let mut joined: Vec<Vec<&Elsewhere>> = Vec::new();
+fn together<'a>(context: &Context<'a>) -> Vec<Vec<&'a Unattributed>> {
+    let mut joined: Vec<Vec<&Unattributed>> = Vec::new();
     for change in &context.judgement.elsewhere {
-        let class = |change: &Elsewhere| context.series(change.series).map(|series| (series.class, series.key.kind));
-        let is_same = |other: &Elsewhere| {
+        let class = |change: &Unattributed| context.series(change.series).map(|series| (series.class, series.key.kind));
+        let is_same = |other: &Unattributed| {
             let apart = (other.at.start - change.at.start).abs();
-            change.kind == ElsewhereKind::Shift
-                && other.kind == ElsewhereKind::Shift
+            change.kind == UnattributedKind::Shift
+                && other.kind == UnattributedKind::Shift
                 && apart <= TOGETHER
                 && other.is_worse == change.is_worse
                 && class(other) == class(change)
@@ -61,7 +61,7 @@ fn together<'a>(context: &Context<'a>) -> Vec<Vec<&'a Elsewhere>> {
     joined
 }
 
-fn row(context: &Context<'_>, together: &[&Elsewhere]) -> Option<Vec<Cell>> {
+fn row(context: &Context<'_>, together: &[&Unattributed]) -> Option<Vec<Cell>> {
     let change = together.first()?;
     let series = context.series(change.series)?;
     let keys = || together.iter().filter_map(|change| context.series(change.series)).map(|series| &series.key);
@@ -76,8 +76,8 @@ fn row(context: &Context<'_>, together: &[&Elsewhere]) -> Option<Vec<Cell>> {
         service
     };
     let kind = match change.kind {
-        ElsewhereKind::Shift => "elsewhere.shift",
-        ElsewhereKind::Drift => "elsewhere.drift",
+        UnattributedKind::Shift => "elsewhere.shift",
+        UnattributedKind::Drift => "elsewhere.drift",
     };
     let (class, glyph) = match (series.direction, change.is_worse) {
         (Direction::Neutral, _) => ("explained", "◇"),
