@@ -1,13 +1,11 @@
 //! Judges the services of a shard, each with all its series together.
 
-use std::collections::BTreeMap;
-
 use rayon::prelude::*;
 
 use super::compare::effect::{self, ComparisonWindow, Points, Subject};
-use super::compare::{small_sample, unattributed};
+use super::compare::{small_sample, tail, unattributed};
 use super::confounders::fleet::{self, MovementSurvey};
-use super::confounders::{checks, event, mix};
+use super::confounders::{checks, event, load, mix};
 use super::context::Context;
 use super::evidence::GroupKey;
 use super::input::calendar::{Calendar, PER_HOUR};
@@ -15,19 +13,16 @@ use super::input::deploy_window::{self, DeployWindow};
 use super::input::requests::{Input, Traffic};
 use super::input::{grid, summary};
 use super::judgement::{Comparison, Pattern, SeriesSummary, Unattributed};
-use super::model::common_mode::{self, Member};
 use super::model::error_rates::ErrorRateModel;
-use super::model::joint_localization;
 use super::model::series_model::{LevelModel, SeriesModel, Surroundings};
+use super::model::{common_mode, joint_localization};
 use super::shard::{ComparisonResult, GroupResult, SeriesResult, ServiceResult, Shard, ShardResult};
-use crate::config::Judge;
-use crate::model::effect::{AdjustmentEvidence, Scale};
-use crate::model::event::{DeployGroup, Event, group};
-use crate::model::metric::{Class, Direction, Kind, Series};
-use crate::model::time::{MINUTE, Window};
+use crate::model::event::{DeployGroup, Event};
+use crate::model::metric::{Class, Direction, Series};
+use crate::model::time::Window;
 use crate::model::verdict::Verdict;
+use crate::stats::distribution;
 use crate::stats::structural::Scratch;
-use crate::stats::{describe, distribution};
 
 /// What was found out about a service so far; series and groups are those of the service, by index.
 #[derive(Debug, Default)]
@@ -70,7 +65,7 @@ fn judge_service(
     let moments: Vec<DeployWindow> =
         groups.iter().map(|group| deploy_window::moment(group, judge.settle_ms, calendar)).collect();
     let spans = event::spans(service, events, calendar);
-    let masked = mask(&spans, calendar);
+    let masked = event::mask(&spans, calendar);
     let traffic = Traffic::of(service, series, calendar);
     let mut scratch = Scratch::default();
     let natures: Vec<(Class, Direction)> =
@@ -91,14 +86,14 @@ fn judge_service(
             }
         })
         .collect();
-    remove_common_mode(series, &natures, &inputs, &mut judged, &place, &mut scratch);
+    common_mode::remove(series, &natures, &inputs, &mut judged, &place, &mut scratch);
     for (judged, input) in judged.iter_mut().zip(&inputs) {
         if let SeriesModel::Level(track) = judged {
             track.finish(input, &place, &mut scratch);
         }
     }
 
-    agree_on_places(series, &natures, &inputs, &mut judged, &moments, &mut scratch);
+    joint_localization::agree_all(series, &natures, &inputs, &mut judged, &moments, &mut scratch);
 
     let variances: Vec<f64> = judged.iter().map(SeriesModel::variance).collect();
     let mut survey = MovementSurvey::new(asked, &moments, series, &variances, calendar);
@@ -138,12 +133,12 @@ fn judge_service(
         );
         summaries.push(summary::of(series, class, direction, own, calendar, context));
     }
-    widen_few(series, &natures, &traffic, &mut found.comparisons);
-    explain_by_load(series, &natures, &judged, &traffic, calendar, &mut found.comparisons);
+    small_sample::widen_all(series, &natures, &traffic, &mut found.comparisons);
+    load::explain(series, &natures, &judged, &traffic, calendar, &mut found.comparisons);
     let whole = mix::Service { series, natures: &natures, inputs: &inputs, masked: &masked };
-    let known = rivals::ServiceModel { service: whole, judged: &judged, moments: &moments, spans: &spans, calendar };
+    let known = checks::ServiceModel { service: whole, judged: &judged, moments: &moments, spans: &spans, calendar };
     checks::check(&known, &mut found.comparisons);
-    tell_tails(series, &mut found.comparisons);
+    tail::mark(series, &mut found.comparisons);
     let in_period = groups.iter().zip(&keys).filter(|(group, _)| context.period.contains(group.window.start));
     ServiceResult {
         service: service.into(),
@@ -256,202 +251,4 @@ fn compare_all(
         SeriesModel::Share(track) => unattributed::of_share(subject, track, calendar, context),
         SeriesModel::Nothing => Vec::new(),
     });
-}
-
-/// Takes the movement that the latencies of the service's operations share out of each, where that calms them.
-fn remove_common_mode(
-    series: &[Series],
-    natures: &[(Class, Direction)],
-    inputs: &[Input],
-    judged: &mut [SeriesModel],
-    place: &Surroundings<'_>,
-    scratch: &mut Scratch,
-) {
-    // One member an operation: its most precise latency, so that three quantiles of one are not three siblings.
-    let mut best: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
-    for (index, series) in series.iter().enumerate() {
-        let is_latency = natures[index].0 == Class::Latency && inputs[index].is_log();
-        if series.key.kind != Kind::Operation || !is_latency || series.key.is_whole_service() {
-            continue;
-        }
-        if let SeriesModel::Level(track) = &judged[index]
-            && let Some(noise) = &track.noise
-        {
-            let precision = 1.0 / noise.variance.max(1e-12);
-            let entry = best.entry(&series.key.target).or_insert((index, precision));
-            if precision > entry.1 {
-                *entry = (index, precision);
-            }
-        }
-    }
-    let chosen: Vec<(&str, usize, f64)> =
-        best.into_iter().map(|(target, (index, precision))| (target, index, precision)).collect();
-    let members: Vec<Member> = chosen
-        .iter()
-        .filter_map(|(_, index, precision)| match &judged[*index] {
-            SeriesModel::Level(track) => Some(Member { noise: track.beside_clear_steps(), precision: *precision }),
-            _ => None,
-        })
-        .collect();
-    let others = common_mode::movement(&members, place.moments, scratch);
-    for ((target, ..), others) in chosen.iter().zip(others) {
-        if others.is_empty() {
-            continue;
-        }
-        for (index, series) in series.iter().enumerate() {
-            let is_same = series.key.kind == Kind::Operation && &*series.key.target == *target;
-            if !is_same || natures[index].0 != Class::Latency || !inputs[index].is_log() {
-                continue;
-            }
-            if let SeriesModel::Level(track) = &mut judged[index] {
-                let again = LevelModel::begin(&inputs[index], &others, &track.clear_steps(), place, scratch);
-                let calmer = |track: &LevelModel| track.noise.as_ref().map_or(f64::INFINITY, |noise| noise.variance);
-                if calmer(&again) < calmer(track) {
-                    **track = again;
-                }
-            }
-        }
-    }
-}
-
-/// Lets the latencies of each operation agree on when their steps began.
-fn agree_on_places(
-    series: &[Series],
-    natures: &[(Class, Direction)],
-    inputs: &[Input],
-    judged: &mut [SeriesModel],
-    moments: &[DeployWindow],
-    scratch: &mut Scratch,
-) {
-    let mut operations: BTreeMap<(Kind, &str), Vec<usize>> = BTreeMap::new();
-    for (index, series) in series.iter().enumerate() {
-        if natures[index].0 == Class::Latency && matches!(judged[index], SeriesModel::Level(_)) {
-            operations.entry((series.key.kind, &series.key.target)).or_default().push(index);
-        }
-    }
-    for members in operations.into_values().filter(|members| members.len() > 1) {
-        let tracks = members.iter().filter_map(|index| match &judged[*index] {
-            SeriesModel::Level(track) => Some((&inputs[*index], &**track)),
-            _ => None,
-        });
-        let signals = joint_localization::agree(&tracks.collect::<Vec<_>>(), moments, scratch);
-        for (index, changes) in members.into_iter().zip(signals) {
-            if let SeriesModel::Level(track) = &mut judged[index]
-                && track.changes != changes
-            {
-                track.relocate(changes, scratch);
-            }
-        }
-    }
-}
-
-/// Marks buckets inside incidents, campaigns and drills.
-fn mask(spans: &[event::Span<'_>], calendar: &Calendar) -> Vec<bool> {
-    let mut masked = vec![false; calendar.len()];
-    for span in spans {
-        for masked in masked.iter_mut().take(span.to).skip(span.from) {
-            *masked = true;
-        }
-    }
-    masked
-}
-
-/// Finds latencies that moved along their load curve because their traffic changed at the same deploy.
-fn explain_by_load(
-    series: &[Series],
-    natures: &[(Class, Direction)],
-    judged: &[SeriesModel],
-    traffic: &Traffic,
-    calendar: &Calendar,
-    comparisons: &mut [Comparison],
-) {
-    for comparison in comparisons {
-        let key = &series[comparison.series].key;
-        let (Class::Latency, SeriesModel::Level(track)) = (natures[comparison.series].0, &judged[comparison.series])
-        else {
-            continue;
-        };
-        if track.seasonality.load.is_empty() || comparison.log_ratio().is_none() {
-            continue;
-        }
-        let requests = traffic.requests(key);
-        let Some(SeriesModel::Level(traffic)) = traffic.counted_by(key).map(|counted| &judged[counted]) else {
-            continue;
-        };
-        let Some(position) = traffic.changes.iter().position(|change| change.group == Some(comparison.group)) else {
-            continue;
-        };
-        let at = traffic.changes[position].at;
-        let begin = position.checked_sub(1).map_or(0, |before| traffic.changes[before].at);
-        let end = traffic.changes.get(position + 1).map_or(calendar.len(), |after| after.at);
-        if let Some(added) = track.seasonality.load_step(begin, at, end, calendar) {
-            let typical = |from: usize, to: usize| {
-                describe::median(requests.get(from..to.min(requests.len())).unwrap_or(&[])).unwrap_or(0.0)
-            };
-            let evidence =
-                AdjustmentEvidence::Load { requests_before: typical(begin, at), requests_after: typical(at, end) };
-            effect::explain_by_load(comparison, added, evidence, natures[comparison.series].1);
-        }
-    }
-}
-
-/// Widens the intervals of high percentiles whose points rest on few requests.
-fn widen_few(series: &[Series], natures: &[(Class, Direction)], traffic: &Traffic, comparisons: &mut [Comparison]) {
-    let mut medians: BTreeMap<(Kind, &str, usize), f64> = BTreeMap::new();
-    for comparison in comparisons.iter() {
-        let key = &series[comparison.series].key;
-        if let (true, Some(estimate)) = (&*key.signal == "latency_p50", comparison.log_ratio()) {
-            medians.insert((key.kind, &key.target, comparison.group), estimate.value);
-        }
-    }
-    for comparison in comparisons.iter_mut() {
-        let series = &series[comparison.series];
-        let key = &series.key;
-        let share = match &*key.signal {
-            "latency_p90" => 0.9,
-            "latency_p95" => 0.95,
-            "latency_p99" => 0.99,
-            _ => continue,
-        };
-        let own = describe::rough_median(traffic.requests(key));
-        let median = medians.get(&(key.kind, &*key.target, comparison.group));
-        let effect = comparison.effect.as_mut().filter(|effect| effect.scale == Scale::LogRatio);
-        if let (Some(effect), Some(median), Some(own)) = (effect, median, own) {
-            let wide = small_sample::widen(effect.estimate, *median, share, own * grid::buckets_of_a_point(series));
-            if wide != effect.estimate {
-                effect.estimate = wide;
-                comparison.rule(natures[comparison.series].1);
-                comparison.evidence.is_small_sample = true;
-            }
-        }
-    }
-}
-
-/// Marks alarms that only the high percentiles of an operation raised while its median was proven to move by less than
-/// half as much.
-fn tell_tails(series: &[Series], comparisons: &mut [Comparison]) {
-    let mut medians: BTreeMap<(&str, usize), f64> = BTreeMap::new();
-    for comparison in comparisons.iter() {
-        let key = &series[comparison.series].key;
-        let is_calm = matches!(comparison.verdict, Verdict::NoMaterialChange | Verdict::NotWorse);
-        if &*key.signal == "latency_p50"
-            && is_calm
-            && let Some(ratio) = comparison.log_ratio()
-        {
-            medians.insert((&key.target, comparison.group), ratio.high);
-        }
-    }
-    for comparison in comparisons.iter_mut() {
-        let key = &series[comparison.series].key;
-        let is_tail = matches!(&*key.signal, "latency_p90" | "latency_p95" | "latency_p99");
-        // A fast median may move as far and still be too fast for its milliseconds to matter.
-        let median = medians.get(&(&*key.target, comparison.group)).copied();
-        let moved = comparison.log_ratio().map(|ratio| ratio.value);
-        if is_tail
-            && comparison.verdict == Verdict::Worse
-            && moved.zip(median).is_some_and(|(tail, median)| median < 0.5 * tail)
-        {
-            comparison.pattern = Some(Pattern::TailOnly);
-        }
-    }
 }

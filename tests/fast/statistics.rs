@@ -4,7 +4,7 @@
 
 use fortnight::stats::autocovariance::{NoiseFit, TakenOut, fit_noise};
 use fortnight::stats::counts::{Counts, difference_interval, equal_shares_p, ratio_interval, wilson};
-use fortnight::stats::structural::{Memory, Scan, Step, Workspace};
+use fortnight::stats::structural::{Ar1Pair, Scan, Scratch, Step};
 use fortnight::stats::{describe, distribution, fdr, slope};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -189,18 +189,18 @@ fn known_noise_is_found_again() {
 struct Model {
     values: Vec<f64>,
     white: Vec<f64>,
-    memory: Memory,
+    memory: Ar1Pair,
     steps: Vec<usize>,
 }
 
 impl Model {
     fn step(&self, at: usize) -> Step {
-        let mut space = Workspace::default();
+        let mut space = Scratch::default();
         Scan::run(&mut space, &self.values, &self.white, self.memory, &self.steps).step(at)
     }
 
     fn fit(&self) -> f64 {
-        let mut space = Workspace::default();
+        let mut space = Scratch::default();
         Scan::run(&mut space, &self.values, &self.white, self.memory, &self.steps).fit()
     }
 }
@@ -212,7 +212,7 @@ fn steps_are_those_of_dense_least_squares() {
         let model = Model {
             values: numbers(&case["values"]),
             white: numbers(&case["white"]),
-            memory: Memory { fast: tuple("fast"), slow: tuple("slow") },
+            memory: Ar1Pair { fast: tuple("fast"), slow: tuple("slow") },
             steps: numbers(&case["steps"]).into_iter().map(|at| at as usize).collect(),
         };
         for found in case["found"].as_array().expect("list") {
@@ -232,7 +232,7 @@ fn steps_are_those_of_dense_least_squares() {
 
 #[test]
 fn nothing_known_is_no_step() {
-    let memory = Memory { fast: (0.8, 1.0), slow: (0.99, 1.0) };
+    let memory = Ar1Pair { fast: (0.8, 1.0), slow: (0.99, 1.0) };
     let empty = Model { values: vec![], white: vec![], memory, steps: vec![] };
     assert!(empty.step(0).variance.is_infinite());
     let missing = Model { values: vec![f64::NAN; 50], white: vec![1.0; 50], memory, steps: vec![] };
@@ -242,7 +242,7 @@ fn nothing_known_is_no_step() {
 
 #[test]
 fn a_spike_is_no_step() {
-    let memory = Memory { fast: (0.8, 1.0), slow: (0.99, 0.2) };
+    let memory = Ar1Pair { fast: (0.8, 1.0), slow: (0.99, 0.2) };
     let mut model = Model { values: vec![3.0; 200], white: vec![0.5; 200], memory, steps: vec![] };
     model.values[100] += 1e6;
     assert!(model.step(100).z().abs() < 2.5, "{:?}", model.step(100));
@@ -262,7 +262,7 @@ fn model() -> impl Strategy<Value = Model> {
                 values[last] = -0.1 * at as f64;
             }
             let white = points.iter().map(|(_, white)| *white).collect();
-            Model { values, white, memory: Memory { fast: (phi, fast), slow: (0.99, slow) }, steps: vec![] }
+            Model { values, white, memory: Ar1Pair { fast: (phi, fast), slow: (0.99, slow) }, steps: vec![] }
         },
     )
 }
@@ -307,7 +307,7 @@ proptest! {
         let other = Model {
             values: model.values.iter().map(|value| value * scale).collect(),
             white: model.white.iter().map(|white| white * square).collect(),
-            memory: Memory { fast: (f, fast * square), slow: (s, slow * square) },
+            memory: Ar1Pair { fast: (f, fast * square), slow: (s, slow * square) },
             steps: vec![],
         };
         let (one, two) = (model.step(at), other.step(at));

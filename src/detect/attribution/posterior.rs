@@ -1,24 +1,32 @@
-//! Shares the blame for a step between the deploys and all other moments near it.
+//! The posterior probability that a step began with each deploy, or at any other moment near it.
 
 use crate::detect::input::calendar::PER_HOUR;
 use crate::detect::input::deploy_window::DeployWindow;
 
-/// Share of the deploys that change a series, before looking at the data.
+/// Share of the deploys that change a series: the prior.
+///
+/// Calibrated by `tests/long/simulation.rs` (2026-11-23): with it 3 of 961 alarms are false and 958 of 960 steps
+/// are found.
 const CAUSED: f64 = 0.02;
 
 /// Buckets in a fortnight.
 pub const FORTNIGHT: f64 = 14.0 * 24.0 * PER_HOUR as f64;
 
-/// A step is told at a deploy if all deploys near it together bear this share of the blame.
+/// A step is placed at a deploy if all deploys near it have this probability together.
+///
+/// Calibrated by `tests/long/simulation.rs` (2026-11-23): 0.3 false alarms per 1,000 comparisons without a step.
 const LEAST_OF_DEPLOYS: f64 = 0.6;
 
-/// A step is told at a deploy from this share of the blame on: about as likely there as everywhere else together.
+/// A step is located at a deploy from this probability on: about as likely there as everywhere else together.
+///
+/// This is the one rule for "located". Calibrated by `tests/long/simulation.rs` (2026-11-23): 0.3 false alarms per 1,000 comparisons
+/// without a step; at 0.5 steps that two deploys share evenly would be alarms at neither.
 pub const LEAST_ATTRIBUTION: f64 = 0.47;
 
-/// Groups that bear less are not named.
+/// Groups with a lower probability are not named.
 const LEAST_NAMED: f64 = 0.01;
 
-/// Posterior is shared with moments up to this far from the clearest one, in buckets.
+/// Moments up to this far from the clearest one are considered, in buckets.
 const REACH: usize = 48 * PER_HOUR;
 
 /// Where a step may have begun.

@@ -4,8 +4,46 @@
 //! service does. A change of every request alike moves both alike; a change of the tail alone moves the shown one
 //! less than the real one. Nobody can tell from the points how much less, so the interval reaches to both readings.
 
-use crate::model::effect::Estimate;
-use crate::stats::distribution;
+use std::collections::BTreeMap;
+
+use crate::detect::input::grid;
+use crate::detect::input::requests::Traffic;
+use crate::detect::judgement::Comparison;
+use crate::model::effect::{Estimate, Scale};
+use crate::model::metric::{Class, Direction, Kind, Series};
+use crate::stats::{describe, distribution};
+
+/// Widens the intervals of high percentiles whose points rest on few requests.
+pub fn widen_all(series: &[Series], natures: &[(Class, Direction)], traffic: &Traffic, comparisons: &mut [Comparison]) {
+    let mut medians: BTreeMap<(Kind, &str, usize), f64> = BTreeMap::new();
+    for comparison in comparisons.iter() {
+        let key = &series[comparison.series].key;
+        if let (true, Some(estimate)) = (&*key.signal == "latency_p50", comparison.log_ratio()) {
+            medians.insert((key.kind, &key.target, comparison.group), estimate.value);
+        }
+    }
+    for comparison in comparisons.iter_mut() {
+        let series = &series[comparison.series];
+        let key = &series.key;
+        let share = match &*key.signal {
+            "latency_p90" => 0.9,
+            "latency_p95" => 0.95,
+            "latency_p99" => 0.99,
+            _ => continue,
+        };
+        let own = describe::rough_median(traffic.requests(key));
+        let median = medians.get(&(key.kind, &*key.target, comparison.group));
+        let effect = comparison.effect.as_mut().filter(|effect| effect.scale == Scale::LogRatio);
+        if let (Some(effect), Some(median), Some(own)) = (effect, median, own) {
+            let wide = widen(effect.estimate, *median, share, own * grid::buckets_of_a_point(series));
+            if wide != effect.estimate {
+                effect.estimate = wide;
+                comparison.rule(natures[comparison.series].1);
+                comparison.evidence.is_small_sample = true;
+            }
+        }
+    }
+}
 
 /// Returns the interval of a percentile's change that also holds what the change would be if the tail were that of a
 /// log-normal and its points rest on so few requests. Unchanged as long as the interval holds the median's change.
@@ -17,7 +55,7 @@ use crate::stats::distribution;
 /// # Source
 /// Expected normal order statistics: G. Blom, Statistical Estimates and Transformed Beta-Variables (1958), with the
 /// interpolation of definition 7 of R. J. Hyndman and Y. Fan, The American Statistician 50 (1996), 361–365.
-pub fn widen(estimate: Estimate, median: f64, share: f64, requests: f64) -> Estimate {
+fn widen(estimate: Estimate, median: f64, share: f64, requests: f64) -> Estimate {
     let factor = factor(share, requests);
     // While the tail may have moved with the median, there is nothing to read twice.
     let is_apart = median < estimate.low || estimate.high < median;

@@ -1,10 +1,9 @@
 //! Asks, series by series, what besides a deploy may have moved it: an event of the same hours, the mix of requests; and
 //! whether it had a bad spell right after the deploy. Load is asked before, the fleet when all services are known.
 
-use super::event;
 use super::mix::{self, Service};
+use super::{event, load};
 use crate::detect::compare::burst;
-use crate::detect::evidence::LoadCheck;
 use crate::detect::input::calendar::Calendar;
 use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::judgement::Comparison;
@@ -40,21 +39,9 @@ pub fn check(known: &ServiceModel<'_>, comparisons: &mut [Comparison]) {
         let windows = [comparison.before_window, comparison.after_window];
         let touches = |span: &&event::Span<'_>| windows.iter().any(|window| span.overlaps(*window, known.calendar));
         comparison.evidence.events = known.spans.iter().filter(touches).map(|span| span.id.to_owned()).collect();
-        comparison.evidence.load = load(known, comparison.series);
-    }
-}
-
-/// Returns what is known of the load behind a series.
-fn load(known: &ServiceModel<'_>, series: usize) -> LoadCheck {
-    let SeriesModel::Level(track) = &known.judged[series] else { return LoadCheck::NotChecked };
-    match (known.service.natures[series].0, known.service.series[series].key.kind) {
-        (Class::Latency, _) | (Class::Saturation | Class::Other, Kind::Resource) => {}
-        _ => return LoadCheck::NotChecked,
-    }
-    match (known.service.inputs[series].load.log.is_empty(), track.seasonality.load.is_empty()) {
-        (true, _) => LoadCheck::Unknown,
-        (false, true) => LoadCheck::Independent,
-        (false, false) => LoadCheck::CurveTakenOut,
+        let at = comparison.series;
+        let (class, kind) = (known.service.natures[at].0, known.service.series[at].key.kind);
+        comparison.evidence.load = load::check(&known.judged[at], &known.service.inputs[at], class, kind);
     }
 }
 

@@ -107,6 +107,17 @@ pub fn spans<'a>(service: &str, events: &'a [Event], calendar: &Calendar) -> Vec
     left_out.map(span).filter(|span| span.from < span.to).collect()
 }
 
+/// Marks buckets inside incidents, campaigns and drills.
+pub fn mask(spans: &[Span<'_>], calendar: &Calendar) -> Vec<bool> {
+    let mut masked = vec![false; calendar.len()];
+    for span in spans {
+        for masked in masked.iter_mut().take(span.to).skip(span.from) {
+            *masked = true;
+        }
+    }
+    masked
+}
+
 /// Says of a comparison that an event explains it, if one does.
 ///
 /// `begin`: first bucket that was compared before the deploy; `next`: first bucket of the next deploy.

@@ -3,9 +3,15 @@
 //! Taking it out makes steps of single operations clearer. Only its noise is taken out: a step of the shared
 //! movement itself is left in every series, because a deploy may well have hit all of them.
 
+use std::collections::BTreeMap;
+
 use super::noise;
+use super::series_model::{LevelModel, SeriesModel, Surroundings};
 use super::steps::{self, Clarity, Search};
+use crate::detect::input::calendar::PER_HOUR;
 use crate::detect::input::deploy_window::DeployWindow;
+use crate::detect::input::requests::Input;
+use crate::model::metric::{Class, Direction, Kind, Series};
 use crate::stats::autocovariance::TakenOut;
 use crate::stats::describe;
 use crate::stats::structural::Scratch;
@@ -15,15 +21,71 @@ const LEAST: usize = 3;
 
 /// What one operation contributes.
 #[derive(Debug, Clone)]
-pub struct Member {
+struct Member {
     /// Noise of the operation with its own steps taken out, one a bucket; NaN is missing.
-    pub noise: Vec<f64>,
+    noise: Vec<f64>,
     /// Precision of a typical bucket: one over its variance.
-    pub precision: f64,
+    precision: f64,
+}
+
+/// Takes the movement that the latencies of the service's operations share out of each, where that calms them.
+pub fn remove(
+    series: &[Series],
+    natures: &[(Class, Direction)],
+    inputs: &[Input],
+    judged: &mut [SeriesModel],
+    place: &Surroundings<'_>,
+    scratch: &mut Scratch,
+) {
+    // One member an operation: its most precise latency, so that three quantiles of one are not three siblings.
+    let mut best: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+    for (index, series) in series.iter().enumerate() {
+        let is_latency = natures[index].0 == Class::Latency && inputs[index].is_log();
+        if series.key.kind != Kind::Operation || !is_latency || series.key.is_whole_service() {
+            continue;
+        }
+        if let SeriesModel::Level(track) = &judged[index]
+            && let Some(noise) = &track.noise
+        {
+            let precision = 1.0 / noise.variance.max(1e-12);
+            let entry = best.entry(&series.key.target).or_insert((index, precision));
+            if precision > entry.1 {
+                *entry = (index, precision);
+            }
+        }
+    }
+    let chosen: Vec<(&str, usize, f64)> =
+        best.into_iter().map(|(target, (index, precision))| (target, index, precision)).collect();
+    let members: Vec<Member> = chosen
+        .iter()
+        .filter_map(|(_, index, precision)| match &judged[*index] {
+            SeriesModel::Level(track) => Some(Member { noise: track.beside_clear_steps(), precision: *precision }),
+            _ => None,
+        })
+        .collect();
+    let others = movement(&members, place.moments, scratch);
+    for ((target, ..), others) in chosen.iter().zip(others) {
+        if others.is_empty() {
+            continue;
+        }
+        for (index, series) in series.iter().enumerate() {
+            let is_same = series.key.kind == Kind::Operation && &*series.key.target == *target;
+            if !is_same || natures[index].0 != Class::Latency || !inputs[index].is_log() {
+                continue;
+            }
+            if let SeriesModel::Level(track) = &mut judged[index] {
+                let again = LevelModel::begin(&inputs[index], &others, &track.clear_steps(), place, scratch);
+                let calmer = |track: &LevelModel| track.noise.as_ref().map_or(f64::INFINITY, |noise| noise.variance);
+                if calmer(&again) < calmer(track) {
+                    **track = again;
+                }
+            }
+        }
+    }
 }
 
 /// Returns for each member the movement of the *others*, or an empty list where it does not help.
-pub fn movement(members: &[Member], moments: &[DeployWindow], scratch: &mut Scratch) -> Vec<Vec<f64>> {
+fn movement(members: &[Member], moments: &[DeployWindow], scratch: &mut Scratch) -> Vec<Vec<f64>> {
     let none = vec![Vec::new(); members.len()];
     let Some(count) = members.first().map(|member| member.noise.len()) else { return none };
     if members.len() < LEAST {
@@ -89,7 +151,7 @@ fn steps_of_all(sums: &[(f64, f64)], moments: &[DeployWindow], scratch: &mut Scr
 /// Scales the others' movement to the member's own and centres it; empty if the two do not move together.
 fn scaled(own: &[f64], others: Vec<f64>) -> Vec<f64> {
     // Hourly differences: slow wander of either must not decide how far they move together.
-    let lag = noise::PER_HOUR;
+    let lag = PER_HOUR;
     let (mut xx, mut xy) = (0.0, 0.0);
     let reach = 4.0 * describe::rough_sd(&others).unwrap_or(0.0);
     for at in lag..own.len() {

@@ -3,22 +3,56 @@
 //! p50, p95 and p99 rest on different requests of the same minutes, so much of their noise is their own, and a level
 //! that moves in all of them is placed better by all of them than by the clearest.
 
-use super::series_model::LevelModel;
+use std::collections::BTreeMap;
+
+use super::series_model::{LevelModel, SeriesModel};
 use super::steps::{self, Change, Search};
 use super::{episodes, noise};
 use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::input::requests::Input;
+use crate::model::metric::{Class, Direction, Kind, Series};
 use crate::stats::linalg;
 use crate::stats::structural::{Scratch, Step};
 
 /// Fewer pairs of neighbouring buckets say nothing of how the signals hang together.
 const LEAST_PAIRS: usize = 48;
 
+/// Lets the latencies of each operation agree on when their steps began.
+pub fn agree_all(
+    series: &[Series],
+    natures: &[(Class, Direction)],
+    inputs: &[Input],
+    judged: &mut [SeriesModel],
+    moments: &[DeployWindow],
+    scratch: &mut Scratch,
+) {
+    let mut operations: BTreeMap<(Kind, &str), Vec<usize>> = BTreeMap::new();
+    for (index, series) in series.iter().enumerate() {
+        if natures[index].0 == Class::Latency && matches!(judged[index], SeriesModel::Level(_)) {
+            operations.entry((series.key.kind, &series.key.target)).or_default().push(index);
+        }
+    }
+    for members in operations.into_values().filter(|members| members.len() > 1) {
+        let tracks = members.iter().filter_map(|index| match &judged[*index] {
+            SeriesModel::Level(track) => Some((&inputs[*index], &**track)),
+            _ => None,
+        });
+        let signals = agree(&tracks.collect::<Vec<_>>(), moments, scratch);
+        for (index, changes) in members.into_iter().zip(signals) {
+            if let SeriesModel::Level(track) = &mut judged[index]
+                && track.changes != changes
+            {
+                track.relocate(changes, scratch);
+            }
+        }
+    }
+}
+
 /// Lets the latencies of an operation agree on when their steps began; returns the steps of each.
 ///
 /// A step moves to another signal's step when that one is clearer, goes the same way, and each lies where the other may
 /// have begun. The mean of the signals is one more of them.
-pub fn agree(members: &[(&Input, &LevelModel)], moments: &[DeployWindow], scratch: &mut Scratch) -> Vec<Vec<Change>> {
+fn agree(members: &[(&Input, &LevelModel)], moments: &[DeployWindow], scratch: &mut Scratch) -> Vec<Vec<Change>> {
     let mut signals: Vec<Vec<Change>> = members.iter().map(|(_, track)| track.changes.clone()).collect();
     steps::agree(&mut signals);
     let known = union(&signals);

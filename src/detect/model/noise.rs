@@ -1,8 +1,7 @@
 //! How uncertain each bucket is, and how noise hangs together over time.
 
-use crate::detect::input::calendar::{BUCKET, SLOTS};
+use crate::detect::input::calendar::SLOTS;
 use crate::detect::input::load::Behind;
-use crate::model::time::HOUR;
 use crate::stats::autocovariance::{self, TakenOut};
 use crate::stats::describe;
 use crate::stats::structural::Ar1Pair;

@@ -1,7 +1,5 @@
 //! One series judged over its whole history: usual course, noise, steps.
 
-use std::sync::Arc;
-
 use super::drift::{self, Drift};
 use super::episodes::{self, Episode};
 use super::error_rates::ErrorRateModel;
@@ -10,10 +8,8 @@ use super::seasonality::{self, Seasonality};
 use super::steps::{self, Change, Clarity, Search};
 use crate::detect::input::calendar::{Calendar, PER_HOUR};
 use crate::detect::input::deploy_window::DeployWindow;
-use crate::detect::input::grid::Gridded;
-use crate::detect::input::load::{Behind, Load};
+use crate::detect::input::load::Behind;
 use crate::detect::input::requests::Input;
-use crate::model::effect::Scale;
 use crate::stats::structural::{Scan, Scratch, Step};
 use crate::stats::{describe, distribution};
 

@@ -8,7 +8,7 @@ use crate::detect::compare::{burst, verdict};
 use crate::detect::confounders::fleet;
 use crate::detect::context::Context;
 use crate::detect::evidence::{GroupKey, Withdrawal};
-use crate::detect::judgement::{Audit, Comparison, Judgement, Pattern, Unattributed};
+use crate::detect::judgement::{Audit, Comparison, Judgement, Pattern, SeriesSummary, Unattributed};
 use crate::detect::shard::{ComparisonResult, GroupResult, SeriesResult, ServiceResult, ShardResult};
 use crate::model::event::{DeployGroup, Event};
 use crate::model::metric::Direction;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::make::Lead;
+use super::lead::Lead;
 use super::{Bound, Holiday, LeftOut, Reason, Side, Spread};
 use crate::detect::evidence;
 use crate::detect::{BUCKET, SeriesSummary};

@@ -1,42 +1,17 @@
 //! Gathers a finding's explanation from the evidence that the judge wrote; decides nothing.
 
 use super::hours::{self, Which};
-use super::{
-    Change, Explanation, Fact, Inputs, Limit, LimitFrom, OtherDeploy, Rule, Scale, Signal, Span, TakenBack, rivals,
-};
+use super::lead::Lead;
+use super::{Change, Explanation, Fact, Inputs, Limit, LimitFrom, OtherDeploy, Rule, Scale, Signal, TakenBack, rivals};
 use crate::config::Config;
 use crate::detect::evidence::{GroupKey, Withdrawal};
-use crate::detect::{Comparison, Estimate, Finding, Fit, Hint, Judgement, SeriesSummary, Verdict};
+use crate::detect::{Comparison, Estimate, Finding, Fit, Hint, Judgement, Verdict};
 use crate::model::effect;
 use crate::model::event::{DeployGroup, Event};
 use crate::model::metric::{Class, Direction, Unit};
-use crate::model::time::{Window, rfc3339};
+use crate::model::time::Window;
 use crate::render::json::{finite, round};
 use crate::source::{self, SourceState};
-
-/// A finding's leading comparison with everything around it.
-pub(super) struct Lead<'a> {
-    pub judgement: &'a Judgement,
-    pub events: &'a [Event],
-    pub config: &'a Config,
-    pub comparison: &'a Comparison,
-    pub series: &'a SeriesSummary,
-    pub group: &'a DeployGroup,
-}
-
-impl Lead<'_> {
-    pub fn instant(&self, at: i64) -> String {
-        rfc3339(at, self.config.zone)
-    }
-
-    pub fn span(&self, window: Window) -> Span {
-        Span { from: self.instant(window.start), to: self.instant(window.end) }
-    }
-
-    pub fn ids(&self, group: &DeployGroup) -> Vec<String> {
-        group.members.iter().filter_map(|index| self.events.get(*index)).map(|event| event.id.clone()).collect()
-    }
-}
 
 /// Returns how a finding came about; `None` if one of its indices leads nowhere.
 ///

@@ -6,6 +6,7 @@
 //! every key is always there, and what is not known is `null`.
 
 mod hours;
+mod lead;
 mod make;
 pub mod read;
 mod rivals;

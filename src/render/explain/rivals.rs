@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::hours::Sided;
-use super::make::Lead;
+use super::lead::Lead;
 use super::{Answer, OtherDeploy, RivalCheck, RivalKind};
 use crate::detect::Confounder;
 use crate::detect::evidence::{LoadCheck, MixCheck};
