@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use chrono_tz::Tz;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use fortnight::detect::{Context, conclude, judge};
+use fortnight::detect::{Context, Shard, judge_shard, merge};
 use fortnight::model::event::{Event, EventKind};
 use fortnight::model::metric::Series;
 use fortnight::model::time::{DAY, HOUR, MINUTE, Window};
@@ -62,8 +62,8 @@ fn judging(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(made.len() as u64));
         group.bench_function(BenchmarkId::new(name, points), |bencher| {
             bencher.iter(|| {
-                let part = judge(black_box(&made), &events, &context);
-                black_box(conclude(vec![part], &events, &context))
+                let part = judge_shard(Shard { series: black_box(&made), events: &events, context });
+                black_box(merge(vec![part], &events, &context))
             });
         });
     }

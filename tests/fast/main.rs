@@ -13,6 +13,7 @@ mod contract;
 mod demo;
 mod detect;
 mod doctor;
+mod evidence;
 mod explain;
 mod hostile;
 mod intake;
