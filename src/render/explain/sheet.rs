@@ -466,7 +466,7 @@ impl Writer<'_> {
         ];
         let answer = match (check.rival, check.answer) {
             // With the numbers of both there is nothing else to say.
-            (super::RivalKind::Load, Answer::Explains | Answer::Partly | Answer::No) => "seen",
+            (super::RivalKind::Load, Answer::Explains | Answer::Partly | Answer::No) if check.plain.is_some() => "seen",
             (super::RivalKind::Fleet, Answer::Explains | Answer::Perhaps) if check.names.is_empty() => "moved",
             (super::RivalKind::ByItself | super::RivalKind::LowTraffic, Answer::Perhaps) => "no",
             (_, answer) => answer.as_str(),
