@@ -15,7 +15,7 @@ pub struct FindingFingerprint {
     pub service: Arc<str>,
     /// What was measured.
     pub kind: Kind,
-    /// The target that moved most.
+    /// The first target by name among those that moved.
     pub target: Arc<str>,
     /// The golden signal, whichever of its signals moved most.
     pub family: Class,

@@ -289,7 +289,7 @@ fn finding(judgement: &Judgement, cause: Cause, moved: Vec<Moved>) -> Option<Fin
     let targets: Vec<Target> = moved.into_iter().map(|one| one.target).collect();
     Some(Finding {
         id: String::new(),
-        fingerprint: fingerprint(judgement, lead, cause.side),
+        fingerprint: fingerprint(judgement, &cause, lead, &targets),
         group: cause.group,
         verdict,
         lead,
@@ -311,14 +311,18 @@ fn name(judgement: &Judgement, findings: &mut [Finding]) {
     }
 }
 
-fn fingerprint(judgement: &Judgement, lead: usize, side: Side) -> FindingFingerprint {
-    let series = &judgement.series[judgement.comparisons[lead].series];
+/// Returns what is the same when the trouble comes back. Which target leads may change from one period to the next, so
+/// the first by name stands for all that moved.
+fn fingerprint(judgement: &Judgement, cause: &Cause, lead: usize, targets: &[Target]) -> FindingFingerprint {
+    let key = |lead: usize| &judgement.series[judgement.comparisons[lead].series].key;
+    let names = targets.iter().map(|target| key(target.lead)).filter(|key| key.kind == cause.kind);
+    let target = names.map(|key| &key.target).min().unwrap_or(&key(lead).target);
     FindingFingerprint {
-        service: series.key.service.clone(),
-        kind: series.key.kind,
-        target: series.key.target.clone(),
-        family: series.class,
-        direction: match side {
+        service: key(lead).service.clone(),
+        kind: cause.kind,
+        target: target.clone(),
+        family: cause.class,
+        direction: match cause.side {
             Side::Better | Side::Explained(_, false) => HarmDirection::Better,
             Side::Worse | Side::Burst | Side::Explained(_, true) => HarmDirection::Worse,
         },

@@ -11,7 +11,6 @@ use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::detect::{
     Comparison, Confounder, Effect, Hint, Judgement, Scale, ScaledEstimate, SeriesSummary, Unattributed,
 };
-use crate::model::effect::AdjustmentEvidence;
 use crate::model::event::DeployGroup;
 use crate::model::metric::{Class, Direction, Kind, SeriesKey, Unit};
 use crate::model::time::{DAY, HOUR};
@@ -163,11 +162,14 @@ fn comparison(series: usize, group: usize, verdict: Verdict) -> Comparison {
     }
 }
 
-/// A ratio before which nothing finite was seen.
+/// A difference with its ratio beside it, before which nothing finite was seen.
 fn effect(ratio: Estimate) -> Effect {
-    let mut effect = Effect::new(Scale::LogRatio, ratio, 1.1_f64.ln(), Some(0.05));
-    effect.replace_seen(AdjustmentEvidence::Load { requests_before: 900.0, requests_after: 1200.0 }, f64::NAN);
-    effect
+    let difference = Estimate { value: 0.046, low: 0.04, high: f64::INFINITY };
+    Effect {
+        secondary_ratio: Some(ratio),
+        secondary_unadjusted: Some(f64::NAN),
+        ..Effect::new(Scale::Difference, difference, 0.0184, Some(0.01))
+    }
 }
 
 pub(crate) fn rendered(sample: &Sample) -> String {
