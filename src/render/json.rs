@@ -19,9 +19,8 @@ use schema::{
 pub use schema::{SCHEMA, schema};
 
 use crate::config::Config;
-use crate::detect::{self, ElsewhereKind, Estimate, Fit, Judgement, Pattern, Scale, Verdict};
-use crate::model::diagnostic::Diagnostic;
 use crate::detect::{self, Estimate, Fit, Judgement, Pattern, Scale, UnattributedKind, Verdict};
+use crate::model::diagnostic::Diagnostic;
 use crate::model::event::Event;
 use crate::model::metric::Unit;
 use crate::model::time::{Window, rfc3339};

@@ -4,11 +4,12 @@ use chrono_tz::Tz;
 use fortnight::config::Config;
 use fortnight::detect::evidence::{Bound, LoadCheck};
 use fortnight::detect::{self, Comparison, Context, Finding, Judgement, Shard, ShardResult, Target};
+use fortnight::format::Reader;
 use fortnight::model::event::{Event, EventKind};
 use fortnight::model::metric::Series;
 use fortnight::model::time::{self, DAY, HOUR, MINUTE, Window};
 use fortnight::render::json;
-use fortnight::source::{self, Part};
+use fortnight::source::{self, RecordedSeries};
 use serde_json::Value;
 
 use crate::support::series::{Change, Load, Spec, config, event, four_weeks, instant};
@@ -54,7 +55,10 @@ fn demo() -> World {
     let start = time::midnight(config.period.anchor, config.zone);
     let period = Window::new(start, start + 14 * DAY);
     let history = Window::new(period.start - i64::from(config.judge.baseline_days) * DAY, period.end);
-    let series = source::collect(&config, history, Part::WHOLE).series;
+    let mut reader = Reader::new(u64::MAX);
+    let mut recorded = RecordedSeries::decode(&config, history, &mut reader);
+    reader.plan(|key| key.service.clone()).expect("fits into memory");
+    let series = recorded.take(&mut reader, 0);
     let events = source::events(&config).events;
     World { config, history, period, series, events }
 }

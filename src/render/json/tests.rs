@@ -6,11 +6,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
-use crate::detect::{Comparison, Confounder, Effect, Elsewhere, Hint, Judgement, Scale, ScaledEstimate, SeriesSummary};
-use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::detect::{
     Comparison, Confounder, Effect, Hint, Judgement, Scale, ScaledEstimate, SeriesSummary, Unattributed,
 };
+use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::event::DeployGroup;
 use crate::model::metric::{Class, Direction, Kind, SeriesKey, Unit};
 use crate::model::time::{DAY, HOUR};
