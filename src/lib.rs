@@ -3,9 +3,9 @@
 //! Data flows one way, and a room never imports a room to its right:
 //!
 //! ```text
-//! model -> config -> format -> source -> store -> detect -> render -> publish -> command
-//!                                           ^          ^
-//!                                         stats    templates/
+//! model -> config -> format -> source -> store -> detect -> review -> render -> publish -> command
+//!                                           ^          ^         ^
+//!                                         stats   report.json  templates/
 //! ```
 //!
 //! [`command`] is the story: one file a command, the only place that knows all the rooms. [`cli`] is what can be typed.
@@ -17,6 +17,7 @@ pub mod format;
 pub mod model;
 pub mod publish;
 pub mod render;
+pub mod review;
 pub mod source;
 pub mod stats;
 pub mod store;

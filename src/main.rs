@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use fortnight::cli::{Cli, Color, Global, LogFormat};
 use fortnight::command::{self, Failure, Talk};
-use fortnight::render::text::{Style, plain};
+use fortnight::render::terminal::{Style, plain};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;

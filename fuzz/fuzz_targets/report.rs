@@ -1,12 +1,12 @@
 //! `report.json`, which `explain` reads back.
 #![no_main]
 
-use fortnight::render::explain::read;
+use fortnight::review::read;
 use fortnight_fuzz::as_file;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     as_file("report.json", bytes, |path| {
-        let _ = read::open(path);
+        let _ = read::findings(path);
     });
 });

@@ -19,8 +19,9 @@ use crate::model::event::{Event, deduplicate};
 use crate::model::metric::{Series, SeriesKey};
 use crate::model::time::{DAY, Window};
 use crate::render::doctor::{Check, Checkup, Health};
-use crate::render::placebo::{LeftOut, Ran, outcome as count};
-use crate::render::services::coverage;
+use crate::render::placebo as placebo_text;
+use crate::review::placebo::{LeftOut, Ran, outcome as count};
+use crate::review::service::coverage;
 use crate::source::{self, CollectedEvents, registry};
 use crate::store::{Store, StoreError, StoreView, StoredEvents};
 
@@ -220,7 +221,7 @@ fn placebos(args: &DoctorArgs, config: &Config, window: Window, talk: &Talk) -> 
     if args.json {
         print_json(&outcome)?;
     } else {
-        data(outcome.text(config.zone, window).as_bytes())?;
+        data(placebo_text::text(&outcome, config.zone, window).as_bytes())?;
     }
     Ok(Exit::Done)
 }

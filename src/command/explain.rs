@@ -7,9 +7,10 @@ use anyhow::Context as _;
 use super::{Exit, Failure, Talk, data, load};
 use crate::cli::{ExplainArgs, Global};
 use crate::config::{Config, Format, Language};
-use crate::render::explain::read::{self, Document, Miss, ReadError};
-use crate::render::explain::text::{self, Look};
-use crate::render::text::plain;
+use crate::render::explain::{self as text, Look};
+use crate::render::terminal::plain;
+use crate::review::Miss;
+use crate::review::read::{self, Findings, ReadError};
 
 /// Ids that a refusal lists at the most.
 const LISTED: usize = 20;
@@ -25,10 +26,10 @@ pub(super) fn explain(args: &ExplainArgs, global: &Global, talk: &Talk) -> Resul
         (None, Some(config)) => config.output.folder.join(Format::Json.file_name()),
         (None, None) => Path::new(DEFAULT_FOLDER).join(Format::Json.file_name()),
     };
-    let document = read::open(&path)?;
+    let document = read::findings(&path)?;
     let finding = document.pick(&args.finding).map_err(|miss| missed(&miss, &args.finding, &document, &path))?;
     if args.json {
-        let mut bytes = serde_json::to_vec_pretty(&document.output(finding)).context("write the finding")?;
+        let mut bytes = serde_json::to_vec_pretty(&document.explained(finding)).context("write the finding")?;
         bytes.push(b'\n');
         data(&bytes)?;
         return Ok(Exit::Done);
@@ -37,11 +38,12 @@ pub(super) fn explain(args: &ExplainArgs, global: &Global, talk: &Talk) -> Resul
         (Some(_), Some(config)) => config.zone,
         (Some(name), None) => super::zone(name)?,
         // The page's own zone: the text says what the page says.
-        (None, _) => document.period.timezone.parse().unwrap_or(chrono_tz::UTC),
+        (None, _) => document.period.zone(),
     };
     let of_config = || config.as_ref().and_then(|config| config.languages.first().copied());
     let language = args.lang.or_else(of_config).unwrap_or(Language::En);
-    let Some(text) = text::render(&document, finding, Look { language, zone, bold: talk.colour_data }) else {
+    let look = Look { language, zone, bold: talk.colour_data };
+    let Some(text) = text::render(&document.explained(finding), look) else {
         return Err(Failure {
             exit: Exit::Failed,
             error: anyhow::anyhow!("explain {}: {} holds no explanation of it", plain(&finding.id), path.display()),
@@ -65,7 +67,7 @@ fn config(args: &ExplainArgs, global: &Global) -> Result<Option<Config>, Failure
 }
 
 /// Says which findings there are.
-fn missed(miss: &Miss, word: &str, document: &Document, path: &Path) -> Failure {
+fn missed(miss: &Miss, word: &str, document: &Findings, path: &Path) -> Failure {
     let listed = |ids: &[&str]| {
         let shown: Vec<String> = ids.iter().take(LISTED).map(|id| plain(id)).collect();
         let more = ids.len().saturating_sub(LISTED);

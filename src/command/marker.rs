@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::format::events;
 use crate::model::event::Event;
 use crate::model::time::{Window, rfc3339};
-use crate::render::text::plain;
+use crate::render::terminal::plain;
 use crate::store::Store;
 
 /// Most that is taken from standard input, bytes: a hundred thousand events, and no endless stream.

@@ -32,8 +32,8 @@ use crate::config::{self, Config, Format};
 use crate::model::event::Event;
 
 use crate::model::time::{DAY, Window};
-use crate::render::json::Input;
-use crate::render::text::plain;
+use crate::render::terminal::plain;
+use crate::review::{self, Review};
 use crate::{detect, publish, render, source};
 use detect::Judgement;
 use history::History;
@@ -65,7 +65,7 @@ fn demo(args: &DemoArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> 
     let mut config = load(&folder.path().join(sample::CONFIG), global.tz.as_deref())?;
     config.output.folder.clone_from(&args.out);
     config.output.formats.clone_from(&args.format);
-    let review = judge(&config, period::anchored(&config), talk)?;
+    let review = judge(&config, period::anchored(&config), talk)?.review(&config)?;
     write_report(&config, &review, talk, &explain::options(global, Some(&args.out)))?;
     Ok(Exit::Done)
 }
@@ -82,10 +82,11 @@ fn report(args: &ReportArgs, global: &Global, talk: &Talk) -> Result<Exit, Failu
     let window = period::asked(&config, &args.span, outcome::clock()?.now())?;
     let history = Window::new(window.start - i64::from(config.judge.baseline_days) * DAY, window.end);
     let asked = if args.offline { Vec::new() } else { collector::refresh(&config, history, talk)? };
-    let mut review = judge(&config, window, talk)?;
-    source::add_states(&mut review.sources, asked);
+    let mut judged = judge(&config, window, talk)?;
+    source::add_states(&mut judged.sources, asked);
+    let review = judged.review(&config)?;
     write_report(&config, &review, talk, &explain::options(global, args.out.as_ref()))?;
-    Ok(outcome::exit_code(&review.judgement, &review.sources, &config, &args.fail_on, args.strict))
+    Ok(outcome::exit_code(&review, &args.fail_on, args.strict))
 }
 
 fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
@@ -96,10 +97,10 @@ fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
         }
         (_, true) => return Err(Failure::usage("read the flags: `--toml` goes with `config` only", "")),
         (SchemaOf::Config, false) => registry::config_schema(),
-        (SchemaOf::Report, false) => render::json::schema(),
-        (SchemaOf::Explain, false) => render::explain::read::schema(),
+        (SchemaOf::Report, false) => review::schema(),
+        (SchemaOf::Explain, false) => review::read::schema(),
         (SchemaOf::Doctor, false) => render::doctor::schema(),
-        (SchemaOf::Placebo, false) => render::placebo::schema(),
+        (SchemaOf::Placebo, false) => review::placebo::schema(),
     };
     let mut text = serde_json::to_vec_pretty(&schema).context("write the schema")?;
     text.push(b'\n');
@@ -156,14 +157,23 @@ fn zone(name: &str) -> Result<chrono_tz::Tz, Failure> {
 }
 
 /// A judged period with what it was made of.
-struct Review {
+struct JudgedPeriod {
     judgement: Judgement,
     events: Vec<Event>,
     sources: Vec<SourceState>,
 }
 
+impl JudgedPeriod {
+    /// Turns it into the document, and drops everything that the document does not hold.
+    fn review(self, config: &Config) -> Result<Review, Failure> {
+        let Self { judgement, events, sources } = &self;
+        let generated_at = outcome::source_date_epoch()?.unwrap_or(judgement.period.end);
+        Ok(review::build(&review::Input { judgement, events, sources, config, generated_at }))
+    }
+}
+
 /// Reads and judges part by part, so that series too many for memory go through.
-fn judge(config: &Config, period: Window, talk: &Talk) -> Result<Review, Failure> {
+fn judge(config: &Config, period: Window, talk: &Talk) -> Result<JudgedPeriod, Failure> {
     let mut input = History::open(config, period, talk)?;
     let context = input.context();
     let events = std::mem::take(&mut input.events);
@@ -172,34 +182,28 @@ fn judge(config: &Config, period: Window, talk: &Talk) -> Result<Review, Failure
         shards.push(detect::judge_shard(detect::Shard { series: &series, events: &events, context }));
         Ok(())
     })?;
-    Ok(Review { judgement: detect::merge(shards, &events, &context), events, sources: input.sources })
+    Ok(JudgedPeriod { judgement: detect::merge(shards, &events, &context), events, sources: input.sources })
 }
 
 /// Renders every form, and only then writes any; then prints the paths and says what came out.
 ///
 /// `options`: by which `explain` finds the report.
 fn write_report(config: &Config, review: &Review, talk: &Talk, options: &[String]) -> Result<(), Failure> {
-    let Review { judgement, events, sources } = review;
-    let generated_at = outcome::source_date_epoch()?.unwrap_or(judgement.period.end);
-    let input = Input { judgement, events, sources, config, generated_at };
     let formats = &config.output.formats;
-    let page = formats
-        .iter()
-        .any(|format| *format != Format::Json)
-        .then(|| render::model::build(judgement, events, sources, config));
+    let page = formats.iter().any(|format| *format != Format::Json).then(|| render::view::build(review));
     let mut files = Vec::new();
     for format in formats {
         let bytes = match (format, &page) {
             (Format::Html, Some(page)) => render::html::render(page).context("render the page")?.into_bytes(),
             (Format::Markdown, Some(page)) => render::markdown::render(page).into_bytes(),
-            _ => render::json::render(&input).context("render report.json")?,
+            _ => review::to_json(review).context("render report.json")?,
         };
         files.push((format.file_name(), bytes));
     }
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
     let paths = publish::file::write_all(&config.output.folder, &files)?;
-    let first = judgement.findings.first().filter(|_| formats.contains(&Format::Json));
-    talk.tell(judgement, events, sources, config, first.map(|finding| explain::command(&finding.id, options)));
+    let first = review.findings.first().filter(|_| formats.contains(&Format::Json));
+    talk.print_summary(review, first.map(|finding| explain::command(&finding.id, options)));
     data(&listed(&paths))?;
     Ok(())
 }

@@ -4,14 +4,13 @@ use anyhow::anyhow;
 
 use super::period;
 use crate::cli::FailOn;
-use crate::config::{Config, ConfigError};
-use crate::detect::{Judgement, Verdict};
+use crate::config::{Config, ConfigError, Language};
 use crate::model::clock::Clock;
-use crate::model::event::Event;
 use crate::model::time::Window;
+use crate::model::verdict::Verdict;
 use crate::publish::PublishError;
-use crate::render::json::source_state;
-use crate::render::text::{self, Style};
+use crate::render::terminal::{self, Style};
+use crate::review::Review;
 use crate::source::{SourceState, registry};
 use crate::store::StoreError;
 
@@ -110,27 +109,21 @@ impl Talk {
         }
     }
 
-    /// Says what came out, and the command to go on with.
-    pub(super) fn tell(
-        self,
-        judgement: &Judgement,
-        events: &[Event],
-        sources: &[SourceState],
-        config: &Config,
-        next: Option<String>,
-    ) {
+    /// Prints what was found, and the command to go on with.
+    pub(super) fn print_summary(self, review: &Review, next: Option<String>) {
         if self.as_record {
+            let findings = review.counts.findings;
             tracing::info!(
-                worse = text::count(judgement, Verdict::Worse),
-                possibly_worse = text::count(judgement, Verdict::PossiblyWorse),
-                better = text::count(judgement, Verdict::Better),
-                comparisons = judgement.comparisons.len(),
-                findings = judgement.findings.len(),
+                worse = findings.worse,
+                possibly_worse = findings.possibly_worse,
+                better = findings.better,
+                findings = findings.total,
+                checks = review.counts.checks.total,
                 "judged"
             );
         } else if self.summary {
-            // Standard error that is gone is no reason to fail: the report is written.
-            let mut summary = text::summary(judgement, events, sources, config, self.style);
+            // If writing to stderr fails there is nothing else to do: the report is written.
+            let mut summary = terminal::summary(review, Language::En, self.style);
             if let Some(next) = next {
                 summary.push_str(&format!("next: {next}\n"));
             }
@@ -140,32 +133,20 @@ impl Talk {
 }
 
 /// Returns the exit code of a written report: 3 before 5 before 4.
-pub(super) fn exit_code(
-    judgement: &Judgement,
-    sources: &[SourceState],
-    config: &Config,
-    fail_on: &[FailOn],
-    strict: bool,
-) -> Exit {
+pub(super) fn exit_code(review: &Review, fail_on: &[FailOn], strict: bool) -> Exit {
     let level = |levels: &[FailOn]| fail_on.iter().any(|level| levels.contains(level));
-    let has = |verdicts: &[Verdict]| judgement.comparisons.iter().any(|one| verdicts.contains(&one.verdict));
+    let has = |verdicts: &[Verdict]| verdicts.iter().any(|verdict| review.counts.checks.of(*verdict) > 0);
     let worse = level(&[FailOn::Worse, FailOn::Possibly, FailOn::Inconclusive]) && has(&[Verdict::Worse]);
     let possibly = level(&[FailOn::Possibly, FailOn::Inconclusive]) && has(&[Verdict::PossiblyWorse]);
     if worse || possibly {
         return Exit::Regression;
     }
-    let gaps = coverage(judgement).is_some_and(|coverage| coverage < config.judge.min_coverage);
-    if level(&[FailOn::Partial]) && (gaps || sources.iter().any(|state| source_state(state) != "ok")) {
+    let gaps = review.coverage().is_some_and(|coverage| coverage < review.settings.min_coverage);
+    if level(&[FailOn::Partial]) && (gaps || review.has_failed_source()) {
         return Exit::Partial;
     }
     let unknown = has(&[Verdict::Inconclusive, Verdict::TooEarly, Verdict::NoData]);
     if (strict || level(&[FailOn::Inconclusive])) && unknown { Exit::NotEnough } else { Exit::Done }
-}
-
-/// Returns the share of the period's points that were there, over all series.
-fn coverage(judgement: &Judgement) -> Option<f64> {
-    let series = &judgement.series;
-    (!series.is_empty()).then(|| series.iter().map(|series| series.coverage).sum::<f64>() / series.len() as f64)
 }
 
 /// Refuses to go on without a source that the config does not call optional, or without any at all, so
@@ -243,7 +224,7 @@ pub(super) fn source_date_epoch() -> Result<Option<i64>, Failure> {
 mod tests {
     use super::*;
     use crate::model::diagnostic::{Diagnostic, Stage};
-    use crate::render::json::tests::{Sample, sample};
+    use crate::review::tests::{Sample, sample};
 
     fn failure(text: &str) -> Diagnostic {
         Diagnostic::of_error(Stage::Source, "a", &std::io::Error::other(text.to_owned()))
@@ -255,7 +236,7 @@ mod tests {
             series.coverage = 1.0;
         }
         change(&mut sample);
-        exit_code(&sample.judgement, &sample.sources, &sample.config, fail_on, strict)
+        exit_code(&sample.review(), fail_on, strict)
     }
 
     fn all(verdict: Verdict) -> impl Fn(&mut Sample) {

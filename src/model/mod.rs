@@ -9,7 +9,6 @@ pub mod effect;
 pub mod event;
 pub mod metric;
 pub mod missing;
-pub mod missing;
 pub mod sanitize;
 pub mod scrub;
 pub mod secret;

@@ -72,6 +72,25 @@ pub fn midnight(date: NaiveDate, zone: Tz) -> i64 {
     Utc.from_utc_datetime(&clock).timestamp_millis()
 }
 
+/// Returns the local midnights inside a window, by time.
+pub fn midnights(window: Window, zone: Tz) -> Vec<i64> {
+    let mut found = Vec::new();
+    let mut date = local(window.start, zone).date_naive();
+    // A window of a report is weeks long; the bound keeps a nonsense window from running away.
+    for _ in 0..(window.length() / DAY + 3).clamp(0, 1_000) {
+        let at = midnight(date, zone);
+        if at >= window.end {
+            break;
+        }
+        if at >= window.start {
+            found.push(at);
+        }
+        let Some(next) = date.succ_opt() else { break };
+        date = next;
+    }
+    found
+}
+
 /// Converts UTC milliseconds into a zone's local clock; instants that chrono cannot hold become 1970.
 pub fn local(at: i64, zone: Tz) -> DateTime<Tz> {
     DateTime::<Utc>::from_timestamp_millis(at).unwrap_or_default().with_timezone(&zone)
@@ -131,6 +150,15 @@ mod tests {
         assert_eq!(rfc3339(window.start, TOKYO), "2026-11-09T00:00:00+09:00");
         assert_eq!(last_period(anchor, 14, first + 13 * DAY, TOKYO), window);
         assert_eq!(last_period(anchor, 14, first - 1, TOKYO).end, window.start);
+    }
+
+    #[test]
+    fn midnights_follow_daylight_saving() {
+        let zone = chrono_tz::Europe::Berlin;
+        let start = parse_instant("2026-10-24", zone).expect("valid");
+        let found = midnights(Window::new(start, start + 4 * DAY), zone);
+        assert!(found.iter().all(|at| local(*at, zone).format("%H:%M").to_string() == "00:00"));
+        assert_eq!(found.len(), 4);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Datelike};
 use chrono_tz::Tz;
 
-use super::words::Both;
-use crate::model::time::{DAY, Window, local};
+use super::i18n::Localized;
+use crate::model::time::{Window, local};
 
 const EN: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const JA: [&str; 7] = ["月", "火", "水", "木", "金", "土", "日"];
@@ -14,39 +14,39 @@ fn weekday(clock: &DateTime<Tz>) -> (&'static str, &'static str) {
     (EN.get(day).copied().unwrap_or_default(), JA.get(day).copied().unwrap_or_default())
 }
 
-/// Tells whether an instant lies on a Saturday or Sunday.
+/// Returns whether an instant lies on a Saturday or Sunday.
 pub(crate) fn is_weekend(at: i64, zone: Tz) -> bool {
     local(at, zone).weekday().num_days_from_monday() >= 5
 }
 
 /// Returns the names of the weekdays from Monday.
-pub(crate) fn weekdays() -> impl Iterator<Item = Both> {
-    EN.iter().zip(JA).map(|(en, ja)| Both::new(*en, ja))
+pub(crate) fn weekdays() -> impl Iterator<Item = Localized> {
+    EN.iter().zip(JA).map(|(en, ja)| Localized::new(*en, ja))
 }
 
 /// Writes a date with its year: `Mon 2026-11-09`, `2026-11-09 (月)`.
-pub(crate) fn date(at: i64, zone: Tz) -> Both {
+pub(crate) fn date(at: i64, zone: Tz) -> Localized {
     let clock = local(at, zone);
     let (en, ja) = weekday(&clock);
-    Both::new(format!("{en} {}", clock.format("%Y-%m-%d")), format!("{} ({ja})", clock.format("%Y-%m-%d")))
+    Localized::new(format!("{en} {}", clock.format("%Y-%m-%d")), format!("{} ({ja})", clock.format("%Y-%m-%d")))
 }
 
 /// Writes a day within the period: `Mon 11-09`, `11/9(月)`.
-pub(crate) fn day(at: i64, zone: Tz) -> Both {
+pub(crate) fn day(at: i64, zone: Tz) -> Localized {
     let clock = local(at, zone);
     let (en, ja) = weekday(&clock);
-    Both::new(format!("{en} {}", clock.format("%m-%d")), format!("{}/{}({ja})", clock.month(), clock.day()))
+    Localized::new(format!("{en} {}", clock.format("%m-%d")), format!("{}/{}({ja})", clock.month(), clock.day()))
 }
 
 /// Writes an instant within the period: `Wed 11-18 14:32`, `11/18(水) 14:32`.
-pub(crate) fn stamp(at: i64, zone: Tz) -> Both {
+pub(crate) fn stamp(at: i64, zone: Tz) -> Localized {
     let time = local(at, zone).format("%H:%M").to_string();
     let day = day(at, zone);
-    Both::new(format!("{} {time}", day.en), format!("{} {time}", day.ja))
+    Localized::new(format!("{} {time}", day.en), format!("{} {time}", day.ja))
 }
 
 /// Writes a span within the period; the day is not said twice.
-pub(crate) fn span(window: Window, zone: Tz) -> Both {
+pub(crate) fn span(window: Window, zone: Tz) -> Localized {
     let from = stamp(window.start, zone);
     if window.length() <= 0 {
         return from;
@@ -54,25 +54,25 @@ pub(crate) fn span(window: Window, zone: Tz) -> Both {
     let (start, end) = (local(window.start, zone), local(window.end, zone));
     if start.date_naive() == end.date_naive() {
         let time = end.format("%H:%M");
-        return Both::new(format!("{} – {time}", from.en), format!("{} – {time}", from.ja));
+        return Localized::new(format!("{} – {time}", from.en), format!("{} – {time}", from.ja));
     }
     let to = closing(window.end, zone, day);
-    Both::new(format!("{} – {}", from.en, to.en), format!("{} – {}", from.ja, to.ja))
+    Localized::new(format!("{} – {}", from.en, to.en), format!("{} – {}", from.ja, to.ja))
 }
 
 /// Writes a whole period, whose end is outside: `Mon 2026-11-09 00:00 – Sun 2026-11-22 24:00`.
-pub(crate) fn period(window: Window, zone: Tz) -> Both {
+pub(crate) fn period(window: Window, zone: Tz) -> Localized {
     let time = local(window.start, zone).format("%H:%M").to_string();
     let (from, to) = (date(window.start, zone), closing(window.end, zone, date));
-    Both::new(format!("{} {time} – {}", from.en, to.en), format!("{} {time} – {}", from.ja, to.ja))
+    Localized::new(format!("{} {time} – {}", from.en, to.en), format!("{} {time} – {}", from.ja, to.ja))
 }
 
 /// Writes the end of a span; midnight belongs to the day before, as 24:00.
-fn closing(end: i64, zone: Tz, write: fn(i64, Tz) -> Both) -> Both {
+fn closing(end: i64, zone: Tz, write: fn(i64, Tz) -> Localized) -> Localized {
     let time = local(end, zone).format("%H:%M").to_string();
     let (at, time) = if time == "00:00" { (end - 1, "24:00".to_owned()) } else { (end, time) };
     let day = write(at, zone);
-    Both::new(format!("{} {time}", day.en), format!("{} {time}", day.ja))
+    Localized::new(format!("{} {time}", day.en), format!("{} {time}", day.ja))
 }
 
 /// Writes the zone: its short name, and the long one where the short one is only an offset.
@@ -88,29 +88,10 @@ pub(crate) fn days_later(at: i64, days: i64, zone: Tz) -> i64 {
     crate::model::time::midnight(later.unwrap_or(date), zone)
 }
 
-/// Returns the local midnights inside a window, by time.
-pub(crate) fn midnights(window: Window, zone: Tz) -> Vec<i64> {
-    let mut found = Vec::new();
-    let mut date = local(window.start, zone).date_naive();
-    // A window of the charts is weeks long; the bound keeps a nonsense window from running away.
-    for _ in 0..(window.length() / DAY + 3).clamp(0, 1_000) {
-        let at = crate::model::time::midnight(date, zone);
-        if at >= window.end {
-            break;
-        }
-        if at >= window.start {
-            found.push(at);
-        }
-        let Some(next) = date.succ_opt() else { break };
-        date = next;
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::{HOUR, parse_instant};
+    use crate::model::time::{DAY, HOUR, parse_instant};
 
     const TOKYO: Tz = chrono_tz::Asia::Tokyo;
 
@@ -128,14 +109,5 @@ mod tests {
         let start = parse_instant("2026-11-18T14:00:00+09:00", TOKYO).expect("valid");
         assert_eq!(span(Window::new(start, start + HOUR), TOKYO).ja, "11/18(水) 14:00 – 15:00");
         assert_eq!(span(Window::new(start, start + 10 * HOUR), TOKYO).en, "Wed 11-18 14:00 – Wed 11-18 24:00");
-    }
-
-    #[test]
-    fn midnights_follow_daylight_saving() {
-        let zone = chrono_tz::Europe::Berlin;
-        let start = parse_instant("2026-10-24", zone).expect("valid");
-        let found = midnights(Window::new(start, start + 4 * DAY), zone);
-        assert!(found.iter().all(|at| local(*at, zone).format("%H:%M").to_string() == "00:00"));
-        assert_eq!(found.len(), 4);
     }
 }

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::services::ServiceCoverage;
-use super::text::{Style, plain};
+use super::terminal::{Style, plain};
+use crate::review::service::ServiceCoverage;
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "fortnight.doctor/1";
@@ -196,7 +196,7 @@ fn mark(health: Health, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::json::tests::validate;
+    use crate::review::tests::validate;
 
     fn service(name: &str, owner: &str, deploys: usize) -> ServiceCoverage {
         ServiceCoverage {

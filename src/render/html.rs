@@ -1,6 +1,6 @@
 //! The page: one file, no script, nothing fetched, both languages in it.
 //!
-//! The style sheet stands in the page, and the page's policy names its hash, so that nothing else can be
+//! The style sheet is in the page, and the page's policy names its hash, so that nothing else can be
 //! applied, run or loaded even if a name from outside slipped through the escaping.
 
 use std::sync::LazyLock;
@@ -11,14 +11,14 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::ReportError;
-use super::model::Page;
-use super::model::view::Block;
-use super::words::{Arg, Both, Phrase};
+use super::i18n::{Arg, Localized, Phrase};
+use super::view::Page;
+use super::view::parts::Block;
 use crate::config::Language;
 
 const STYLE: &str = include_str!("../../templates/style.css");
 
-/// The style sheet as it stands in the page: comments and line ends cost every reader bytes.
+/// The style sheet as it is in the page: comments and line ends cost every reader bytes.
 static COMPACT_STYLE: LazyLock<String> = LazyLock::new(|| compact(STYLE));
 
 #[derive(Template)]
@@ -48,7 +48,7 @@ impl PageTemplate<'_> {
     }
 
     fn author(&self, name: &str) -> Phrase {
-        self.page.words.say("findings.by", &[("author", Arg::Plain(Both::same(name)))])
+        self.page.words.message("findings.by", &[("author", Arg::Plain(Localized::same(name)))])
     }
 }
 

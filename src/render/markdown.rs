@@ -2,11 +2,12 @@
 //!
 //! Headings stay the same from report to report, so that links into a wiki page keep working.
 
-use super::clean;
-use super::model::view::{Align, Block, Card, Cell, Change, DeployRow, Link, Section, Table, TargetLine};
-use super::model::{Page, Which};
-use super::words::Phrase;
+use super::escape;
+use super::i18n::Phrase;
+use super::view::Page;
+use super::view::parts::{Block, Card, Change, DeployRow, Link, Section, TargetLine, Which};
 use crate::config::Language;
+use crate::render::table::{Align, Cell, Table};
 
 /// Writes the report in the page's first language.
 pub fn render(page: &Page) -> String {
@@ -22,14 +23,14 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn write(mut self) -> String {
         let page = self.page;
-        let name = self.say(&page.label("page.title"));
-        let team = clean::markdown(&page.head.team);
+        let name = self.phrase(&page.label("page.title"));
+        let team = escape::markdown(&page.head.team);
         self.line(&format!(
             "# {}",
             [team, name].iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ")
         ));
         for phrase in [&page.head.period, &page.head.scope, &page.head.badge.1] {
-            let text = self.say(phrase);
+            let text = self.phrase(phrase);
             self.line(&format!("- {text}"));
         }
         self.answer();
@@ -41,7 +42,7 @@ impl Writer<'_> {
         self.text
     }
 
-    fn say(&self, phrase: &Phrase) -> String {
+    fn phrase(&self, phrase: &Phrase) -> String {
         phrase.markdown(self.language)
     }
 
@@ -51,13 +52,13 @@ impl Writer<'_> {
     }
 
     fn heading(&mut self, level: usize, phrase: &Phrase) {
-        let text = self.say(phrase);
+        let text = self.phrase(phrase);
         self.line(&format!("\n{} {text}\n", "#".repeat(level)));
     }
 
     fn paragraph(&mut self, phrase: &Phrase) {
         if !phrase.is_empty() {
-            let text = self.say(phrase);
+            let text = self.phrase(phrase);
             self.line(&format!("{text}\n"));
         }
     }
@@ -65,11 +66,11 @@ impl Writer<'_> {
     fn answer(&mut self) {
         let page = self.page;
         self.heading(2, &page.label("nav.answer"));
-        let sentence = self.say(&page.answer.sentence);
+        let sentence = self.phrase(&page.answer.sentence);
         self.line(&format!("**{sentence}**\n"));
         self.paragraph(&page.answer.rest);
         for tile in &page.answer.tiles {
-            let (word, unit) = (self.say(&tile.chip.word), self.say(&tile.unit));
+            let (word, unit) = (self.phrase(&tile.chip.word), self.phrase(&tile.unit));
             self.line(&format!("- {} {word}: {} {unit}", tile.chip.glyph, tile.count));
         }
         self.line("");
@@ -84,7 +85,7 @@ impl Writer<'_> {
         self.paragraph(&page.deploys.lead);
         if !page.deploys.rows.is_empty() {
             let keys = ["col.number", "col.service", "col.when", "col.what", "col.verdict", "col.change"];
-            let labels: Vec<String> = keys.iter().map(|key| self.say(&page.label(key))).collect();
+            let labels: Vec<String> = keys.iter().map(|key| self.phrase(&page.label(key))).collect();
             self.row(&labels);
             self.row(&vec!["---".to_owned(); labels.len()]);
             for row in &page.deploys.rows {
@@ -101,12 +102,12 @@ impl Writer<'_> {
     fn deploy(&mut self, row: &DeployRow) {
         for (index, change) in row.changes.iter().enumerate() {
             let cells = if index == 0 {
-                let verdict = format!("{} {}", row.chip.glyph, self.say(&row.chip.word));
-                let effect = [self.say(&row.effect), self.say(&row.range)].join(" ");
+                let verdict = format!("{} {}", row.chip.glyph, self.phrase(&row.chip.word));
+                let effect = [self.phrase(&row.effect), self.phrase(&row.range)].join(" ");
                 vec![
                     row.number.to_string(),
-                    clean::markdown_code(&row.service),
-                    self.say(&change.at),
+                    escape::markdown_code(&row.service),
+                    self.phrase(&change.at),
                     self.change(change),
                     verdict,
                     effect.trim().to_owned(),
@@ -115,7 +116,7 @@ impl Writer<'_> {
                 vec![
                     String::new(),
                     String::new(),
-                    self.say(&change.at),
+                    self.phrase(&change.at),
                     self.change(change),
                     String::new(),
                     String::new(),
@@ -126,13 +127,13 @@ impl Writer<'_> {
     }
 
     fn change(&self, change: &Change) -> String {
-        let parts = [self.say(&change.kind), clean::markdown_code(&change.revision), self.link(&change.title)];
+        let parts = [self.phrase(&change.kind), escape::markdown_code(&change.revision), self.link(&change.title)];
         parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ")
     }
 
     fn link(&self, link: &Link) -> String {
-        let text = self.say(&link.text);
-        if link.href.is_empty() { text } else { format!("[{text}](<{}>)", clean::markdown_href(&link.href)) }
+        let text = self.phrase(&link.text);
+        if link.href.is_empty() { text } else { format!("[{text}](<{}>)", escape::markdown_href(&link.href)) }
     }
 
     fn row(&mut self, cells: &[String]) {
@@ -153,27 +154,27 @@ impl Writer<'_> {
 
     fn card(&mut self, card: &Card) {
         let page = self.page;
-        let word = self.say(&card.chip.word);
-        self.line(&format!("### {} {} {word}\n", clean::markdown(&card.id), card.chip.glyph));
+        let word = self.phrase(&card.chip.word);
+        self.line(&format!("### {} {} {word}\n", escape::markdown(&card.id), card.chip.glyph));
         self.paragraph(&card.sentence);
-        let service = clean::markdown_code(&card.service);
-        let label = self.say(&page.label("col.service"));
+        let service = escape::markdown_code(&card.service);
+        let label = self.phrase(&page.label("col.service"));
         self.line(&format!("- {label}: {service} [{}]", card.number));
         for fact in &card.facts {
-            let (label, value, note) = (self.say(&fact.label), self.say(&fact.value), self.say(&fact.note));
+            let (label, value, note) = (self.phrase(&fact.label), self.phrase(&fact.value), self.phrase(&fact.note));
             self.line(&format!("- {label}: {value} ({note})"));
         }
         self.which(&card.which);
-        let sure = self.say(&card.sure);
+        let sure = self.phrase(&card.sure);
         if !sure.is_empty() {
-            let label = self.say(&page.label("findings.sure"));
+            let label = self.phrase(&page.label("findings.sure"));
             self.line(&format!("- {label}: {sure}"));
         }
         for hint in &card.hints {
-            let (what, fit, evidence) = (self.say(&hint.what), self.say(&hint.fit), self.say(&hint.evidence));
+            let (what, fit, evidence) = (self.phrase(&hint.what), self.phrase(&hint.fit), self.phrase(&hint.evidence));
             self.line(&format!("- {} {what}: {fit} — {evidence}", hint.glyph));
         }
-        let (label, owner) = (self.say(&page.label("findings.owner")), self.say(&card.owner));
+        let (label, owner) = (self.phrase(&page.label("findings.owner")), self.phrase(&card.owner));
         let runbook = card.runbook.as_ref().map_or_else(String::new, |link| format!(" · {}", self.link(link)));
         self.line(&format!("- {label}: {owner}{runbook}\n"));
     }
@@ -182,14 +183,14 @@ impl Writer<'_> {
         if which.targets.is_empty() {
             return;
         }
-        let label = self.say(&self.page.label("findings.targets"));
+        let label = self.phrase(&self.page.label("findings.targets"));
         self.line(&format!("- {label}:"));
         let line = |target: &TargetLine| {
-            let chip = target.chip.as_ref().map_or_else(String::new, |chip| format!(" ({})", self.say(&chip.word)));
-            format!("  - {} {}{chip}", self.say(&target.name), self.say(&target.what))
+            let chip = target.chip.as_ref().map_or_else(String::new, |chip| format!(" ({})", self.phrase(&chip.word)));
+            format!("  - {} {}{chip}", self.phrase(&target.name), self.phrase(&target.what))
         };
         let mut lines: Vec<String> = which.targets.iter().map(line).collect();
-        let more = self.say(&which.more);
+        let more = self.phrase(&which.more);
         lines.extend(Some(format!("  - {more}")).filter(|_| !more.is_empty()));
         lines.extend(which.behind.iter().map(line));
         for line in lines {
@@ -208,7 +209,7 @@ impl Writer<'_> {
                 Block::Multiples(_) => {}
                 Block::Glossary(terms) => {
                     for (term, meaning) in terms {
-                        let (term, meaning) = (self.say(term), self.say(meaning));
+                        let (term, meaning) = (self.phrase(term), self.phrase(meaning));
                         self.line(&format!("- **{term}**: {meaning}"));
                     }
                     self.line("");
@@ -225,10 +226,13 @@ impl Writer<'_> {
             .filter(|(_, column)| column.align != Align::Chart)
             .map(|(index, _)| index)
             .collect();
-        let caption = self.say(&table.caption);
+        let caption = self.phrase(&table.caption);
         self.line(&format!("**{caption}**\n"));
-        let labels: Vec<String> =
-            shown.iter().filter_map(|index| table.columns.get(*index)).map(|column| self.say(&column.label)).collect();
+        let labels: Vec<String> = shown
+            .iter()
+            .filter_map(|index| table.columns.get(*index))
+            .map(|column| self.phrase(&column.label))
+            .collect();
         self.row(&labels);
         let rules: Vec<String> = shown
             .iter()
@@ -247,12 +251,12 @@ impl Writer<'_> {
 
     fn cell(&self, cell: &Cell) -> String {
         let chip =
-            cell.chip.as_ref().map_or_else(String::new, |chip| format!("{} {}", chip.glyph, self.say(&chip.word)));
+            cell.chip.as_ref().map_or_else(String::new, |chip| format!("{} {}", chip.glyph, self.phrase(&chip.word)));
         let text = match cell.href.as_deref().filter(|href| !href.starts_with('#')) {
             Some(href) => self.link(&Link { href: href.to_owned(), text: cell.text.clone() }),
-            None => self.say(&cell.text),
+            None => self.phrase(&cell.text),
         };
-        let note = self.say(&cell.note);
+        let note = self.phrase(&cell.note);
         let note = if note.is_empty() { note } else { format!("({note})") };
         [chip, text, note].iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ")
     }
@@ -261,10 +265,11 @@ impl Writer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::{model, sample};
+    use crate::render::view;
+    use crate::review::sample;
 
     fn write(input: &sample::Input) -> String {
-        render(&model::build(&input.judgement, &input.events, &input.states, &input.config))
+        render(&view::build(&input.review()))
     }
 
     #[test]

@@ -1,29 +1,31 @@
-//! Turns a judgement into the report that people read: one HTML page in English and
-//! Japanese, and Markdown; and into JSON and a few lines for a terminal.
+//! Lays the document out for people: one HTML page in English and Japanese, Markdown, lines for a terminal.
 //!
-//! It goes in two steps. [`model`] decides everything that a reader sees (scale, rounding, order, words)
-//! and writes it into view structs; [`html`] and [`markdown`] only lay them out. `chart` draws and is the
-//! only place that knows the drawing library; `words` holds every sentence in every language.
+//! `view` decides everything that a reader sees (scale, rounding, order, words) and writes it into view structs; `html` and
+//! `markdown` only lay those out. `terminal` and `explain` print. Read `i18n` (every sentence), `number` (every number) and
+//! `message` (sentences about findings) first, then `view`, then `chart`, which is the only user of the drawing library.
 //!
-//! Nothing here asks for the time of day, a random number or the order of a hash map, so the same input
-//! gives the same bytes. Every name, title and address comes from outside and is escaped where it is written.
+//! This room reads [`crate::review`] and the vocabulary, never the judge or the sources. It must not compute evidence, and
+//! must not ask for the time of day, a random number or the order of a hash map: the same document gives the same bytes.
 
 mod calendar;
+mod change;
 mod chart;
-mod clean;
+mod details;
 pub mod doctor;
+mod escape;
 pub mod explain;
 pub mod html;
-pub mod json;
+mod i18n;
+#[cfg(test)]
+mod laws;
 pub mod markdown;
-pub mod model;
+mod message;
 mod number;
 pub mod placebo;
-#[cfg(test)]
-pub(crate) mod sample;
-pub mod services;
-pub mod text;
-mod words;
+mod sanitize;
+mod table;
+pub mod terminal;
+pub mod view;
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +35,8 @@ pub enum ReportError {
     Template(#[from] askama::Error),
 }
 
-/// Says in English why a diagnostic of this code was made; empty for a reason that is none.
+/// Returns in English why a diagnostic of this code was made; empty for a code that no catalogue has.
 pub fn note_said(reason: &str) -> String {
     let english = crate::config::Language::En;
-    words::Words::new(&[english]).label(&format!("note.{reason}")).bare(english)
+    i18n::Translator::new(&[english]).label(&format!("note.{reason}")).bare(english)
 }

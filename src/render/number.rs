@@ -2,28 +2,15 @@
 //!
 //! Values that are not finite become a dash; nothing here panics on data.
 
-use super::words::Both;
-use crate::detect::Estimate;
-use crate::model::metric::{Dimension, Direction, Unit};
+use super::i18n::Localized;
+pub(crate) use super::i18n::whole;
+use crate::model::metric::{Dimension, Unit};
 
-/// What stands where no number is known.
+/// What is written where no number is known.
 pub(crate) const NONE: &str = "–";
 
 /// Ratio from which a rise is read as a factor: above a doubling, percentages stop speaking.
 const FACTOR_FROM: f64 = 2.0;
-
-/// Writes a whole number with separators for thousands.
-pub(crate) fn whole(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (index, c) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(c);
-    }
-    text
-}
 
 /// Writes a number with at least `digits` significant digits, never fewer than its whole part has.
 pub(crate) fn significant(value: f64, digits: usize) -> String {
@@ -57,9 +44,9 @@ fn decimals(size: f64, digits: usize) -> usize {
 }
 
 /// Writes a large count shortly: `48,210`, `1.2M`, `120万`.
-pub(crate) fn many(n: f64) -> Both {
+pub(crate) fn many(n: f64) -> Localized {
     if !n.is_finite() {
-        return Both::same(NONE);
+        return Localized::same(NONE);
     }
     let n = n.max(0.0);
     let en = match n {
@@ -72,12 +59,12 @@ pub(crate) fn many(n: f64) -> Both {
         n if n >= 1e5 => format!("{}万", significant(n / 1e4, 2)),
         n => whole(n.round() as u64),
     };
-    Both::new(en, ja)
+    Localized::new(en, ja)
 }
 
 /// A scale that people read: the factor from the base unit, and the symbol after the number.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Scale {
+pub(crate) struct UnitScale {
     /// `shown = base * factor`.
     pub factor: f64,
     /// Follows the number, with its space where one belongs.
@@ -85,38 +72,38 @@ pub(crate) struct Scale {
 }
 
 /// Picks the scale in which a value of this size is read best.
-pub(crate) fn scale(size: f64, unit: Unit) -> Scale {
+pub(crate) fn scale(size: f64, unit: Unit) -> UnitScale {
     let size = if size.is_finite() { size.abs() } else { 0.0 };
     let pick = |steps: &[(f64, f64, &'static str)]| {
         let step = steps.iter().find(|(from, ..)| size >= *from).or(steps.last());
-        step.map_or(Scale { factor: 1.0, symbol: "" }, |(_, factor, symbol)| Scale { factor: *factor, symbol })
+        step.map_or(UnitScale { factor: 1.0, symbol: "" }, |(_, factor, symbol)| UnitScale { factor: *factor, symbol })
     };
     match unit.dimension {
         Dimension::Time => pick(&[(10.0, 1.0, " s"), (5e-4, 1e3, " ms"), (0.0, 1e6, " µs")]),
-        Dimension::Share => Scale { factor: 100.0, symbol: "%" },
+        Dimension::Share => UnitScale { factor: 100.0, symbol: "%" },
         Dimension::Rate => pick(&[(0.095, 1.0, "/s"), (0.0, 60.0, "/min")]),
         Dimension::Bytes => BYTES.iter().find(|step| size >= step.0).map_or(BYTE, |step| step.1),
         Dimension::ByteRate => BYTE_RATES.iter().find(|step| size >= step.0).map_or(BYTE_RATE, |step| step.1),
-        Dimension::Count => Scale { factor: 1.0, symbol: "" },
+        Dimension::Count => UnitScale { factor: 1.0, symbol: "" },
     }
 }
 
 const KIB: f64 = 1024.0;
-const BYTE: Scale = Scale { factor: 1.0, symbol: " B" };
-const BYTE_RATE: Scale = Scale { factor: 1.0, symbol: " B/s" };
-const BYTES: [(f64, Scale); 4] = [
-    (KIB * KIB * KIB * KIB, Scale { factor: 1.0 / (KIB * KIB * KIB * KIB), symbol: " TiB" }),
-    (KIB * KIB * KIB, Scale { factor: 1.0 / (KIB * KIB * KIB), symbol: " GiB" }),
-    (KIB * KIB, Scale { factor: 1.0 / (KIB * KIB), symbol: " MiB" }),
-    (KIB, Scale { factor: 1.0 / KIB, symbol: " KiB" }),
+const BYTE: UnitScale = UnitScale { factor: 1.0, symbol: " B" };
+const BYTE_RATE: UnitScale = UnitScale { factor: 1.0, symbol: " B/s" };
+const BYTES: [(f64, UnitScale); 4] = [
+    (KIB * KIB * KIB * KIB, UnitScale { factor: 1.0 / (KIB * KIB * KIB * KIB), symbol: " TiB" }),
+    (KIB * KIB * KIB, UnitScale { factor: 1.0 / (KIB * KIB * KIB), symbol: " GiB" }),
+    (KIB * KIB, UnitScale { factor: 1.0 / (KIB * KIB), symbol: " MiB" }),
+    (KIB, UnitScale { factor: 1.0 / KIB, symbol: " KiB" }),
 ];
-const BYTE_RATES: [(f64, Scale); 3] = [
-    (KIB * KIB * KIB, Scale { factor: 1.0 / (KIB * KIB * KIB), symbol: " GiB/s" }),
-    (KIB * KIB, Scale { factor: 1.0 / (KIB * KIB), symbol: " MiB/s" }),
-    (KIB, Scale { factor: 1.0 / KIB, symbol: " KiB/s" }),
+const BYTE_RATES: [(f64, UnitScale); 3] = [
+    (KIB * KIB * KIB, UnitScale { factor: 1.0 / (KIB * KIB * KIB), symbol: " GiB/s" }),
+    (KIB * KIB, UnitScale { factor: 1.0 / (KIB * KIB), symbol: " MiB/s" }),
+    (KIB, UnitScale { factor: 1.0 / KIB, symbol: " KiB/s" }),
 ];
 
-impl Scale {
+impl UnitScale {
     /// Writes the number alone: no decimals above 10, two digits below.
     pub fn number(self, value: f64) -> String {
         significant(value * self.factor, 2)
@@ -183,68 +170,10 @@ pub(crate) fn points(delta: f64) -> String {
     }
 }
 
-/// An estimate that knows how it is read.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Effect {
-    /// The estimate and its interval.
-    pub estimate: Estimate,
-    /// It is a difference in the base unit instead of a log ratio.
-    pub is_delta: bool,
-    /// The series' unit, for differences.
-    pub unit: Unit,
-}
-
-impl Effect {
-    fn one(self, value: f64) -> String {
-        match (self.is_delta, self.unit.dimension) {
-            (false, _) => change(value),
-            (true, Dimension::Share) => points(value),
-            (true, _) if value.is_finite() && value > 0.0 => format!("+{}", level(value, self.unit)),
-            (true, _) => level(value, self.unit),
-        }
-    }
-
-    /// Writes the estimate: `+25%`.
-    pub fn value(self) -> String {
-        self.one(self.estimate.value)
-    }
-
-    /// Returns the mark of a change for the worse or better whose interval excludes none; else nothing.
-    pub fn mark(self, better: Direction) -> &'static str {
-        let Estimate { low, high, .. } = self.estimate;
-        match better {
-            _ if !(low > 0.0 || high < 0.0) => "",
-            Direction::Neutral => "",
-            Direction::Lower if low > 0.0 => "△ ",
-            Direction::Higher if high < 0.0 => "△ ",
-            _ => "▽ ",
-        }
-    }
-
-    /// Writes the interval: `+19 to +32%`, `+19〜+32%`.
-    pub fn range(self) -> Both {
-        let (low, high) = (self.one(self.estimate.low), self.one(self.estimate.high));
-        if low == NONE && high == NONE {
-            return Both::same(NONE);
-        }
-        // The first unit is dropped where both ends share it.
-        let shared = ["%", " pt"].into_iter().find(|unit| low.ends_with(unit) && high.ends_with(unit));
-        let low = shared.and_then(|unit| low.strip_suffix(unit)).map_or(low.clone(), str::to_owned);
-        Both::new(format!("{low} to {high}"), format!("{low}〜{high}"))
-    }
-}
-
-/// Writes a limit or another size that has no sign: `10%`, `0.10 pt`, `×2.4`.
-pub(crate) fn size(value: f64, is_delta: bool, unit: Unit) -> String {
-    let estimate = Estimate { value: value.abs(), low: value, high: value };
-    let text = Effect { estimate, is_delta, unit }.value();
-    text.strip_prefix(['+', '±']).map_or(text.clone(), str::to_owned)
-}
-
 /// Writes a length of time that people waited: `15 h`, `15時間`.
-pub(crate) fn waiting(seconds: f64) -> Both {
+pub(crate) fn waiting(seconds: f64) -> Localized {
     if !seconds.is_finite() {
-        return Both::same(NONE);
+        return Localized::same(NONE);
     }
     let (value, en, ja) = match seconds.abs() {
         s if s >= 2.0 * 86_400.0 * 5.0 => (s / 86_400.0, "days", "日"),
@@ -254,11 +183,11 @@ pub(crate) fn waiting(seconds: f64) -> Both {
     };
     let number = significant(value, 2);
     let number = number.strip_suffix(".0").unwrap_or(&number);
-    Both::new(format!("{number} {en}"), format!("{number}{ja}"))
+    Localized::new(format!("{number} {en}"), format!("{number}{ja}"))
 }
 
 /// Writes a span of time in milliseconds: `9 h`, `14 days`.
-pub(crate) fn span(ms: i64) -> Both {
+pub(crate) fn span(ms: i64) -> Localized {
     let hours = ms as f64 / 3.6e6;
     let (value, en, ja) = match hours.abs() {
         h if h >= 47.5 => (h / 24.0, if (h / 24.0 - 1.0).abs() < 0.05 { "day" } else { "days" }, "日"),
@@ -267,7 +196,7 @@ pub(crate) fn span(ms: i64) -> Both {
     };
     let number = significant(value, 2);
     let number = number.strip_suffix(".0").unwrap_or(&number);
-    Both::new(format!("{number} {en}"), format!("{number}{ja}"))
+    Localized::new(format!("{number} {en}"), format!("{number}{ja}"))
 }
 
 /// Writes a share without decimals, never rounding up to a false 100 %.
@@ -281,12 +210,12 @@ pub(crate) fn share(value: f64) -> String {
 }
 
 /// Writes a share within a sentence.
-pub(crate) fn share_words(value: f64) -> Both {
+pub(crate) fn share_words(value: f64) -> Localized {
     let text = share(value);
     match text.split_at_checked(1) {
-        Some((">", rest)) => Both::new(format!("over {rest}"), format!("{rest}超")),
-        Some(("<", rest)) => Both::new(format!("under {rest}"), format!("{rest}未満")),
-        _ => Both::same(text),
+        Some((">", rest)) => Localized::new(format!("over {rest}"), format!("{rest}超")),
+        Some(("<", rest)) => Localized::new(format!("under {rest}"), format!("{rest}未満")),
+        _ => Localized::same(text),
     }
 }
 
@@ -296,11 +225,6 @@ mod tests {
 
     fn ms() -> Unit {
         Unit::parse("ms").expect("known")
-    }
-
-    fn effect(value: f64, low: f64, high: f64) -> Effect {
-        let estimate = Estimate { value: value.ln_1p(), low: low.ln_1p(), high: high.ln_1p() };
-        Effect { estimate, is_delta: false, unit: ms() }
     }
 
     #[test]
@@ -314,22 +238,9 @@ mod tests {
     }
 
     #[test]
-    fn changes_read_as_percent_then_as_factor() {
-        let shown = effect(0.25, 0.19, 0.32);
-        assert_eq!(shown.value(), "+25%");
-        assert_eq!(shown.range(), Both::new("+19 to +32%", "+19〜+32%"));
-        assert_eq!(effect(-0.35, -0.41, -0.29).value(), "−35%");
-        assert_eq!(effect(1.4, 0.8, 2.1).range().en, "+80% to ×3.1");
-        assert_eq!(change(0.0), "±0%");
-        assert_eq!(change(f64::NAN), NONE);
-        assert_eq!(change(f64::INFINITY), NONE);
-        assert_eq!(size(0.1f64.ln_1p(), false, ms()), "10%");
-    }
-
-    #[test]
     fn shares_never_round_to_a_false_whole() {
         assert_eq!(share(0.999), ">99%");
-        assert_eq!(share_words(0.999), Both::new("over 99%", "99%超"));
+        assert_eq!(share_words(0.999), Localized::new("over 99%", "99%超"));
         assert_eq!(share(1.0), "100%");
         assert_eq!(share(0.001), "<1%");
         assert_eq!(points(0.003), "+0.30 pt");
@@ -339,7 +250,7 @@ mod tests {
 
     #[test]
     fn counts_follow_the_language() {
-        assert_eq!(many(1_200_000.0), Both::new("1.2M", "120万"));
-        assert_eq!(waiting(54_000.0), Both::new("15 h", "15時間"));
+        assert_eq!(many(1_200_000.0), Localized::new("1.2M", "120万"));
+        assert_eq!(waiting(54_000.0), Localized::new("15 h", "15時間"));
     }
 }

@@ -41,7 +41,7 @@ fn demo_prints_the_paths_of_what_it_wrote() {
         ["fortnight-report/report.html", "fortnight-report/report.json", "fortnight-report/report.md"]
     );
     assert!(listed.lines().all(|path| folder.path().join(path).is_file()));
-    assert!(stderr(&output).contains("comparison"), "{}", stderr(&output));
+    assert!(stderr(&output).contains(" checks\n"), "{}", stderr(&output));
     // Nothing but the report is left behind.
     assert_eq!(std::fs::read_dir(folder.path().join("fortnight-report")).expect("folder").count(), 3);
     assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 1);

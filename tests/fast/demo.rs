@@ -122,6 +122,29 @@ fn the_same_input_gives_the_same_bytes() {
 }
 
 #[test]
+fn the_written_document_renders_to_the_same_bytes() {
+    use fortnight::config::Language;
+    use fortnight::render::{html, markdown, terminal, view};
+    use fortnight::review::{Review, to_json};
+
+    let folder = tempfile::tempdir().expect("folder");
+    let output = Command::new(env!("CARGO_BIN_EXE_fortnight"))
+        .args(["demo", "--out"])
+        .arg(folder.path())
+        .output()
+        .expect("runs");
+    let json = read(folder.path(), "report.json");
+    let review: Review = serde_json::from_str(&json).expect("the document reads back");
+    assert!(to_json(&review).expect("written") == json.as_bytes(), "report.json differs");
+    let page = view::build(&review);
+    assert!(html::render(&page).expect("rendered") == read(folder.path(), "report.html"), "report.html differs");
+    assert!(markdown::render(&page) == read(folder.path(), "report.md"), "report.md differs");
+    let style = terminal::Style { colour: false, signs: false };
+    let summary = terminal::summary(&review, Language::En, style);
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with(&summary), "{summary}");
+}
+
+#[test]
 fn the_sample_data_is_also_a_config() {
     let out = tempfile::tempdir().expect("temporary folder");
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-data/fortnight.toml");

@@ -8,7 +8,7 @@ use fortnight::format::Reader;
 use fortnight::model::event::{Event, EventKind};
 use fortnight::model::metric::Series;
 use fortnight::model::time::{self, DAY, HOUR, MINUTE, Window};
-use fortnight::render::json;
+use fortnight::review;
 use fortnight::source::{self, RecordedSeries};
 use serde_json::Value;
 
@@ -38,14 +38,14 @@ impl World {
 
     /// The report as others read it.
     fn report(&self, judgement: &Judgement) -> Value {
-        let input = json::Input {
+        let input = review::Input {
             judgement,
             events: &self.events,
             sources: &[],
             config: &self.config,
             generated_at: judgement.period.end,
         };
-        serde_json::from_slice(&json::render(&input).expect("serialisable")).expect("JSON")
+        serde_json::from_slice(&review::to_json(&review::build(&input)).expect("serialisable")).expect("JSON")
     }
 }
 

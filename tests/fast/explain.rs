@@ -70,7 +70,8 @@ fn its_json_is_the_reports_own() {
     assert_eq!(told["deploys"][0]["id"], report["findings"][1]["deploy"]);
     let schema: Value =
         serde_json::from_str(&stdout(&run(folder.path(), &["schema", "explain"]))).expect("the schema is JSON");
-    for (object, name) in [(&told, ""), (&told["finding"], "Told"), (&told["finding"]["explanation"], "Explanation")] {
+    for (object, name) in [(&told, ""), (&told["finding"], "Finding"), (&told["finding"]["explanation"], "Explanation")]
+    {
         let shape = if name.is_empty() { &schema } else { &schema["$defs"][name] };
         let listed: Vec<&String> = shape["properties"].as_object().expect("properties").keys().collect();
         let written: Vec<&String> = object.as_object().expect("an object").keys().collect();

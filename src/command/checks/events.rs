@@ -7,7 +7,7 @@ use super::text::{counted, listed, short};
 use crate::config::nearest;
 use crate::model::event::Event;
 use crate::render::doctor::Check;
-use crate::render::services::{ServiceCoverage, coverage};
+use crate::review::service::{ServiceCoverage, coverage};
 
 pub(super) fn deploys(context: &CheckContext<'_>) -> Vec<Check> {
     let CheckContext { events, period, series, .. } = context;

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::super::{Review, judge};
+use super::super::judge;
 use super::*;
 use crate::model::metric::{Kind, Unit};
 use crate::model::time::HOUR;
-use crate::render::json::{Input, render};
-use crate::render::text::Style;
+use crate::render::terminal::Style;
+use crate::review::to_json;
 
 /// Midnight of a Monday.
 const START: i64 = 20_003 * DAY;
@@ -84,15 +84,8 @@ fn report(config: &Config, rows: u64, memory_by: u64) -> (usize, Vec<u8>) {
         .expect("read");
     assert_eq!((history.rows.reader.decoded_rows(), points), (rows, rows), "with {shards} shards");
     assert_eq!(history.rows.reader.spilled_by() > 0, shards > 1);
-    let Review { judgement, events, sources } = judge(&config, period(), &TALK).expect("judged");
-    let input = Input {
-        judgement: &judgement,
-        events: &events,
-        sources: &sources,
-        config: &config,
-        generated_at: period().end,
-    };
-    (shards, render(&input).expect("rendered"))
+    let review = judge(&config, period(), &TALK).expect("judged").review(&config).expect("built");
+    (shards, to_json(&review).expect("rendered"))
 }
 
 #[test]

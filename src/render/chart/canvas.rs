@@ -95,7 +95,7 @@ pub(crate) struct Drawing {
     pub size: (u32, u32),
 }
 
-/// Where a text stands relative to its point.
+/// Where a text is relative to its point.
 pub(super) use plotters::style::text_anchor::HPos as Anchor;
 
 /// Draws in pixels from the upper left corner. Shapes with a coordinate that is not finite are left out.

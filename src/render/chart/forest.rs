@@ -2,7 +2,7 @@
 
 use super::Svg;
 use super::canvas::{Anchor, Drawing, Ink, Pen, sheet};
-use crate::detect::Estimate;
+use crate::model::effect::Estimate;
 use crate::render::number;
 
 const WIDTH: f64 = 320.0;
@@ -10,7 +10,7 @@ const ROW: f64 = 34.0;
 const AXIS: f64 = 20.0;
 const SIDE: f64 = 14.0;
 
-/// Both ends of the shared axis, as log ratios: from `-reach` to `reach`.
+/// Localized ends of the shared axis, as log ratios: from `-reach` to `reach`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Domain {
     reach: f64,
@@ -100,7 +100,7 @@ fn arrow(pen: &mut Pen<'_>, domain: Domain, is_clipped: bool, side: f64, ink: In
     }
 }
 
-/// Draws the axis that stands above the rows.
+/// Draws the axis above the rows.
 pub(crate) fn forest_axis(domain: Domain, title: &str) -> Option<Svg> {
     let drawing: Drawing = sheet(WIDTH, AXIS, |pen| {
         for tick in domain.ticks() {

@@ -22,8 +22,11 @@ pub(crate) use small::{Resource, coverage, resource, sparkline};
 pub(crate) use timeline::{Flag, Timeline, timeline};
 pub(crate) use week::{Week, WeekHour, week};
 
-use super::clean;
+use super::escape;
+use crate::model::metric::Unit;
 use crate::model::time::{HOUR, Window};
+use crate::review::Hours;
+use crate::review::chapter::{hours_within, joined};
 
 /// A drawn chart: a whole `<svg>` element, escaped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,8 +39,8 @@ impl Svg {
     fn new(shapes: &canvas::Drawing, class: &str, title: &str, description: &str) -> Self {
         let (width, height) = shapes.size;
         let mut text = format!("<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" role=\"img\">");
-        text.push_str(&format!("<title>{}</title>", clean::html(title)));
-        text.push_str(&format!("<desc>{}</desc>", clean::html(description)));
+        text.push_str(&format!("<title>{}</title>", escape::html(title)));
+        text.push_str(&format!("<desc>{}</desc>", escape::html(description)));
         text.push_str(&shapes.body);
         text.push_str("</svg>");
         Self(text)
@@ -54,33 +57,46 @@ impl HtmlSafe for Svg {}
 
 /// Hourly values as a chart reads them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Hours<'a> {
+pub(crate) struct HourlyValues<'a> {
     /// Start of the first hour, UTC ms.
-    pub start: i64,
-    /// One value an hour, base unit; NaN is missing.
-    pub values: &'a [f32],
+    start: i64,
+    /// One value an hour; `None` is missing.
+    values: &'a [Option<f64>],
+    /// `base value = factor * value`.
+    factor: f64,
 }
 
-impl Hours<'_> {
-    /// Returns the value of the hour that holds an instant; NaN outside.
+impl<'a> HourlyValues<'a> {
+    /// Reads hours of the document, whose values are in a unit.
+    pub fn new(hours: &'a Hours, unit: Unit) -> Self {
+        Self { start: hours.from.ms(), values: &hours.values, factor: unit.factor }
+    }
+
+    /// Returns what is drawn of nothing.
+    pub fn none() -> Self {
+        Self { start: 0, values: &[], factor: 1.0 }
+    }
+
+    /// Returns the start of the first hour, UTC ms; `None` without any.
+    pub fn start(&self) -> Option<i64> {
+        (!self.values.is_empty()).then_some(self.start)
+    }
+
+    /// Returns the value of the hour that holds an instant, in the base unit; NaN outside.
     pub fn at(&self, at: i64) -> f64 {
         let index = usize::try_from((at - self.start).div_euclid(HOUR)).ok();
-        let value = index.and_then(|index| self.values.get(index)).copied().unwrap_or(f32::NAN);
-        if value.is_finite() { f64::from(value) } else { f64::NAN }
+        let value = index.and_then(|index| self.values.get(index)).copied().flatten();
+        value.map_or(f64::NAN, |value| value * self.factor)
     }
 
     /// Returns the starts of the hours in a window with their values; NaN is missing.
     pub fn within(&self, window: Window) -> impl Iterator<Item = (i64, f64)> + '_ {
-        let first = window.start.div_euclid(HOUR) * HOUR;
-        let count = (window.end - first + HOUR - 1).div_euclid(HOUR).clamp(0, 24 * 400);
-        (0..count).map(move |k| first + k * HOUR).map(|at| (at, self.at(at)))
+        hours_within(window).map(|at| (at, self.at(at)))
     }
 
     /// Returns the values in a window joined to at most `most` points, each the largest of its hours.
     pub fn joined(&self, window: Window, most: usize) -> Vec<f64> {
-        let all: Vec<f64> = self.within(window).map(|(_, value)| value).collect();
-        let width = all.len().div_ceil(most.max(1)).max(1);
-        all.chunks(width).map(|chunk| chunk.iter().copied().fold(f64::NAN, f64::max)).collect()
+        joined(window, most, |at| self.at(at))
     }
 }
 

@@ -3,10 +3,9 @@
 use chrono_tz::Tz;
 
 use super::canvas::{Anchor, Ink, sheet};
-use super::{Hours, Svg, runs, steps};
-use crate::model::time::{Window, local};
-use crate::render::calendar;
-use crate::render::number::{self, Scale};
+use super::{HourlyValues, Svg, runs, steps};
+use crate::model::time::{Window, local, midnights};
+use crate::render::number::{self, UnitScale};
 
 /// Draws values without axes over the period; `None` if fewer than two are there.
 ///
@@ -45,9 +44,9 @@ pub(crate) struct Resource<'a> {
     /// Its zone.
     pub zone: Tz,
     /// The largest value of each hour.
-    pub hours: Hours<'a>,
+    pub hours: HourlyValues<'a>,
     /// How values are read.
-    pub scale: Scale,
+    pub scale: UnitScale,
     /// The axis ends at 100 %.
     pub is_share: bool,
     /// Largest value and when.
@@ -92,7 +91,7 @@ pub(crate) fn resource(chart: &Resource<'_>) -> Option<Svg> {
             let label = format!("{}{unit}", number::trimmed(*mark));
             pen.text(&label, (LEFT - 5.0, height), 10.0, Ink::Text, Anchor::Right, false);
         }
-        let days = calendar::midnights(chart.window, chart.zone);
+        let days = midnights(chart.window, chart.zone);
         let every = days.len().div_ceil(4).max(1);
         for day in days.iter().step_by(every) {
             let label = local(*day, chart.zone).format("%m-%d").to_string();

@@ -2,16 +2,19 @@
 
 use super::*;
 use crate::model::time::DAY;
-use crate::render::number::Scale;
+use crate::render::number::UnitScale;
 
-const MS: Scale = Scale { factor: 1e3, symbol: " ms" };
+const MS: UnitScale = UnitScale { factor: 1e3, symbol: " ms" };
 
 fn draw(values: &[f32]) -> Option<Svg> {
+    let known = |value: &f32| Some(f64::from(*value)).filter(|value| value.is_finite());
+    let hours =
+        Hours { from: crate::review::Instant::new(0, chrono_tz::UTC), values: values.iter().map(known).collect() };
     let chart = Timeline {
         window: Window::new(0, 14 * DAY),
         zone: chrono_tz::Asia::Tokyo,
         scale: MS,
-        main: Hours { start: 0, values },
+        main: HourlyValues::new(&hours, Unit::parse("s").expect("known")),
         companion: None,
         focus: Ink::Worse,
         flags: &[

@@ -3,10 +3,10 @@
 use chrono_tz::Tz;
 
 use super::canvas::{Anchor, Ink, Pen, sheet};
-use super::{Hours, Svg, runs, steps};
-use crate::model::time::{HOUR, Window, local};
+use super::{HourlyValues, Svg, runs, steps};
+use crate::model::time::{HOUR, Window, local, midnights};
 use crate::render::calendar;
-use crate::render::number::{self, Scale};
+use crate::render::number::{self, UnitScale};
 
 const WIDTH: f64 = 540.0;
 const HEIGHT: f64 = 208.0;
@@ -43,11 +43,11 @@ pub(crate) struct Timeline<'a> {
     /// The zone of its midnights.
     pub zone: Tz,
     /// How values are read.
-    pub scale: Scale,
+    pub scale: UnitScale,
     /// The signal.
-    pub main: Hours<'a>,
+    pub main: HourlyValues<'a>,
     /// A second line in the same unit.
-    pub companion: Option<Hours<'a>>,
+    pub companion: Option<HourlyValues<'a>>,
     /// Colour of the flag in focus and of the bracket.
     pub focus: Ink,
     /// Deploys, by time.
@@ -109,7 +109,7 @@ pub(crate) fn timeline(chart: &Timeline<'_>) -> Option<Svg> {
 }
 
 fn ground(pen: &mut Pen<'_>, frame: &Frame, chart: &Timeline<'_>) {
-    let mut days = calendar::midnights(chart.window, chart.zone);
+    let mut days = midnights(chart.window, chart.zone);
     if days.first() != Some(&chart.window.start) {
         days.insert(0, chart.window.start);
     }
@@ -142,7 +142,7 @@ fn axes(pen: &mut Pen<'_>, frame: &Frame, chart: &Timeline<'_>, marks: &[f64]) {
         let label = format!("{}{unit}", number::trimmed(*mark));
         pen.text(&label, (LEFT - 6.0, y), 11.0, Ink::Text, Anchor::Right, false);
     }
-    let days = calendar::midnights(chart.window, chart.zone);
+    let days = midnights(chart.window, chart.zone);
     // Dates need about 40 pixels each.
     let every = days.len().div_ceil(12).max(1);
     for (index, day) in days.iter().enumerate() {
@@ -157,7 +157,7 @@ fn axes(pen: &mut Pen<'_>, frame: &Frame, chart: &Timeline<'_>, marks: &[f64]) {
     }
 }
 
-fn curve(pen: &mut Pen<'_>, frame: &Frame, hours: Hours<'_>, ink: Ink, width: f64) {
+fn curve(pen: &mut Pen<'_>, frame: &Frame, hours: HourlyValues<'_>, ink: Ink, width: f64) {
     let points: Vec<(i64, f64)> = hours.within(frame.window).collect();
     let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
     for (begin, run) in runs(&values) {
@@ -174,7 +174,7 @@ fn curve(pen: &mut Pen<'_>, frame: &Frame, hours: Hours<'_>, ink: Ink, width: f6
 }
 
 /// Marks hours that lie above the axis with a triangle at its top.
-fn cut_marks(pen: &mut Pen<'_>, frame: &Frame, hours: Hours<'_>) {
+fn cut_marks(pen: &mut Pen<'_>, frame: &Frame, hours: HourlyValues<'_>) {
     let mut last = f64::MIN;
     for (at, value) in hours.within(frame.window) {
         let x = frame.x(at + HOUR / 2);

@@ -2,7 +2,7 @@
 
 use super::canvas::{Anchor, Ink, sheet};
 use super::{Svg, runs, steps};
-use crate::render::number::{self, Scale};
+use crate::render::number::{self, UnitScale};
 
 const WIDTH: f64 = 540.0;
 const HEIGHT: f64 = 190.0;
@@ -35,7 +35,7 @@ pub(crate) struct Week<'a> {
     /// Number of the deploy's flag.
     pub number: usize,
     /// How values are read.
-    pub scale: Scale,
+    pub scale: UnitScale,
     /// Plain text for screen readers.
     pub title: &'a str,
     /// Plain text for screen readers.

@@ -1,12 +1,13 @@
 //! The page: closed, whole, escaped, the same every time.
 
 use super::*;
-use crate::render::{model, sample};
+use crate::render::view;
+use crate::review::sample;
 
 const BOTH: [Language; 2] = [Language::En, Language::Ja];
 
 fn page(input: &sample::Input) -> String {
-    let page = model::build(&input.judgement, &input.events, &input.states, &input.config);
+    let page = view::build(&input.review());
     render(&page).expect("rendered")
 }
 

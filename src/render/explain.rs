@@ -1,0 +1,285 @@
+//! A finding in full for the terminal: the page's words and tables, set in plain text.
+
+use chrono_tz::Tz;
+
+use super::calendar;
+use super::details::Details;
+use super::i18n::{Arg, Localized, Phrase, Translator};
+use super::message::Messages;
+use super::sanitize;
+use super::terminal::{columns, is_wide, plain};
+use crate::config::Language;
+use crate::render::table::{Align, Cell, Table};
+use crate::review::read::Explained;
+
+/// Columns of text: a line fits on a usual terminal and into a mail.
+const WIDTH: usize = 100;
+
+/// Columns that the last column of a table keeps at the least.
+const LEAST: usize = 24;
+
+/// Space between columns.
+const GAP: usize = 2;
+
+/// How the text is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// The language.
+    pub language: Language,
+    /// The time zone of dates.
+    pub zone: Tz,
+    /// Headings are set bold.
+    pub bold: bool,
+}
+
+/// Writes one finding in full; `None` if the report holds no explanation of it.
+pub fn render(explained: &Explained<'_>, look: Look) -> Option<String> {
+    let explanation = explained.finding.explanation.as_deref()?;
+    let messages = Messages { words: Translator::new(&[look.language]), zone: look.zone };
+    let details = Details::new(&messages, explained.finding, explanation);
+    let mut writer = Writer { look, text: String::new() };
+    let head = Head { explained, messages: &messages };
+    writer.line(&head.title());
+    for phrase in head.lines() {
+        writer.paragraph(&phrase);
+    }
+    let Details { signals, inputs, verdict, hours, values, rivals, facts } = &details;
+    let tables =
+        [Some(signals), Some(verdict), Some(rivals), facts.as_ref(), Some(inputs), Some(hours), values.as_ref()];
+    for table in tables.into_iter().flatten() {
+        writer.table(table);
+    }
+    Some(writer.text)
+}
+
+/// What is written above the tables.
+struct Head<'a> {
+    explained: &'a Explained<'a>,
+    messages: &'a Messages,
+}
+
+impl Head<'_> {
+    /// Writes the id, the verdict and the service.
+    fn title(&self) -> Phrase {
+        let own = self.messages;
+        let finding = self.explained.finding;
+        let chip = own.topic(finding.topic());
+        let chip = own.words.join(&[own.plain(chip.glyph), chip.word], &Localized::same(" "));
+        let names = [&*finding.id, &*finding.service].map(|name| own.plain(sanitize::name(name)));
+        let [id, service] = names;
+        own.words.join(&[id, chip, service], &Localized::same("  "))
+    }
+
+    fn lines(&self) -> Vec<Phrase> {
+        let own = self.messages;
+        let finding = self.explained.finding;
+        let join = |parts: &[Phrase]| own.words.join(parts, &Localized::same("  "));
+        let mut lines = vec![own.sentence(finding), own.shape(finding)];
+        lines.extend(self.explained.deploys.iter().map(|deploy| {
+            let mut parts = vec![
+                own.message("common.flag", &[("deploy", Arg::Flag(deploy.number))]),
+                own.code(&deploy.id),
+                own.stamp(deploy.at.ms()),
+            ];
+            let texts = [&deploy.revision, &deploy.title, &deploy.author, &deploy.url];
+            parts.extend(texts.iter().filter(|text| !text.is_empty()).map(|text| own.plain(sanitize::name(text))));
+            join(&parts)
+        }));
+        let mut answers = vec![own.label("findings.owner"), own.owner(&finding.owner)];
+        if !finding.runbook.is_empty() {
+            answers.push(own.plain(sanitize::name(&finding.runbook)));
+        }
+        lines.push(join(&answers));
+        let period = self.explained.period.window();
+        let args = [
+            ("period", Arg::from(calendar::period(period, own.zone))),
+            ("zone", calendar::zone_name(period.start, own.zone).into()),
+        ];
+        lines.push(join(&[own.label("col.period"), own.message("head.period", &args)]));
+        lines.retain(|line| !line.is_empty());
+        lines
+    }
+}
+
+struct Writer {
+    look: Look,
+    text: String,
+}
+
+impl Writer {
+    fn phrase(&self, phrase: &Phrase) -> String {
+        plain(&phrase.bare(self.look.language))
+    }
+
+    /// Writes a heading.
+    fn line(&mut self, phrase: &Phrase) {
+        let text = self.phrase(phrase);
+        self.text.push_str(&if self.look.bold { format!("\u{1b}[1m{text}\u{1b}[0m\n") } else { format!("{text}\n") });
+    }
+
+    fn paragraph(&mut self, phrase: &Phrase) {
+        for line in wrap(&self.phrase(phrase), WIDTH) {
+            self.text.push_str(&line);
+            self.text.push('\n');
+        }
+    }
+
+    fn cell(&self, cell: &Cell) -> String {
+        let chip =
+            cell.chip.as_ref().map_or_else(String::new, |chip| format!("{} {}", chip.glyph, self.phrase(&chip.word)));
+        let note = self.phrase(&cell.note);
+        let note = if note.is_empty() { note } else { format!("({note})") };
+        let parts = [chip, self.phrase(&cell.text), note];
+        parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Writes a table: columns as wide as they need to be, what does not fit wrapped inside of its column.
+    fn table(&mut self, table: &Table) {
+        self.text.push('\n');
+        self.line(&table.caption);
+        // Two columns of term and value need no headings.
+        let heads = (table.columns.len() > 2)
+            .then(|| table.columns.iter().map(|column| self.phrase(&column.label)).collect::<Vec<_>>());
+        let rows: Vec<Vec<String>> = heads
+            .into_iter()
+            .chain(table.rows.iter().map(|row| row.iter().map(|cell| self.cell(cell)).collect()))
+            .collect();
+        let widths = widths(&rows, table.columns.len());
+        for row in &rows {
+            self.row(row, &widths, table);
+        }
+        self.paragraph(&table.more);
+    }
+
+    fn row(&mut self, row: &[String], widths: &[usize], table: &Table) {
+        let cells: Vec<Vec<String>> = row.iter().zip(widths).map(|(text, width)| wrap(text, *width)).collect();
+        let height = cells.iter().map(Vec::len).max().unwrap_or(0);
+        for index in 0..height {
+            let mut line = String::new();
+            for ((lines, width), column) in cells.iter().zip(widths).zip(&table.columns) {
+                let text = lines.get(index).map_or("", String::as_str);
+                let padding = " ".repeat(width.saturating_sub(columns(text)));
+                line.push_str(&" ".repeat(GAP));
+                match column.align {
+                    Align::Number => line.push_str(&format!("{padding}{text}")),
+                    _ => line.push_str(&format!("{text}{padding}")),
+                }
+            }
+            self.text.push_str(line.trim_end());
+            self.text.push('\n');
+        }
+    }
+}
+
+/// Returns how wide each column is: what it needs, the widest cut down until a line fits.
+fn widths(rows: &[Vec<String>], count: usize) -> Vec<usize> {
+    let need = |index: usize| rows.iter().filter_map(|row| row.get(index)).map(|text| columns(text)).max().unwrap_or(0);
+    let mut widths: Vec<usize> = (0..count).map(need).collect();
+    loop {
+        let total: usize = widths.iter().map(|width| width + GAP).sum();
+        let widest = widths.iter().enumerate().max_by_key(|(_, width)| **width).map(|(index, _)| index);
+        let Some(width) = widest.and_then(|index| widths.get_mut(index)) else { return widths };
+        if total <= WIDTH || *width <= LEAST {
+            return widths;
+        }
+        *width -= 1;
+    }
+}
+
+/// Breaks a text into lines of at most `width` columns: at spaces, and between characters that need none.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut used = 0;
+    for word in pieces(text) {
+        let wide = columns(word);
+        if used > 0 && used + columns(word.trim_end()) > width {
+            lines.push(std::mem::take(&mut line));
+            used = 0;
+        }
+        if wide <= width.max(1) {
+            line.push_str(word);
+            used += wide;
+            continue;
+        }
+        // A name longer than a line is broken anywhere.
+        for c in word.chars() {
+            let wide = columns(c.encode_utf8(&mut [0; 4]));
+            if used + wide > width && used > 0 {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            line.push(c);
+            used += wide;
+        }
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines.iter_mut().for_each(|line| line.truncate(line.trim_end().len()));
+    lines
+}
+
+/// Splits a text into pieces that are not broken: words with the spaces after them, and single wide characters with
+/// the punctuation that must not begin a line.
+fn pieces(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    let mut previous: Option<char> = None;
+    for (at, c) in text.char_indices() {
+        let breaks = previous.is_some_and(|previous| {
+            let after_space = previous == ' ' && c != ' ';
+            let beside_wide = (is_wide(previous) || is_wide(c)) && c != ' ';
+            let is_held = "、。：；）」』！？ー〜".contains(c) || "（「『".contains(previous);
+            after_space || (beside_wide && !is_held)
+        });
+        if breaks {
+            pieces.push(text.get(start..at).unwrap_or_default());
+            start = at;
+        }
+        previous = Some(c);
+    }
+    pieces.push(text.get(start..).unwrap_or_default());
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::review::sample;
+
+    fn texts(languages: &[Language]) -> (usize, Vec<String>) {
+        let review = sample::rich(languages).review();
+        let mut texts = Vec::new();
+        for language in languages {
+            let look = Look { language: *language, zone: sample::TOKYO, bold: false };
+            let explained = review.findings.iter().map(|one| Explained::new(&review.period, &review.deploys, one));
+            texts.extend(explained.filter_map(|explained| render(&explained, look)));
+        }
+        (review.findings.len(), texts)
+    }
+
+    #[test]
+    fn every_finding_is_printed_within_the_width_in_both_languages() {
+        let (findings, texts) = texts(&[Language::En, Language::Ja]);
+        assert_eq!(texts.len(), findings * 2);
+        for text in texts {
+            assert!(text.lines().count() > 40, "{text}");
+            for line in text.lines() {
+                assert!(columns(line) <= WIDTH + GAP, "{} columns: {line}", columns(line));
+            }
+            for bad in ["NaN", "inf%", "{n}", "{share}", "{names}", "\u{1b}", "\u{202E}"] {
+                assert!(!text.contains(bad), "{bad:?} in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn japanese_is_broken_between_characters_and_not_before_its_punctuation() {
+        assert_eq!(wrap("悪化、改善。", 4), ["悪", "化、", "改", "善。"]);
+        assert_eq!(wrap("a long line", 6), ["a long", "line"]);
+        assert_eq!(wrap("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
+        assert_eq!(wrap("", 4), Vec::<String>::new());
+        assert_eq!(columns("GET /カード"), 11);
+    }
+}

@@ -1,0 +1,265 @@
+//! The short answer for the terminal: how much became worse, and the findings that matter most.
+//!
+//! Counts, words and numbers are those of the page. Names come from outside, so everything that could steer a terminal is
+//! shown as an escape.
+
+use super::i18n::{Phrase, Translator};
+use super::message::Messages;
+use crate::config::Language;
+pub use crate::model::sanitize::escape as plain;
+use crate::model::time::local;
+use crate::render::change::{self, Readable};
+use crate::render::table::Tile;
+use crate::review::{Finding, Review, Source, Topic};
+
+/// What a terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// ANSI colours may be used.
+    pub colour: bool,
+    /// Signs such as ▲ and → are shown; otherwise `[WORSE]` and `->`.
+    pub signs: bool,
+}
+
+/// At most so many findings are printed here; the report has them all.
+const SHOWN: usize = 7;
+
+/// Longest shown name of a target, characters: a line with it still fits on a usual terminal.
+const TARGET_WIDTH: usize = 44;
+
+/// Writes the summary: period, counts, sources in trouble, and the first findings.
+pub fn summary(review: &Review, language: Language, style: Style) -> String {
+    let messages = Messages { words: Translator::new(&[language]), zone: review.period.zone() };
+    Writer { review, messages, language, style }.write()
+}
+
+struct Writer<'a> {
+    review: &'a Review,
+    messages: Messages,
+    language: Language,
+    style: Style,
+}
+
+impl Writer<'_> {
+    fn write(&self) -> String {
+        let mut lines = vec![self.head()];
+        let [findings, checks] =
+            [&self.messages.finding_tiles(&self.review.counts), &self.messages.check_tiles(&self.review.counts)]
+                .map(|tiles| self.tiles(tiles));
+        lines.push(findings);
+        lines.extend(Some(checks).filter(|_| self.review.counts.checks.total > 0));
+        lines.extend(self.failures());
+        let reported = self.review.findings.iter().filter(|finding| finding.topic() != Topic::Explained);
+        let rows: Vec<Row> = reported.filter_map(|finding| self.row(finding)).collect();
+        let shown = rows.get(..SHOWN).unwrap_or(&rows);
+        lines.extend((!shown.is_empty()).then(String::new));
+        lines.extend(shown.iter().map(|row| row.line(shown, self.style)));
+        if rows.len() > shown.len() {
+            let left = rows.len() - shown.len();
+            lines.push(self.text(&self.messages.message("terminal.more", &[("n", left.into())])));
+        }
+        lines.join("\n") + "\n"
+    }
+
+    /// Returns a phrase as this terminal shows it.
+    fn text(&self, phrase: &Phrase) -> String {
+        let text = plain(&phrase.bare(self.language));
+        if self.style.signs { text } else { ascii(&text) }
+    }
+
+    fn head(&self) -> String {
+        let date = |at| local(at, self.messages.zone).format("%Y-%m-%d %H:%M").to_string();
+        let period = self.review.period.window();
+        let args = [
+            ("from", date(period.start).into()),
+            ("to", date(period.end).into()),
+            ("zone", self.messages.zone.name().to_owned().into()),
+            ("deploys", self.review.deploys.len().into()),
+            ("checks", self.review.counts.checks.total.into()),
+        ];
+        self.text(&self.messages.message("terminal.head", &args))
+    }
+
+    /// Writes counts: `▲ Worse: 4 findings   ▼ Better: 2 findings`.
+    fn tiles(&self, tiles: &[Tile]) -> String {
+        let part = |tile: &Tile| {
+            let words = format!("{}: {} {}", self.text(&tile.chip.word), tile.count, self.text(&tile.unit));
+            let part = if self.style.signs { format!("{} {words}", tile.chip.glyph) } else { words };
+            if tile.is_zero { part } else { paint(tile.chip.class, &part, self.style) }
+        };
+        let parts: Vec<String> = tiles.iter().map(part).collect();
+        parts.join(if self.style.signs { "   " } else { ", " })
+    }
+
+    fn failures(&self) -> Vec<String> {
+        let failed = self.review.sources.iter().filter_map(|source| Some((source, source.errors.first()?)));
+        let line = |(source, error): (&Source, &String)| {
+            format!("source {} {}: {}", plain(&source.id), source.state.as_str(), plain(error))
+        };
+        failed.map(line).collect()
+    }
+
+    fn row(&self, finding: &Finding) -> Option<Row> {
+        let comparison = finding.comparison.as_deref()?;
+        let deploys: Vec<String> = finding.deploy_group.iter().map(|id| plain(id)).collect();
+        let name = shorten(&plain(&finding.target), TARGET_WIDTH, self.style);
+        let about = self.messages.about_as(finding, self.messages.plain(name));
+        let change = match (finding.topic(), finding.until) {
+            (Topic::Burst, Some(until)) => {
+                let until = local(until.ms(), self.messages.zone).format("%m-%d %H:%M").to_string();
+                let args = [("change", change::seen_change(comparison)?.into()), ("until", until.into())];
+                self.text(&self.messages.message("terminal.until", &args))
+            }
+            _ => {
+                let own = Readable::of(comparison)?;
+                let range = self.text(&self.messages.localized(&own.range()));
+                format!("{} [{range}]", self.text(&self.messages.plain(own.value())))
+            }
+        };
+        Some(Row {
+            class: self.messages.topic(finding.topic()).class,
+            columns: [
+                self.label(finding.topic()),
+                plain(&finding.id),
+                plain(&finding.service),
+                self.text(&about),
+                plain(&finding.signal),
+                self.text(&self.messages.plain(change::seen_levels(comparison))),
+                change,
+                format!("#{} {}", finding.number, deploys.join(", ")),
+            ],
+        })
+    }
+
+    /// Writes what a finding reports: `▲ WORSE`, or `[WORSE]`.
+    fn label(&self, topic: Topic) -> String {
+        let chip = self.messages.topic(topic);
+        if self.style.signs {
+            return format!("{} {}", chip.glyph, chip.word.bare(self.language).to_uppercase());
+        }
+        match topic {
+            Topic::Worse => "[WORSE]",
+            Topic::PossiblyWorse => "[POSSIBLY]",
+            Topic::Burst => "[BURST]",
+            Topic::Better => "[BETTER]",
+            Topic::Explained => "[EXPLAINED]",
+        }
+        .to_owned()
+    }
+}
+
+/// One finding: label, id, service, target, signal, levels, change, deploys.
+struct Row {
+    class: &'static str,
+    columns: [String; 8],
+}
+
+impl Row {
+    /// Writes the row with every column as wide as its widest neighbour.
+    fn line(&self, all: &[Self], style: Style) -> String {
+        let mut line = String::new();
+        for (index, text) in self.columns.iter().enumerate() {
+            let widths = all.iter().filter_map(|row| row.columns.get(index)).map(|text| columns(text));
+            let padding = widths.max().unwrap_or(0).saturating_sub(columns(text));
+            let padded = format!("{text}{}", " ".repeat(padding));
+            line.push_str(&if index == 0 { paint(self.class, &padded, style) } else { padded });
+            line.push_str("  ");
+        }
+        line.truncate(line.trim_end().len());
+        line
+    }
+}
+
+/// Colours by the class of a verdict; red and green are never set against each other.
+fn paint(class: &str, text: &str, style: Style) -> String {
+    let code = match class {
+        "worse" => "1;31",
+        "possibly_worse" => "33",
+        "better" => "36",
+        _ => return text.to_owned(),
+    };
+    if style.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+/// Exchanges the signs of numbers for what every terminal can show.
+fn ascii(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '−' | '–' => plain.push('-'),
+            '→' => plain.push_str("->"),
+            '×' => plain.push('x'),
+            '…' => plain.push_str("..."),
+            '±' => plain.push_str("+-"),
+            'µ' => plain.push('u'),
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// Aligns rows of plain text into columns, one line a row; `left`: the columns set to the left.
+pub(crate) fn columns_of(rows: &[Vec<String>], left: &[usize]) -> Vec<String> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |index: usize| rows.iter().filter_map(|row| row.get(index)).map(|text| text.chars().count()).max();
+    let widths: Vec<usize> = (0..count).map(|index| width(index).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(index, (text, width))| match left.contains(&index) {
+            true => format!("{text:<width$}"),
+            false => format!("{text:>width$}"),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Returns how many columns of a terminal a text takes.
+pub(super) fn columns(text: &str) -> usize {
+    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
+}
+
+/// Returns whether a terminal gives a character two columns: the wide and full-width blocks of Unicode's East Asian Width.
+pub(super) fn is_wide(c: char) -> bool {
+    matches!(u32::from(c),
+        0x1100..=0x115F | 0x2E80..=0x303E | 0x3041..=0xA4CF | 0xA960..=0xA97F | 0xAC00..=0xD7A3 | 0xF900..=0xFAFF
+        | 0xFE30..=0xFE6F | 0xFF00..=0xFF60 | 0xFFE0..=0xFFE6 | 0x1F300..=0x1F64F | 0x1F900..=0x1F9FF | 0x20000..=0x3FFFD)
+}
+
+fn shorten(text: &str, width: usize, style: Style) -> String {
+    let dots = if style.signs { "…" } else { "..." };
+    match text.char_indices().nth(width) {
+        Some((cut, _)) => format!("{}{dots}", text.get(..cut).unwrap_or(text)),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::review::tests::{reviewed, sample};
+
+    #[test]
+    fn names_cannot_steer_the_terminal() {
+        assert_eq!(plain("GET /カード"), "GET /カード");
+        assert_eq!(plain("a\u{1b}[2Jb\u{202e}c\n"), "a\\u{1b}[2Jb\\u{202e}c\\u{a}");
+    }
+
+    #[test]
+    fn without_signs_and_colour_the_text_is_ascii() {
+        let style = Style { colour: false, signs: false };
+        let text = summary(&reviewed(), Language::En, style);
+        assert!(text.is_ascii(), "{text}");
+        assert!(text.contains("Worse: 1 finding, Possibly worse: 0 findings, Better: 0 findings\n"), "{text}");
+        assert!(text.contains("Ruled out: 0 checks, Not enough evidence: 0 checks, No data: 1 check\n"), "{text}");
+        assert!(text.contains("184 -> 230 ms  +25% [+19 to +32%]  #1 d1, d2"), "{text}");
+    }
+
+    #[test]
+    fn colour_is_on_top_of_the_words_never_instead() {
+        let review = sample().review();
+        let text = |colour| summary(&review, Language::En, Style { colour, signs: true });
+        let plain = text(true).replace("\u{1b}[0m", "").replace("\u{1b}[1;31m", "").replace("\u{1b}[33m", "");
+        assert_eq!(plain.replace("\u{1b}[36m", ""), text(false));
+        assert!(text(false).contains("▲ WORSE"));
+    }
+}

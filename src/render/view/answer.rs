@@ -1,0 +1,159 @@
+//! The top of the page and the answer.
+
+use std::collections::BTreeSet;
+
+use super::context::ViewContext;
+use super::parts::{Answer, Head, TopLine};
+use crate::model::time::Window;
+use crate::render::change;
+use crate::render::i18n::{Arg, Localized, Phrase};
+use crate::render::{calendar, number, sanitize};
+use crate::review::Topic;
+
+/// Findings that the answer names.
+const TOP: usize = 4;
+/// Below this share of the period's points, the page marks itself as partial.
+const COMPLETE_FROM: f64 = 0.95;
+
+pub(super) fn head(context: &ViewContext<'_>) -> Head {
+    let review = context.review;
+    let window = review.period.window();
+    let period = [
+        ("period", Arg::from(calendar::period(window, context.zone))),
+        ("zone", calendar::zone_name(window.start, context.zone).into()),
+    ];
+    let deploys: BTreeSet<&str> = review.deploys.iter().map(|deploy| &*deploy.id).collect();
+    let scope = [
+        ("services", review.services.len().into()),
+        ("series", review.series.len().into()),
+        ("deploys", deploys.len().into()),
+    ];
+    let coverage = review.coverage().unwrap_or(0.0);
+    let badge = match () {
+        () if review.has_failed_source() => ("partial", "head.partial"),
+        () if review.series.is_empty() => ("partial", "head.empty"),
+        () if coverage < COMPLETE_FROM => ("partial", "head.coverage"),
+        () => ("complete", "head.coverage"),
+    };
+    let share = [("share", Arg::from(number::share(coverage)))];
+    Head {
+        team: sanitize::name(&review.title),
+        period: context.message("head.period", &period),
+        scope: context.message("head.scope", &scope),
+        badge: (badge.0, context.message(badge.1, &share)),
+    }
+}
+
+/// Writes an expected number: nothing finer than a tenth.
+fn about(expected: f64) -> Localized {
+    if expected < 0.1 {
+        return Localized::new("fewer than 0.1", "0.1件未満");
+    }
+    let number = number::significant(expected, 2);
+    Localized::new(format!("about {number}"), format!("約{number}件"))
+}
+
+pub(super) fn section(context: &ViewContext<'_>) -> Answer {
+    let top = context.review.findings.iter().enumerate().filter_map(|(index, finding)| {
+        let comparison = finding.comparison.as_deref()?;
+        let args = [
+            ("levels", Arg::from(change::seen_levels(comparison))),
+            ("change", Arg::Strong(Localized::same(change::seen_change(comparison)?))),
+        ];
+        Some(TopLine {
+            href: context.href(index),
+            chip: context.topic(finding.topic()),
+            text: context.headline(finding),
+            size: context.message("answer.size", &args),
+        })
+    });
+    let counts = &context.review.counts;
+    Answer {
+        sentence: sentence(context),
+        rest: rest(context),
+        tiles: [context.finding_tiles(counts), context.check_tiles(counts)].concat(),
+        top: top.take(TOP).collect(),
+        notes: notes(context),
+    }
+}
+
+fn sentence(context: &ViewContext<'_>) -> Phrase {
+    let review = context.review;
+    let affected: BTreeSet<&str> = review
+        .findings
+        .iter()
+        .filter(|finding| finding.topic() == Topic::Worse)
+        .map(|finding| &*finding.service)
+        .collect();
+    let names: Vec<Phrase> = affected.iter().take(5).map(|name| context.plain(sanitize::name(name))).collect();
+    let args = [
+        ("n", affected.len().into()),
+        ("total", review.services.len().into()),
+        ("names", context.words.list(&names).into()),
+    ];
+    let suspects = review.counts.findings.possibly_worse;
+    match () {
+        () if review.series.is_empty() => context.label("answer.no_series"),
+        () if !affected.is_empty() => context.message("answer.worse", &args),
+        () if suspects > 0 => context.message("answer.suspects", &[("n", suspects.into())]),
+        () if review.unattributed.iter().any(|change| change.worse) => context.label("answer.elsewhere"),
+        () if review.comparisons.is_empty() => context.label("answer.no_checks"),
+        () if review.counts.checks.ruled_out == 0 => context.label("answer.unsettled"),
+        () => context.label("answer.quiet"),
+    }
+}
+
+fn rest(context: &ViewContext<'_>) -> Phrase {
+    let review = context.review;
+    let checks = &review.counts.checks;
+    let args = [
+        ("n", Arg::from(checks.ruled_out)),
+        ("total", checks.total.into()),
+        ("limit", number::share(review.settings.limit.relative).into()),
+    ];
+    let mut sentences = Vec::new();
+    if review.groups.is_empty() && !review.series.is_empty() {
+        sentences.push(context.label("answer.no_deploy"));
+    }
+    if checks.total > 0 {
+        sentences.push(context.message("answer.ruled_out", &args));
+    }
+    let better = review.counts.findings.better;
+    if better > 0 {
+        sentences.push(context.message("answer.better", &[("n", better.into())]));
+    }
+    context.words.sentences(&sentences)
+}
+
+fn notes(context: &ViewContext<'_>) -> Vec<Phrase> {
+    let review = context.review;
+    let mut notes = Vec::new();
+    for source in review.sources.iter().filter(|source| !source.errors.is_empty()) {
+        let errors: Vec<String> = source.errors.iter().map(|error| sanitize::message(error)).collect();
+        let args = [("source", Arg::Code(sanitize::name(&source.id))), ("error", errors.join("; ").into())];
+        notes.push(context.message("answer.source_failed", &args));
+    }
+    if let Some(coverage) = review.coverage() {
+        notes.push(context.message("answer.coverage", &[("share", number::share_words(coverage).into())]));
+    }
+    let audit = review.audit;
+    if audit.tests > 0 {
+        let args = [
+            ("tests", Arg::from(audit.tests)),
+            ("n", audit.false_alarms.into()),
+            ("checks", review.counts.checks.total.into()),
+            ("expected", about(audit.expected_false).into()),
+        ];
+        notes.push(context.message("answer.audit", &args));
+    } else if review.counts.checks.total > 0 {
+        let limit = number::share(review.settings.false_discovery);
+        notes.push(context.message("answer.no_audit", &[("limit", limit.into())]));
+    }
+    if review.findings.is_empty() {
+        let end = review.period.to.ms();
+        let next = calendar::days_later(end, i64::from(review.settings.period_days), context.zone);
+        let next = calendar::period(Window::new(end, next), context.zone);
+        notes.push(context.message("answer.next", &[("period", next.into())]));
+    }
+    notes
+}

@@ -1,0 +1,172 @@
+//! What the page says of each kind of verdict.
+
+use super::*;
+use crate::model::metric::{Kind, SeriesKey};
+use crate::model::verdict::{Confounder, Verdict};
+use crate::review::{Pattern, sample};
+
+const BOTH: [Language; 2] = [Language::En, Language::Ja];
+
+fn page(input: &sample::Input) -> Page {
+    build(&input.review())
+}
+
+#[test]
+fn the_answer_counts_services_that_became_worse() {
+    let own = page(&sample::rich(&BOTH));
+    assert_eq!(
+        own.answer.sentence.bare(Language::En),
+        "3 of 4 services became worse after a deploy: bff, card-api, wallet-api."
+    );
+    assert_eq!(
+        own.answer.sentence.bare(Language::Ja),
+        "4サービス中3つがデプロイ後に悪化しました（bff、card-api、wallet-api）。"
+    );
+    assert!(!own.is_quiet);
+}
+
+#[test]
+fn quiet_and_empty_reports_say_so() {
+    let quiet = page(&sample::quiet(&BOTH));
+    assert!(quiet.is_quiet);
+    assert_eq!(quiet.answer.sentence.bare(Language::Ja), "実質的な悪化はありません。");
+    let empty = page(&sample::empty(&BOTH));
+    assert_eq!(empty.answer.sentence.bare(Language::En), "There is no data to judge in this period.");
+    assert_eq!(empty.head.badge.0, "partial", "no data is not complete data");
+}
+
+#[test]
+fn a_report_without_deploys_compares_periods() {
+    let mut input = sample::quiet(&BOTH);
+    input.judgement.groups.clear();
+    input.judgement.comparisons.clear();
+    let own = page(&input);
+    assert!(own.answer.rest.bare(Language::En).starts_with("No deploy was recorded"));
+    assert!(own.deploys.lead.bare(Language::Ja).contains("デプロイ記録はありません"));
+}
+
+#[test]
+fn a_failed_source_makes_the_report_partial() {
+    let own = page(&sample::rich(&BOTH));
+    assert_eq!(own.head.badge.0, "partial");
+    assert!(own.answer.notes.iter().any(|note| note.bare(Language::En).contains("access denied")));
+}
+
+#[test]
+fn indices_that_lead_nowhere_drop_their_row() {
+    let mut review = sample::rich(&BOTH).review();
+    review.findings[0].comparison = None;
+    review.findings[1].number = usize::MAX;
+    review.findings[2].lead = usize::MAX;
+    review.findings[2].targets[0].lead = usize::MAX;
+    review.findings[2].hints[0].comparison = usize::MAX;
+    review.comparisons[5].series = usize::MAX;
+    review.unattributed[0].series = usize::MAX;
+    review.services[0].latency = Some(usize::MAX);
+    assert_eq!(build(&review).findings.cards.len(), review.findings.len() - 2);
+    crate::render::html::render(&build(&review)).expect("rendered");
+}
+
+#[test]
+fn senseless_numbers_become_dashes() {
+    use crate::detect::{Estimate, ScaledEstimate};
+    let mut input = sample::rich(&BOTH);
+    let wild = Estimate { value: f64::NAN, low: f64::NEG_INFINITY, high: f64::INFINITY };
+    for comparison in &mut input.judgement.comparisons {
+        if let Some(effect) = &mut comparison.effect {
+            (effect.estimate, effect.limit, effect.detectable) = (wild, f64::INFINITY, Some(f64::NAN));
+        }
+        comparison.blame = Some(f64::NAN);
+        comparison.coverage = f64::NAN;
+    }
+    for series in &mut input.judgement.series {
+        series.level = f64::NAN;
+        series.hourly.fill(f32::INFINITY);
+        series.change = series.change.map(|change| ScaledEstimate { estimate: wild, ..change });
+        series.peak = Some((f64::INFINITY, i64::MAX));
+        series.total_time_s = Some(f64::NAN);
+    }
+    let html = crate::render::html::render(&page(&input)).expect("rendered");
+    assert!(!html.contains("NaN") && !html.contains("inf%"));
+}
+
+#[test]
+fn time_in_a_database_that_nobody_counts_is_unknown() {
+    let mut input = sample::rich(&BOTH);
+    for series in input.judgement.series.iter_mut().filter(|series| series.key.kind == Kind::Datastore) {
+        series.total_time_s = None;
+    }
+    assert!(!crate::render::markdown::render(&page(&input)).contains("(0% of all)"));
+}
+
+#[test]
+fn a_resource_is_in_the_account_of_its_service_or_else_of_the_source_that_gave_it() {
+    let mut input = sample::rich(&BOTH);
+    let aws = "[[source]]\nid = \"aws\"\nkind = \"cloudwatch\"\naccount = \"shared\"\nregions = [\"eu-west-1\"]\n\
+               [[source]]\nid = \"apm\"\nkind = \"newrelic\"\naccount = \"7\"\n";
+    let config = crate::config::Config::parse(aws, std::path::Path::new("x.toml")).expect("valid");
+    input.config.sources = config.sources;
+    input.config.services.iter_mut().for_each(|service| service.account.clear());
+    input.config.services[0].account = "cards".into();
+    let (own, name) = (input.config.services[0].name.clone(), "redis-main");
+    let mut keys: Vec<_> = ["own", "given", "unknown", "of two"]
+        .map(|target| SeriesKey {
+            service: name.into(),
+            kind: Kind::Resource,
+            target: target.into(),
+            signal: target.into(),
+        })
+        .into();
+    keys[0].service = own.as_str().into();
+    input.judgement.series.truncate(4);
+    for (series, key) in input.judgement.series.iter_mut().zip(&keys) {
+        series.key = key.clone();
+    }
+    let sources = input.config.sources.clone();
+    let state = |index: usize, given: &[usize]| crate::source::SourceState {
+        keys: given.iter().map(|index| keys[*index].clone()).collect(),
+        ..crate::source::SourceState::of(&sources[index])
+    };
+    // An account of New Relic is none that a machine is in, and of two sources neither is the one.
+    input.states = vec![state(0, &[0, 1, 3]), state(1, &[2, 3])];
+    let page = page(&input);
+    let infra = page.main.iter().find(|section| section.id == "infra").expect("resources");
+    let headings: Vec<String> = infra
+        .blocks
+        .iter()
+        .filter_map(|block| match block {
+            parts::Block::Heading(heading) => Some(heading.bare(Language::En)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(headings, ["Account cards", "Account shared", "Resources whose account is not known"]);
+}
+
+#[test]
+fn every_verdict_pattern_and_rival_has_words_in_both_languages() {
+    let confounders = [Confounder::Load, Confounder::Fleet, Confounder::Mix, Confounder::Event];
+    let patterns = [Pattern::Sustained, Pattern::Recovered, Pattern::Burst, Pattern::TailOnly];
+    let some = |list: &[Pattern]| std::iter::once(None).chain(list.iter().copied().map(Some)).collect::<Vec<_>>();
+    let review = sample::rich(&BOTH).review();
+    for verdict in Verdict::ALL {
+        for confounder in std::iter::once(None).chain(confounders.map(Some)) {
+            for pattern in some(&patterns) {
+                let mut review = review.clone();
+                review.findings.truncate(1);
+                let finding = &mut review.findings[0];
+                (finding.verdict, finding.pattern, finding.by_number) = (verdict, pattern, Some(2));
+                finding.until = (pattern == Some(Pattern::Recovered)).then_some(review.period.to);
+                let lead = finding.comparison.as_mut().expect("built");
+                (lead.verdict, lead.explained_by, lead.pattern) = (verdict, confounder, None);
+                let card = &findings::section(&ViewContext::new(&review)).cards[0];
+                for language in BOTH {
+                    for phrase in [&card.chip.word, &card.headline, &card.sentence] {
+                        assert!(!phrase.bare(language).trim().is_empty());
+                    }
+                    assert!(!card.sure.bare(language).is_empty());
+                    assert_eq!(!card.shape.bare(language).is_empty(), pattern.is_some());
+                }
+            }
+        }
+    }
+}

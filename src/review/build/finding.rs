@@ -1,0 +1,125 @@
+//! Findings with their evidence, and the changes that no deploy explains.
+
+use super::hourly::Hourly;
+use super::{Builder, Input, comparison};
+use crate::detect::{self, SeriesSummary, UnattributedKind};
+use crate::model::time::Window;
+use crate::review::change::{Change, Scale};
+use crate::review::rounding::finite;
+use crate::review::{Comparison, Finding, Fit, Hint, HintKind, Movement, Target, Unattributed, explanation};
+
+/// Returns every finding, in the judgement's order.
+pub(super) fn all(builder: &Builder<'_>, comparisons: &[Comparison]) -> Vec<Finding> {
+    builder.input.judgement.findings.iter().filter_map(|own| finding(builder, comparisons, own)).collect()
+}
+
+fn finding(builder: &Builder<'_>, comparisons: &[Comparison], own: &detect::Finding) -> Option<Finding> {
+    let Input { judgement, events, sources, config, .. } = builder.input;
+    let lead = judgement.comparisons.get(own.lead)?;
+    let series = judgement.series.get(lead.series)?;
+    let group = judgement.groups.get(own.group)?;
+    let ids = builder.groups.get(own.group)?.clone();
+    let service = config.services.iter().find(|service| service.name == *series.key.service);
+    let leading = comparisons.get(own.lead)?;
+    let (until, by) = comparison::recovery(builder, own.pattern, lead);
+    let since = Window::new(group.window.end, judgement.period.end);
+    Some(Finding {
+        id: own.id.clone(),
+        fingerprint: own.fingerprint.to_string(),
+        verdict: own.verdict,
+        service: series.key.service.clone(),
+        kind: series.key.kind,
+        target: series.key.target.clone(),
+        signal: series.key.signal.clone(),
+        unit: series.unit,
+        deploy: ids.first().cloned(),
+        deploy_group: ids,
+        number: group.number,
+        pattern: own.pattern.map(comparison::pattern),
+        until,
+        by: by.and_then(|by| builder.groups.get(by)).and_then(|ids| ids.first()).cloned(),
+        before: leading.before,
+        after: leading.after,
+        ratio: leading.ratio,
+        ratio_ci: leading.ratio_ci,
+        delta: leading.delta,
+        delta_ci: leading.delta_ci,
+        cost_ms: finite(own.cost_s * 1e3),
+        lead: own.lead,
+        targets: own.targets.iter().filter_map(|target| self::target(builder, target, since)).collect(),
+        members: own.members.clone(),
+        hints: own.hints.iter().map(|(hint, comparison)| self::hint(*hint, *comparison)).collect(),
+        owner: service.map(|service| service.owner.clone()).unwrap_or_default(),
+        runbook: service.map(|service| service.runbook.clone()).unwrap_or_default(),
+        explanation: explanation::make(judgement, events, sources, config, own),
+        by_number: by.and_then(|by| judgement.groups.get(by)).map(|group| group.number),
+        comparison: Some(Box::new(leading.clone())),
+    })
+}
+
+fn target(builder: &Builder<'_>, own: &detect::Target, since: Window) -> Option<Target> {
+    let judgement = builder.input.judgement;
+    let series = judgement.series.get(judgement.comparisons.get(own.lead)?.series)?;
+    Some(Target {
+        kind: series.key.kind,
+        target: series.key.target.clone(),
+        verdict: own.verdict,
+        lead: own.lead,
+        cost_ms: finite(own.cost_s * 1e3),
+        requests: requests(series, since),
+    })
+}
+
+fn requests(series: &SeriesSummary, window: Window) -> Option<f64> {
+    Hourly { start: series.start, values: &series.requests }.sum(window).and_then(finite)
+}
+
+fn hint(hint: detect::Hint, comparison: usize) -> Hint {
+    let (hint, fit) = match hint {
+        detect::Hint::DatabaseTime(fit) => (HintKind::DatabaseTime, fit),
+        detect::Hint::Traffic(fit) => (HintKind::Traffic, fit),
+        detect::Hint::Processor(fit) => (HintKind::Processor, fit),
+        detect::Hint::Errors(fit) => (HintKind::Errors, fit),
+    };
+    let fit = match fit {
+        detect::Fit::Fits => Fit::Fits,
+        detect::Fit::DoesNotFit => Fit::DoesNotFit,
+        detect::Fit::CannotTell => Fit::CannotTell,
+    };
+    Hint { hint, fit, comparison }
+}
+
+/// Returns the changes that no deploy explains, in the judgement's order.
+pub(super) fn unattributed(builder: &Builder<'_>) -> Vec<Unattributed> {
+    builder.input.judgement.elsewhere.iter().filter_map(|own| change(builder, own)).collect()
+}
+
+fn change(builder: &Builder<'_>, own: &detect::Unattributed) -> Option<Unattributed> {
+    let series = builder.input.judgement.series.get(own.series)?;
+    let scale = Scale::from(own.change.scale);
+    let size = Change::new(scale, own.change.estimate, series.unit);
+    let interval = size.low.zip(size.high).map(|(low, high)| [low, high]);
+    let (ratio, delta) = match scale {
+        Scale::Ratio => ((size.value, interval), (None, None)),
+        Scale::Difference => ((None, None), (size.value, interval)),
+    };
+    Some(Unattributed {
+        service: series.key.service.clone(),
+        kind: series.key.kind,
+        target: series.key.target.clone(),
+        signal: series.key.signal.clone(),
+        unit: series.unit,
+        change: match own.kind {
+            UnattributedKind::Shift => Movement::Shift,
+            UnattributedKind::Drift => Movement::Drift,
+        },
+        at: builder.span(own.at),
+        ratio: ratio.0,
+        ratio_ci: ratio.1,
+        delta: delta.0,
+        delta_ci: delta.1,
+        p_value: finite(own.p_value),
+        worse: own.is_worse,
+        series: own.series,
+    })
+}
