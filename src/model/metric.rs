@@ -1,7 +1,7 @@
 //! The vocabulary of measured things: signals, units, series. Calls nobody.
 //!
 //! Inside the program every value is in its base unit (seconds, shares from 0 to 1, per second, bytes,
-//! counts); scaling back to what people read happens in `report` alone.
+//! counts); scaling back to what people read happens in `review` and `render`.
 
 use std::fmt;
 use std::sync::Arc;

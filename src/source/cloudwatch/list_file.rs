@@ -189,6 +189,10 @@ fn metrics_of(config: &Config, raw: RawMetric) -> Result<Vec<Metric>, String> {
     if !over.is_empty() && (unit.dimension != Dimension::Share || raw.per_second) {
         return Err("what is divided by `over` is a share: unit = \"ratio\" or \"percent\", no per_second".to_owned());
     }
+    // As a percentage it would be a hundredth of what it is.
+    if !over.is_empty() && unit.factor < 1.0 && raw.scale.is_none() {
+        return Err("`of` divided by `over` goes from 0 to 1: unit = \"ratio\", or scale = 100".to_owned());
+    }
     if raw.per_second
         && !(matches!(unit.dimension, Dimension::Rate | Dimension::ByteRate) && unit.symbol.ends_with("/s"))
     {
@@ -260,6 +264,11 @@ pub(super) mod tests {
             ("id = \"shop\"", "id = \"../shop\"", "is not made of letters"),
             ("per_second = true", "per_second = true\nscale = 0", "scale 0 is no positive number"),
             ("per_second = true", "over = [\"All Sum\"]", "is a share"),
+            (
+                "unit = \"requests/s\"\nof = [\"Orders Placed Sum\"]\nper_second = true",
+                "unit = \"percent\"\nof = [\"Orders Placed Sum\"]\nover = [\"All Sum\"]",
+                "goes from 0 to 1",
+            ),
             ("per_second = true", "per_second = true\nstats = [\"p50\", \"p95\"]", "several `stats` need {stat}"),
         ];
         for (from, to, words) in cases {
