@@ -219,7 +219,7 @@ pub struct SeriesSummary {
     pub direction: Direction,
     /// Typical step between points, milliseconds.
     pub step_ms: i64,
-    /// Start of the first hour, UTC ms, a whole hour.
+    /// Start of the first hour in which anything is known, UTC ms, a whole hour. The lists end with the last such hour.
     pub start: i64,
     /// Typical value of each hour (median of its points; for errors, requests-weighted mean); NaN is missing.
     #[serde(with = "missing::list")]

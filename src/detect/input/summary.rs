@@ -27,23 +27,35 @@ pub fn of(
     let level_before = self::level(series, before);
     let change = change(&hourly, start, class, level, level_before, context);
     let hourly_requests = hourly_requests(requests, calendar, start, hours);
+    let total_time_s = total_time(series, class, &hourly, &hourly_requests, start, period);
+    // A series of a few points must not cost as much memory as one of the whole history.
+    let (first, end) = known_hours(&[&hourly, &hourly_max, &hourly_requests]);
+    let trimmed = |hours: Vec<f32>| hours.get(first..end).map(<[f32]>::to_vec).unwrap_or_default();
     SeriesSummary {
         key: series.key.clone(),
         unit: series.unit,
         class,
         direction,
         step_ms,
-        start,
+        start: start + first as i64 * HOUR,
         coverage: coverage(series, period, step_ms),
         level,
         level_before,
         change,
         peak: peak(series, period),
-        total_time_s: total_time(series, class, &hourly, &hourly_requests, start, period),
-        hourly,
-        hourly_max,
-        requests: hourly_requests,
+        total_time_s,
+        hourly: trimmed(hourly),
+        hourly_max: trimmed(hourly_max),
+        requests: trimmed(hourly_requests),
     }
+}
+
+/// Returns the first hour in which any list has a value, and the hour after the last one; the same hour twice if none has.
+fn known_hours(lists: &[&[f32]]) -> (usize, usize) {
+    let known = |value: &f32| value.is_finite();
+    let first = lists.iter().filter_map(|list| list.iter().position(known)).min();
+    let last = lists.iter().filter_map(|list| list.iter().rposition(known)).max();
+    first.zip(last).map_or((0, 0), |(first, last)| (first, last + 1))
 }
 
 /// Returns the typical and the largest value of each hour.
@@ -197,4 +209,17 @@ fn change(
     // Neighbouring days still move together: half of them count as independent.
     let half = distribution::quantile(0.975, count / 2.0) * (variance / (count / 2.0)).sqrt();
     Some(ScaledEstimate { scale, estimate: Estimate { value: mean, low: mean - half, high: mean + half } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::known_hours;
+
+    #[test]
+    fn hours_are_kept_from_the_first_to_the_last_known_one_of_any_list() {
+        let (none, value) = (f32::NAN, 1.0);
+        assert_eq!(known_hours(&[&[none, value, none, none], &[none, none, value, none]]), (1, 3));
+        assert_eq!(known_hours(&[&[none, none], &[]]), (0, 0));
+        assert_eq!(known_hours(&[&[value], &[]]), (0, 1));
+    }
 }
