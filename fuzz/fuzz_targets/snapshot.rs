@@ -13,6 +13,6 @@ fuzz_target!(|bytes: &[u8]| {
     });
     let beside = std::fs::read_dir(folder.path()).expect("listed").count();
     assert!(beside <= 1, "nothing lands beside the store");
-    let _ = store.read(WHENEVER.window, WHENEVER.part);
+    let _ = store.read(WHENEVER);
     let _ = store.events();
 });

@@ -5,6 +5,7 @@
 
 use super::i18n::{Phrase, Translator};
 use super::message::Messages;
+use super::number::NONE;
 use crate::config::Language;
 pub use crate::model::sanitize::escape as plain;
 use crate::model::time::local;
@@ -112,8 +113,12 @@ impl Writer<'_> {
             }
             _ => {
                 let own = Readable::of(comparison)?;
-                let range = self.text(&self.messages.localized(&own.range()));
-                format!("{} [{range}]", self.text(&self.messages.plain(own.value())))
+                let value = self.text(&self.messages.plain(own.value()));
+                match own.range() {
+                    // An interval with an open end has no numbers to show.
+                    range if range.en == NONE => value,
+                    range => format!("{value} [{}]", self.text(&self.messages.localized(&range))),
+                }
             }
         };
         Some(Row {
@@ -251,7 +256,9 @@ mod tests {
         assert!(text.is_ascii(), "{text}");
         assert!(text.contains("Worse: 1 finding, Possibly worse: 0 findings, Better: 0 findings\n"), "{text}");
         assert!(text.contains("Ruled out: 0 checks, Not enough evidence: 0 checks, No data: 1 check\n"), "{text}");
-        assert!(text.contains("184 -> 230 ms  +25% [+19 to +32%]  #1 d1, d2"), "{text}");
+        assert!(text.contains("184 -> 230 ms  +46 ms  #1 d1, d2"), "{text}");
+        let rich = summary(&crate::review::sample::rich(&[Language::En]).review(), Language::En, style);
+        assert!(rich.contains("184 -> 230 ms  +25% [+19 to +32%]"), "{rich}");
     }
 
     #[test]
