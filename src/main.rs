@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use fortnight::cli::{Cli, Color, Global, LogFormat};
-use fortnight::command::{self, Failure, Talk};
+use fortnight::command::{self, Failure, Ui};
 use fortnight::render::terminal::{Style, plain};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -14,18 +14,18 @@ use tracing_subscriber::prelude::*;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let talk = talk(&cli.global);
-    logs(&cli.global, talk.style.colour);
-    match command::run(&cli, &talk) {
+    let ui = ui(&cli.global);
+    logs(&cli.global, ui.style.colour);
+    match command::run(&cli, &ui) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
-            explain(&failure, &talk);
+            explain(&failure, &ui);
             ExitCode::from(failure.exit as u8)
         }
     }
 }
 
-fn talk(global: &Global) -> Talk {
+fn ui(global: &Global) -> Ui {
     let terminal = io::stderr().is_terminal();
     let for_people = global.log_format == LogFormat::Text && !global.quiet;
     let smart = !is_set("TERM", |term| term == "dumb");
@@ -34,7 +34,7 @@ fn talk(global: &Global) -> Talk {
         Color::Never => false,
         Color::Auto => terminal && smart && !is_set("NO_COLOR", |text| !text.is_empty()),
     };
-    Talk {
+    Ui {
         summary: for_people,
         as_record: global.log_format == LogFormat::Json,
         progress: for_people && terminal && smart,
@@ -71,15 +71,15 @@ fn logs(global: &Global, colour: bool) {
 }
 
 /// Says what happened and what to do next, on one line each.
-fn explain(failure: &Failure, talk: &Talk) {
+fn explain(failure: &Failure, ui: &Ui) {
     let causes: Vec<String> = failure.error.chain().map(|cause| plain(&cause.to_string())).collect();
     let error = format!("failed to {}", causes.join(": "));
-    if talk.as_record {
+    if ui.as_record {
         tracing::error!(help = failure.help.join("; "), exit_code = failure.exit as u8, "{error}");
         return;
     }
     let paint = |code: &str, word: &str| {
-        if talk.style.colour { format!("\u{1b}[{code}m{word}\u{1b}[0m") } else { word.to_owned() }
+        if ui.style.colour { format!("\u{1b}[{code}m{word}\u{1b}[0m") } else { word.to_owned() }
     };
     let mut text = format!("{} {error}\n", paint("1;31", "error:"));
     for help in &failure.help {

@@ -5,7 +5,7 @@ use anyhow::anyhow;
 use super::collector::{Order, block_on, collect_all, warn_of};
 use super::days::{hull, missing, within_retention};
 use super::history::each_recorded;
-use super::{Exit, Failure, Talk, data, load, outcome, period, plain};
+use super::{Exit, Failure, Ui, load, outcome, period, plain, write_stdout};
 use crate::cli::{CollectArgs, Global};
 use crate::config::{Config, Source};
 use crate::model::diagnostic::Diagnostic;
@@ -14,7 +14,7 @@ use crate::source::{self, CollectedEvents, SourceState, registry};
 use crate::store::Store;
 
 /// Collects; prints source, days, points and new events, one source a line.
-pub(super) fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
+pub(super) fn collect(args: &CollectArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> {
     let config = load(&global.config, global.tz.as_deref())?;
     let store = Store::open(&config.store.folder)?;
     if !args.import.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Resul
         for file in &args.import {
             lines.push_str(&format!("{}\t{}\n", plain(&file.to_string_lossy()), store.import(file)?));
         }
-        data(lines.as_bytes())?;
+        write_stdout(lines.as_bytes())?;
         return Ok(Exit::Done);
     }
     let chosen = chosen(&config, args)?;
@@ -39,7 +39,7 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Resul
     }
     let mut failures = Vec::new();
     let mut lines = String::new();
-    let (collected, damaged) = collect_all(&config, &chosen, &store, order, talk)?;
+    let (collected, damaged) = collect_all(&config, &chosen, &store, order, ui)?;
     warn_of(&damaged);
     for source in &chosen {
         let (days, points, events, failure) = match collected.get(&source.id) {
@@ -49,7 +49,7 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Resul
         lines.push_str(&format!("{}\t{days} days\t{points} points\t{events} new events\n", plain(&source.id)));
         failures.extend(failure.map(|failure| (source, failure)));
     }
-    data(lines.as_bytes())?;
+    write_stdout(lines.as_bytes())?;
     collected.values().for_each(|one| warn(&one.warnings));
     if let Some(days) = args.prune {
         let before =
@@ -59,7 +59,7 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, talk: &Talk) -> Resul
     }
     if let Some(file) = &args.export {
         store.export(file)?;
-        data(format!("{}\n", plain(&file.to_string_lossy())).as_bytes())?;
+        write_stdout(format!("{}\n", plain(&file.to_string_lossy())).as_bytes())?;
     }
     let is_needed = |source: &Source| !source.optional || chosen.len() == 1;
     for (source, failure) in failures.iter().filter(|(source, _)| !is_needed(source)) {
@@ -167,6 +167,6 @@ fn dry_run(config: &Config, chosen: &[&Source], store: &Store, order: Order) -> 
         ));
         estimate.asks.iter().for_each(|ask| text.push_str(&format!("  {}\n", plain(ask))));
     }
-    data(text.as_bytes())?;
+    write_stdout(text.as_bytes())?;
     Ok(Exit::Done)
 }

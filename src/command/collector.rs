@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 
 use super::days::{DaySlice, date_of, hull, missing, until, within_retention};
 use super::progress::progress;
-use super::{Failure, Talk, outcome, plain, stored};
+use super::{Failure, Ui, outcome, plain, stored};
 use crate::config::{Config, Source};
 use crate::model::clock::Clock;
 use crate::model::diagnostic::{self, Diagnostic, Stage};
@@ -70,7 +70,7 @@ struct Job<'a> {
 
 /// Collects what a report needs from the sources over the network; a failed one leaves the report standing, and its state
 /// says so.
-pub(super) fn refresh(config: &Config, window: Window, talk: &Talk) -> Result<Vec<SourceState>, Failure> {
+pub(super) fn refresh(config: &Config, window: Window, ui: &Ui) -> Result<Vec<SourceState>, Failure> {
     let sources: Vec<&Source> = config.sources.iter().filter(|source| !registry::is_recorded(source)).collect();
     if sources.is_empty() {
         return Ok(Vec::new());
@@ -78,7 +78,7 @@ pub(super) fn refresh(config: &Config, window: Window, talk: &Talk) -> Result<Ve
     let store = Store::open(&config.store.folder)?;
     let clock = outcome::clock()?;
     let order = Order { span: window, now: clock.now(), clock, again: false, most_requests: None };
-    let (collected, _) = collect_all(config, &sources, &store, order, talk)?;
+    let (collected, _) = collect_all(config, &sources, &store, order, ui)?;
     let state = |source: &&Source| {
         let collected = collected.get(&source.id)?;
         let diagnostics = collected.failure.iter().chain(&collected.warnings).cloned().collect();
@@ -94,7 +94,7 @@ pub(super) fn collect_all(
     sources: &[&Source],
     store: &Store,
     order: Order,
-    talk: &Talk,
+    ui: &Ui,
 ) -> Result<(BTreeMap<String, SourceOutcome>, Vec<StoreError>), Failure> {
     let repaired = store.repair()?;
     let mut jobs = Vec::new();
@@ -109,7 +109,7 @@ pub(super) fn collect_all(
             }
         }
     }
-    let bar = progress(jobs.iter().map(|job| job.slices.len()).sum(), talk);
+    let bar = progress(jobs.iter().map(|job| job.slices.len()).sum(), ui);
     bar.set_message("collecting days");
     let all = join_all(jobs.into_iter().map(|job| async {
         let id = job.id.to_owned();

@@ -10,7 +10,7 @@ use super::days::date_of;
 use super::history::{History, Rows, each_recorded, with_kept};
 use super::progress::progress;
 use super::source_checks::{self, Question};
-use super::{Exit, Failure, Talk, data, load, outcome, period};
+use super::{Exit, Failure, Ui, load, outcome, period, write_stdout};
 use crate::cli::{DoctorArgs, Global};
 use crate::config::{Config, Source, nearest};
 use crate::detect::placebo::{self, Extent, NoRoom};
@@ -29,25 +29,25 @@ use crate::store::{Store, StoreError, StoreView, StoredEvents};
 const MOST_ROUNDS: usize = 200;
 
 /// Checks the config and its sources, or runs the placebos.
-pub(super) fn doctor(args: &DoctorArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
+pub(super) fn doctor(args: &DoctorArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> {
     let mut config = load(&global.config, global.tz.as_deref())?;
     let now = outcome::clock()?.now();
     let window = period::asked(&config, &args.span, now)?;
     if args.placebo {
-        return placebos(args, &config, window, talk);
+        return placebos(args, &config, window, ui);
     }
     keep_asked(&mut config, &args.source)?;
     let mut checkup = if args.source.is_empty() {
-        examine(&config, global, window, now, talk)
+        examine(&config, global, window, now, ui)
     } else {
         examine_sources(&config, global, window)
     };
-    let asked = ask(&config, window, now, args.offline, talk)?;
+    let asked = ask(&config, window, now, args.offline, ui)?;
     checkup.insert(1, asked);
     if args.json {
         print_json(&checkup)?;
     } else {
-        data(checkup.text(talk.data_style()).as_bytes())?;
+        write_stdout(checkup.text(ui.data_style()).as_bytes())?;
     }
     Ok(if checkup.health == Health::Fail { Exit::Failed } else { Exit::Done })
 }
@@ -67,7 +67,7 @@ fn keep_asked(config: &mut Config, ids: &[String]) -> Result<(), Failure> {
 }
 
 /// Asks the sources that answer over the network.
-fn ask(config: &Config, period: Window, now: i64, offline: bool, talk: &Talk) -> Result<Vec<Check>, Failure> {
+fn ask(config: &Config, period: Window, now: i64, offline: bool, ui: &Ui) -> Result<Vec<Check>, Failure> {
     let sources: Vec<&Source> = config.sources.iter().collect();
     let question = Question {
         now,
@@ -79,7 +79,7 @@ fn ask(config: &Config, period: Window, now: i64, offline: bool, talk: &Talk) ->
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start to ask the sources")?;
-    let bar = progress(1, talk);
+    let bar = progress(1, ui);
     bar.set_message("asking");
     let checks = runtime
         .block_on(source_checks::all(&question, &sources, is_set, |source| registry::open(config, source, clock)));
@@ -92,7 +92,7 @@ fn ask(config: &Config, period: Window, now: i64, offline: bool, talk: &Talk) ->
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let mut bytes = serde_json::to_vec_pretty(value).context("write the result")?;
     bytes.push(b'\n');
-    data(&bytes)
+    write_stdout(&bytes)
 }
 
 /// Reads the sources that are files, and says how they fared.
@@ -119,7 +119,7 @@ fn examine_sources(config: &Config, global: &Global, period: Window) -> Checkup 
 }
 
 /// Reads everything that there is, and checks it. A source that fails is a line, not an end.
-fn examine(config: &Config, global: &Global, period: Window, now: i64, talk: &Talk) -> Checkup {
+fn examine(config: &Config, global: &Global, period: Window, now: i64, ui: &Ui) -> Checkup {
     let history = Window::new(period.start - i64::from(config.judge.baseline_days) * DAY, period.end);
     let CollectedEvents { events, states: mut sources } = source::events(config);
     let mut store = StoreReading::open(config);
@@ -129,7 +129,7 @@ fn examine(config: &Config, global: &Global, period: Window, now: i64, talk: &Ta
     let (mut series, mut raw, mut shards): (Vec<Seen>, BTreeSet<SeriesKey>, usize) = Default::default();
     let mut reported = events.len();
     let catalog = store.view.as_ref().map(|view| &view.catalog);
-    match Rows::decode(config, period::EVER, catalog, &events, talk) {
+    match Rows::decode(config, period::EVER, catalog, &events, ui) {
         Ok(mut rows) => {
             events = rows.services.map_events(events);
             reported = events.len();
@@ -212,8 +212,8 @@ impl StoreReading {
 }
 
 /// Runs the judge at moments without a deploy and prints what it said.
-fn placebos(args: &DoctorArgs, config: &Config, window: Window, talk: &Talk) -> Result<Exit, Failure> {
-    let ran = run(args, config, window, talk)?;
+fn placebos(args: &DoctorArgs, config: &Config, window: Window, ui: &Ui) -> Result<Exit, Failure> {
+    let ran = run(args, config, window, ui)?;
     let outcome = count(&ran, window, config);
     if outcome.total.tests == 0 {
         return Err(nothing_judged(&ran, config));
@@ -221,19 +221,19 @@ fn placebos(args: &DoctorArgs, config: &Config, window: Window, talk: &Talk) -> 
     if args.json {
         print_json(&outcome)?;
     } else {
-        data(placebo_text::text(&outcome, config.zone, window).as_bytes())?;
+        write_stdout(placebo_text::text(&outcome, config.zone, window).as_bytes())?;
     }
     Ok(Exit::Done)
 }
 
-fn run(args: &DoctorArgs, config: &Config, window: Window, talk: &Talk) -> Result<Ran, Failure> {
-    let mut history = History::open(config, window, talk)?;
+fn run(args: &DoctorArgs, config: &Config, window: Window, ui: &Ui) -> Result<Ran, Failure> {
+    let mut history = History::open(config, window, ui)?;
     let context = history.context();
     // Series that fit into memory at once are kept there; others are read again in each round.
     let is_whole = history.shards() <= 1;
     let mut held: Option<Vec<Series>> = None;
     let mut extents: Vec<Extent> = Vec::new();
-    history.read(talk, |series| {
+    history.read(ui, |series| {
         extents.extend(series.chunk_by(|a, b| a.key.service == b.key.service).filter_map(Extent::of));
         held = is_whole.then_some(series);
         Ok(())
@@ -252,9 +252,9 @@ fn run(args: &DoctorArgs, config: &Config, window: Window, talk: &Talk) -> Resul
     }
     let most = args.rounds.map_or(MOST_ROUNDS, |rounds| rounds as usize);
     let wanted = args.rounds.map_or(args.tests as usize, |_| usize::MAX);
-    let bar = progress(if wanted == usize::MAX { most } else { wanted }, talk);
+    let bar = progress(if wanted == usize::MAX { most } else { wanted }, ui);
     bar.set_message("placebo deploys");
-    let quiet = Talk { progress: false, ..*talk };
+    let quiet = Ui { progress: false, ..*ui };
     for round in 0..most {
         let drawn: Vec<Event> =
             rooms.iter().flat_map(|(extent, room)| placebo::draw(extent, room, &prefix, round)).collect();
@@ -284,12 +284,12 @@ fn one_round(
     held: Option<&[Series]>,
     events: &[Event],
     context: &detect::Context<'_>,
-    talk: &Talk,
+    ui: &Ui,
 ) -> Result<Judgement, Failure> {
     let mut shards = Vec::new();
     match held {
         Some(series) => shards.push(detect::judge_shard(detect::Shard { series, events, context: *context })),
-        None => history.read(talk, |series| {
+        None => history.read(ui, |series| {
             let shard = detect::Shard { series: &series, events, context: *context };
             shards.push(detect::judge_shard(shard));
             Ok(())

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::{Exit, Failure, Talk, data, load};
+use super::{Exit, Failure, Ui, load, write_stdout};
 use crate::cli::{ExplainArgs, Global};
 use crate::config::{Config, Format, Language};
 use crate::render::explain::{self as text, Look};
@@ -19,7 +19,7 @@ const LISTED: usize = 20;
 const DEFAULT_FOLDER: &str = "fortnight-report";
 
 /// Prints a finding as text, or as JSON.
-pub(super) fn explain(args: &ExplainArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
+pub(super) fn explain(args: &ExplainArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> {
     let config = config(args, global)?;
     let path = match (&args.from_report, &config) {
         (Some(path), _) => path.clone(),
@@ -31,7 +31,7 @@ pub(super) fn explain(args: &ExplainArgs, global: &Global, talk: &Talk) -> Resul
     if args.json {
         let mut bytes = serde_json::to_vec_pretty(&document.explained(finding)).context("write the finding")?;
         bytes.push(b'\n');
-        data(&bytes)?;
+        write_stdout(&bytes)?;
         return Ok(Exit::Done);
     }
     let zone = match (&global.tz, &config) {
@@ -42,7 +42,7 @@ pub(super) fn explain(args: &ExplainArgs, global: &Global, talk: &Talk) -> Resul
     };
     let of_config = || config.as_ref().and_then(|config| config.languages.first().copied());
     let language = args.lang.or_else(of_config).unwrap_or(Language::En);
-    let look = Look { language, zone, bold: talk.colour_data };
+    let look = Look { language, zone, bold: ui.colour_data };
     let Some(text) = text::render(&document.explained(finding), look) else {
         return Err(Failure {
             exit: Exit::Failed,
@@ -50,7 +50,7 @@ pub(super) fn explain(args: &ExplainArgs, global: &Global, talk: &Talk) -> Resul
             help: vec!["write the report again with `fortnight report`".to_owned()],
         });
     };
-    data(text.as_bytes())?;
+    write_stdout(text.as_bytes())?;
     Ok(Exit::Done)
 }
 

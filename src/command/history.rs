@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::progress::progress;
-use super::{Failure, Talk, outcome, period, services, stored};
+use super::{Failure, Ui, outcome, period, services, stored};
 use crate::config::Config;
 use crate::detect;
 use crate::format::{Duplicates, InputId, LeftOut, Reader, RecordError, merge};
@@ -46,9 +46,9 @@ impl Rows {
         window: Window,
         catalog: Option<&Catalog>,
         events: &[Event],
-        talk: &Talk,
+        ui: &Ui,
     ) -> Result<Self, Failure> {
-        let bar = progress(1, talk);
+        let bar = progress(1, ui);
         bar.set_message("reading");
         let mut reader = Reader::new(config.memory_by);
         let recorded = RecordedSeries::decode(config, window, &mut reader);
@@ -135,7 +135,7 @@ impl<'a> History<'a> {
     ///
     /// # Errors
     /// A source that is needed failed; the store cannot be read.
-    pub(super) fn open(config: &'a Config, period: Window, talk: &Talk) -> Result<Self, Failure> {
+    pub(super) fn open(config: &'a Config, period: Window, ui: &Ui) -> Result<Self, Failure> {
         let history = Window::new(period.start - i64::from(config.judge.baseline_days) * DAY, period.end);
         let CollectedEvents { events, states: mut sources } = source::events(config);
         outcome::refuse_failed(config, &sources)?;
@@ -145,7 +145,7 @@ impl<'a> History<'a> {
         sources.extend(stored::states(config, &view.catalog, &kept, period, history));
         let recorded = events.len();
         let events = with_kept(events, kept.events);
-        let rows = Rows::decode(config, history, Some(&view.catalog), &events, talk)?;
+        let rows = Rows::decode(config, history, Some(&view.catalog), &events, ui)?;
         let refused = view.catalog.refused.iter().chain(&kept.refused).map(StoreError::diagnostic).collect();
         // All of the store was decoded, so collectors may write again.
         drop(view);
@@ -172,10 +172,10 @@ impl<'a> History<'a> {
     /// A source that is needed failed; no series has a point in the period.
     pub(super) fn read(
         &mut self,
-        talk: &Talk,
+        ui: &Ui,
         mut take: impl FnMut(Vec<Series>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let bar = progress(self.rows.shards, talk);
+        let bar = progress(self.rows.shards, ui);
         bar.set_message("working");
         let mut has_data = false;
         for shard in 0..self.rows.shards {

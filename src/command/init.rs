@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 
-use super::{Exit, Failure, Talk, data, listed};
+use super::{Exit, Failure, Ui, listed, write_stdout};
 use crate::cli::{DEFAULT_CONFIG, Global, InitArgs};
 use crate::config::Config;
 use crate::publish::PublishError;
@@ -42,14 +42,14 @@ const SCHEDULES: [Sheet; 3] = [
 ];
 
 /// Writes the files of a template; none of them if one is there already.
-pub(super) fn init(args: &InitArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
+pub(super) fn init(args: &InitArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> {
     let zone = global.tz.as_deref().map(super::zone).transpose()?.unwrap_or(chrono_tz::UTC);
     let kinds = kinds(&args.template)?;
     let files = sheets(&kinds, zone.name())?;
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
     let paths = file::write_tree(&args.dir, &files, args.force).map_err(|error| refused(error, &args.dir))?;
-    data(&listed(&paths))?;
-    talk.next(&next_steps(args, &kinds));
+    write_stdout(&listed(&paths))?;
+    ui.next(&next_steps(args, &kinds));
     Ok(Exit::Done)
 }
 

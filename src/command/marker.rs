@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Exit, Failure, data, load, outcome, period};
+use super::{Exit, Failure, load, outcome, period, write_stdout};
 use crate::cli::{Global, MarkerAddArgs, MarkerCommand, MarkerImportArgs, MarkerListArgs};
 use crate::config::Config;
 use crate::format::events;
@@ -43,7 +43,7 @@ fn add(args: &MarkerAddArgs, config: &Config, store: &Store) -> Result<Exit, Fai
         Failure::usage(format!("record a marker: {reason}"), "`fortnight marker add --help` shows examples")
     })?;
     store.append_events(std::slice::from_ref(&event))?;
-    data(format!("{}\n", plain(&event.id)).as_bytes())?;
+    write_stdout(format!("{}\n", plain(&event.id)).as_bytes())?;
     Ok(Exit::Done)
 }
 
@@ -116,7 +116,7 @@ fn import(args: &MarkerImportArgs, store: &Store) -> Result<Exit, Failure> {
         Failure { exit: Exit::Failed, error: anyhow!(error).context("read markers"), help }
     })?;
     let changed = store.append_events(&read.events)?;
-    data(format!("{}\t{changed}\n", read.events.len()).as_bytes())?;
+    write_stdout(format!("{}\t{changed}\n", read.events.len()).as_bytes())?;
     Ok(Exit::Done)
 }
 
@@ -154,6 +154,6 @@ fn list(args: &MarkerListArgs, config: &Config, store: &Store) -> Result<Exit, F
         }
         text.push('\n');
     }
-    data(text.as_bytes())?;
+    write_stdout(text.as_bytes())?;
     Ok(Exit::Done)
 }

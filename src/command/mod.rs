@@ -8,6 +8,7 @@ mod coverage_check;
 mod days;
 mod doctor;
 mod explain;
+mod failure;
 mod history;
 mod init;
 mod marker;
@@ -18,6 +19,7 @@ pub mod sample;
 mod services;
 mod source_checks;
 mod stored;
+mod ui;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -25,7 +27,8 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 use clap::CommandFactory;
 
-pub use outcome::{Exit, Failure, Talk};
+pub use failure::{Exit, Failure};
+pub use ui::Ui;
 
 use crate::cli::{Cli, Command, DemoArgs, Global, ReportArgs, SchemaArgs, SchemaOf};
 use crate::config::{self, Config, Format};
@@ -43,15 +46,15 @@ use source::{SourceState, registry};
 ///
 /// # Errors
 /// [`Failure`] with its exit code and what to do next.
-pub fn run(cli: &Cli, talk: &Talk) -> Result<Exit, Failure> {
+pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Failure> {
     match &cli.command {
-        Command::Demo(args) => demo(args, &cli.global, talk),
-        Command::Report(args) => report(args, &cli.global, talk),
-        Command::Explain(args) => explain::explain(args, &cli.global, talk),
-        Command::Doctor(args) => doctor::doctor(args, &cli.global, talk),
-        Command::Collect(args) => collect::collect(args, &cli.global, talk),
+        Command::Demo(args) => demo(args, &cli.global, ui),
+        Command::Report(args) => report(args, &cli.global, ui),
+        Command::Explain(args) => explain::explain(args, &cli.global, ui),
+        Command::Doctor(args) => doctor::doctor(args, &cli.global, ui),
+        Command::Collect(args) => collect::collect(args, &cli.global, ui),
         Command::Marker(command) => marker::marker(command, &cli.global),
-        Command::Init(args) => init::init(args, &cli.global, talk),
+        Command::Init(args) => init::init(args, &cli.global, ui),
         Command::Schema(args) => schema(args),
         Command::Completions { shell } => completions(*shell),
         Command::Man { out } => man(out.as_deref()),
@@ -59,19 +62,19 @@ pub fn run(cli: &Cli, talk: &Talk) -> Result<Exit, Failure> {
 }
 
 /// The whole main job on the sample data inside the program.
-fn demo(args: &DemoArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
+fn demo(args: &DemoArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> {
     let folder = tempfile::tempdir().context("make a folder for the sample data")?;
     publish::file::write_all(folder.path(), &sample::FILES)?;
     let mut config = load(&folder.path().join(sample::CONFIG), global.tz.as_deref())?;
     config.output.folder.clone_from(&args.out);
     config.output.formats.clone_from(&args.format);
-    let review = judge(&config, period::anchored(&config), talk)?.review(&config)?;
-    write_report(&config, &review, talk, &explain::options(global, Some(&args.out)))?;
+    let review = judge(&config, period::anchored(&config), ui)?.review(&config)?;
+    write_report(&config, &review, ui, &explain::options(global, Some(&args.out)))?;
     Ok(Exit::Done)
 }
 
 /// Judges a period of the configured sources and writes the report.
-fn report(args: &ReportArgs, global: &Global, talk: &Talk) -> Result<Exit, Failure> {
+fn report(args: &ReportArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> {
     let mut config = load(&global.config, global.tz.as_deref())?;
     if let Some(out) = &args.out {
         config.output.folder.clone_from(out);
@@ -81,18 +84,18 @@ fn report(args: &ReportArgs, global: &Global, talk: &Talk) -> Result<Exit, Failu
     }
     let window = period::asked(&config, &args.span, outcome::clock()?.now())?;
     let history = Window::new(window.start - i64::from(config.judge.baseline_days) * DAY, window.end);
-    let asked = if args.offline { Vec::new() } else { collector::refresh(&config, history, talk)? };
-    let mut judged = judge(&config, window, talk)?;
+    let asked = if args.offline { Vec::new() } else { collector::refresh(&config, history, ui)? };
+    let mut judged = judge(&config, window, ui)?;
     source::add_states(&mut judged.sources, asked);
     let review = judged.review(&config)?;
-    write_report(&config, &review, talk, &explain::options(global, args.out.as_ref()))?;
+    write_report(&config, &review, ui, &explain::options(global, args.out.as_ref()))?;
     Ok(outcome::exit_code(&review, &args.fail_on, args.strict))
 }
 
 fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
     let schema = match (args.what, args.toml) {
         (SchemaOf::Config, true) => {
-            data(registry::default_config().as_bytes())?;
+            write_stdout(registry::default_config().as_bytes())?;
             return Ok(Exit::Done);
         }
         (_, true) => return Err(Failure::usage("read the flags: `--toml` goes with `config` only", "")),
@@ -104,14 +107,14 @@ fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
     };
     let mut text = serde_json::to_vec_pretty(&schema).context("write the schema")?;
     text.push(b'\n');
-    data(&text)?;
+    write_stdout(&text)?;
     Ok(Exit::Done)
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "fortnight", &mut script);
-    data(&script)?;
+    write_stdout(&script)?;
     Ok(Exit::Done)
 }
 
@@ -125,7 +128,7 @@ fn man(out: Option<&Path>) -> Result<Exit, Failure> {
         man.render(&mut bytes).context("render a manual page").map(|()| (man.get_filename(), bytes))
     };
     let Some(folder) = out else {
-        data(&page(command)?.1)?;
+        write_stdout(&page(command)?.1)?;
         return Ok(Exit::Done);
     };
     let mut pages = Vec::new();
@@ -134,7 +137,7 @@ fn man(out: Option<&Path>) -> Result<Exit, Failure> {
     }
     pages.push(page(command)?);
     let files: Vec<(&str, &[u8])> = pages.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-    data(&listed(&publish::file::write_all(folder, &files)?))?;
+    write_stdout(&listed(&publish::file::write_all(folder, &files)?))?;
     Ok(Exit::Done)
 }
 
@@ -173,12 +176,12 @@ impl JudgedPeriod {
 }
 
 /// Reads and judges part by part, so that series too many for memory go through.
-fn judge(config: &Config, period: Window, talk: &Talk) -> Result<JudgedPeriod, Failure> {
-    let mut input = History::open(config, period, talk)?;
+fn judge(config: &Config, period: Window, ui: &Ui) -> Result<JudgedPeriod, Failure> {
+    let mut input = History::open(config, period, ui)?;
     let context = input.context();
     let events = std::mem::take(&mut input.events);
     let mut shards = Vec::new();
-    input.read(talk, |series| {
+    input.read(ui, |series| {
         shards.push(detect::judge_shard(detect::Shard { series: &series, events: &events, context }));
         Ok(())
     })?;
@@ -188,7 +191,7 @@ fn judge(config: &Config, period: Window, talk: &Talk) -> Result<JudgedPeriod, F
 /// Renders every form, and only then writes any; then prints the paths and says what came out.
 ///
 /// `options`: by which `explain` finds the report.
-fn write_report(config: &Config, review: &Review, talk: &Talk, options: &[String]) -> Result<(), Failure> {
+fn write_report(config: &Config, review: &Review, ui: &Ui, options: &[String]) -> Result<(), Failure> {
     let formats = &config.output.formats;
     let page = formats.iter().any(|format| *format != Format::Json).then(|| render::view::build(review));
     let mut files = Vec::new();
@@ -203,8 +206,8 @@ fn write_report(config: &Config, review: &Review, talk: &Talk, options: &[String
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
     let paths = publish::file::write_all(&config.output.folder, &files)?;
     let first = review.findings.first().filter(|_| formats.contains(&Format::Json));
-    talk.print_summary(review, first.map(|finding| explain::command(&finding.id, options)));
-    data(&listed(&paths))?;
+    ui.print_summary(review, first.map(|finding| explain::command(&finding.id, options)));
+    write_stdout(&listed(&paths))?;
     Ok(())
 }
 
@@ -214,7 +217,7 @@ fn listed(paths: &[std::path::PathBuf]) -> Vec<u8> {
 }
 
 /// Writes to standard output; a reader that has seen enough (`| head -1`) is no error.
-fn data(bytes: &[u8]) -> Result<(), Failure> {
+fn write_stdout(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -1,136 +1,16 @@
-//! How a run ends: exit codes, failures with advice, and the words on standard error.
+//! How a run ends: exit codes of a report, sources that may not fail, the time of day.
 
 use anyhow::anyhow;
 
+use super::failure::{Exit, Failure};
 use super::period;
 use crate::cli::FailOn;
-use crate::config::{Config, ConfigError, Language};
+use crate::config::Config;
 use crate::model::clock::Clock;
 use crate::model::time::Window;
 use crate::model::verdict::Verdict;
-use crate::publish::PublishError;
-use crate::render::terminal::{self, Style};
 use crate::review::Review;
 use crate::source::{SourceState, registry};
-use crate::store::StoreError;
-
-/// The exit codes that other programs rely on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Done.
-    Done = 0,
-    /// Could not do the work.
-    Failed = 1,
-    /// Wrong use or invalid config.
-    Usage = 2,
-    /// A regression at or above `--fail-on`.
-    Regression = 3,
-    /// Not enough evidence, with `--strict`.
-    NotEnough = 4,
-    /// Report written, but a source failed, with `--fail-on partial`.
-    Partial = 5,
-}
-
-/// Why the work was not done, and what to do next.
-#[derive(Debug)]
-pub struct Failure {
-    /// How the program ends.
-    pub exit: Exit,
-    /// What happened; its words continue "failed to …".
-    pub error: anyhow::Error,
-    /// What to do next, one a line.
-    pub help: Vec<String>,
-}
-
-impl Failure {
-    /// Makes a failure of the one who typed.
-    pub(super) fn usage(reason: impl Into<String>, help: impl Into<String>) -> Self {
-        let help = Some(help.into()).filter(|help| !help.is_empty()).into_iter().collect();
-        Self { exit: Exit::Usage, error: anyhow!(reason.into()), help }
-    }
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self { exit: Exit::Failed, error, help: Vec::new() }
-    }
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        let help = error.help().into_iter().collect();
-        Self { exit: Exit::Usage, error: anyhow!(error).context("read the config"), help }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        let help = error.help().into_iter().collect();
-        Self { exit: Exit::Failed, error: anyhow!(error).context("use the store"), help }
-    }
-}
-
-impl From<PublishError> for Failure {
-    fn from(error: PublishError) -> Self {
-        anyhow!(error).into()
-    }
-}
-
-/// How to talk on standard error.
-#[derive(Debug, Clone, Copy)]
-pub struct Talk {
-    /// Say what came out.
-    pub summary: bool,
-    /// Say it as a log record instead of lines for people.
-    pub as_record: bool,
-    /// Show how far the work is.
-    pub progress: bool,
-    /// Colours and signs.
-    pub style: Style,
-    /// Text on standard output may be set bold and in colour.
-    pub colour_data: bool,
-}
-
-impl Talk {
-    /// Returns how text on standard output looks.
-    pub(super) fn data_style(&self) -> Style {
-        Style { colour: self.colour_data, signs: true }
-    }
-
-    /// Says which commands to go on with.
-    pub(super) fn next(self, commands: &[String]) {
-        if self.as_record {
-            tracing::info!(next = commands.join("; "), "written");
-        } else if self.summary {
-            let lines: String = commands.iter().map(|command| format!("next: {command}\n")).collect();
-            // Standard error that is gone is no reason to fail: the files are written.
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), lines.as_bytes());
-        }
-    }
-
-    /// Prints what was found, and the command to go on with.
-    pub(super) fn print_summary(self, review: &Review, next: Option<String>) {
-        if self.as_record {
-            let findings = review.counts.findings;
-            tracing::info!(
-                worse = findings.worse,
-                possibly_worse = findings.possibly_worse,
-                better = findings.better,
-                findings = findings.total,
-                checks = review.counts.checks.total,
-                "judged"
-            );
-        } else if self.summary {
-            // If writing to stderr fails there is nothing else to do: the report is written.
-            let mut summary = terminal::summary(review, Language::En, self.style);
-            if let Some(next) = next {
-                summary.push_str(&format!("next: {next}\n"));
-            }
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), summary.as_bytes());
-        }
-    }
-}
 
 /// Returns the exit code of a written report: 3 before 5 before 4.
 pub(super) fn exit_code(review: &Review, fail_on: &[FailOn], strict: bool) -> Exit {

@@ -2,11 +2,11 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Talk;
+use super::Ui;
 
 /// Shows how far work of so many steps is.
-pub(super) fn progress(steps: usize, talk: &Talk) -> ProgressBar {
-    if !talk.progress {
+pub(super) fn progress(steps: usize, ui: &Ui) -> ProgressBar {
+    if !ui.progress {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(steps as u64);

@@ -29,7 +29,7 @@ pub use error::ConfigError;
 pub(crate) use error::nearest;
 pub use source::{Source, SourceTable};
 
-use crate::model::metric::{Class, Direction, Unit, default_nature};
+use crate::model::metric::{Class, Polarity, Unit, default_class_and_polarity};
 
 /// The whole configuration, with every default filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,7 +124,7 @@ pub struct SignalRule {
     /// Class of the signal.
     pub class: Option<Class>,
     /// Which way it gets worse.
-    pub better: Option<Direction>,
+    pub better: Option<Polarity>,
     /// Relative limit for this signal alone.
     pub relative: Option<f64>,
     /// Absolute limit for this signal alone, in its base unit.
@@ -212,8 +212,8 @@ impl Config {
     }
 
     /// Returns the class and direction of a signal: the config's word first, then the default.
-    pub fn nature(&self, signal: &str, unit: Unit) -> (Class, Direction) {
-        let (class, direction) = default_nature(signal, unit);
+    pub fn class_and_polarity(&self, signal: &str, unit: Unit) -> (Class, Polarity) {
+        let (class, direction) = default_class_and_polarity(signal, unit);
         match self.signals.get(signal) {
             Some(rule) => (rule.class.unwrap_or(class), rule.better.unwrap_or(direction)),
             None => (class, direction),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::metric::{Class, Direction};
+use crate::model::metric::{Class, Polarity};
 
 /// The configuration of `fortnight`. Only one `[[source]]` is needed; every other key has a default.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -117,7 +117,7 @@ pub struct RawSignal {
     /// Golden signal that it belongs to. Default: from its name, else from its unit. Example: `class = "latency"`
     pub class: Option<Class>,
     /// Which way is better. Default: from its name, else `"lower"` (rates: `"neutral"`). Example: `better = "higher"`
-    pub better: Option<Direction>,
+    pub better: Option<Polarity>,
     /// Relative limit for this signal alone, as a share. Default: `judge.limit.relative`. Example: `relative = 0.2`
     #[schemars(range(min = 0, max = 5))]
     pub relative: Option<f64>,

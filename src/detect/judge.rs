@@ -18,7 +18,7 @@ use super::model::series_model::{LevelModel, SeriesModel, Surroundings};
 use super::model::{common_mode, joint_localization};
 use super::shard::{ComparisonResult, GroupResult, SeriesResult, ServiceResult, Shard, ShardResult};
 use crate::model::event::{DeployGroup, Event};
-use crate::model::metric::{Class, Direction, Series};
+use crate::model::metric::{Class, Polarity, Series};
 use crate::model::time::Window;
 use crate::model::verdict::Verdict;
 use crate::stats::distribution;
@@ -68,15 +68,18 @@ fn judge_service(
     let masked = event::mask(&spans, calendar);
     let traffic = Traffic::of(service, series, calendar);
     let mut scratch = Scratch::default();
-    let natures: Vec<(Class, Direction)> =
-        series.iter().map(|series| context.config.nature(&series.key.signal, series.unit)).collect();
-    let inputs: Vec<Input> =
-        series.iter().zip(&natures).map(|(one, nature)| traffic.input(one, series, nature.0, calendar)).collect();
+    let classes_and_polarities: Vec<(Class, Polarity)> =
+        series.iter().map(|series| context.config.class_and_polarity(&series.key.signal, series.unit)).collect();
+    let inputs: Vec<Input> = series
+        .iter()
+        .zip(&classes_and_polarities)
+        .map(|(one, nature)| traffic.input(one, series, nature.0, calendar))
+        .collect();
 
     let place = Surroundings { moments: &moments, masked: &masked, calendar };
     let mut judged: Vec<SeriesModel> = inputs
         .iter()
-        .zip(&natures)
+        .zip(&classes_and_polarities)
         .map(|(input, nature)| {
             if nature.0 == Class::Errors && !input.requests.is_empty() {
                 SeriesModel::Share(ErrorRateModel::new(&input.grid.value, &input.requests, &moments, &masked))
@@ -86,14 +89,14 @@ fn judge_service(
             }
         })
         .collect();
-    common_mode::remove(series, &natures, &inputs, &mut judged, &place, &mut scratch);
+    common_mode::remove(series, &classes_and_polarities, &inputs, &mut judged, &place, &mut scratch);
     for (judged, input) in judged.iter_mut().zip(&inputs) {
         if let SeriesModel::Level(track) = judged {
             track.finish(input, &place, &mut scratch);
         }
     }
 
-    joint_localization::agree_all(series, &natures, &inputs, &mut judged, &moments, &mut scratch);
+    joint_localization::agree_all(series, &classes_and_polarities, &inputs, &mut judged, &moments, &mut scratch);
 
     let variances: Vec<f64> = judged.iter().map(SeriesModel::variance).collect();
     let mut survey = MovementSurvey::new(asked, &moments, series, &variances, calendar);
@@ -101,7 +104,7 @@ fn judge_service(
     let mut found = Found::default();
     let mut summaries = Vec::with_capacity(series.len());
     for (index, series) in series.iter().enumerate() {
-        let (class, direction) = natures[index];
+        let (class, direction) = classes_and_polarities[index];
         let (relative, absolute) = context.config.limit(&series.key.signal, class);
         let mut raw = if inputs[index].is_log() {
             inputs[index].grid.value.iter().map(|value| value.exp()).collect()
@@ -133,9 +136,10 @@ fn judge_service(
         );
         summaries.push(summary::of(series, class, direction, own, calendar, context));
     }
-    small_sample::widen_all(series, &natures, &traffic, &mut found.comparisons);
-    load::explain(series, &natures, &judged, &traffic, calendar, &mut found.comparisons);
-    let whole = mix::Service { series, natures: &natures, inputs: &inputs, masked: &masked };
+    small_sample::widen_all(series, &classes_and_polarities, &traffic, &mut found.comparisons);
+    load::explain(series, &classes_and_polarities, &judged, &traffic, calendar, &mut found.comparisons);
+    let whole =
+        mix::Service { series, classes_and_polarities: &classes_and_polarities, inputs: &inputs, masked: &masked };
     let known = checks::ServiceModel { service: whole, judged: &judged, moments: &moments, spans: &spans, calendar };
     checks::check(&known, &mut found.comparisons);
     tail::mark(series, &mut found.comparisons);

@@ -6,7 +6,7 @@ use super::evidence::Evidence;
 use super::fingerprint::FindingFingerprint;
 use crate::model::effect::{Effect, Scale, ScaledEstimate};
 use crate::model::event::DeployGroup;
-use crate::model::metric::{Class, Direction, SeriesKey, Unit};
+use crate::model::metric::{Class, Polarity, SeriesKey, Unit};
 use crate::model::missing;
 use crate::model::time::Window;
 use crate::model::verdict::{Confounder, Verdict};
@@ -216,7 +216,7 @@ pub struct SeriesSummary {
     /// Golden signal.
     pub class: Class,
     /// Which way it gets worse.
-    pub direction: Direction,
+    pub direction: Polarity,
     /// Typical step between points, milliseconds.
     pub step_ms: i64,
     /// Start of the first hour in which anything is known, UTC ms, a whole hour. The lists end with the last such hour.

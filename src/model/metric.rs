@@ -60,7 +60,7 @@ pub enum Class {
 /// Which way a series gets worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Direction {
+pub enum Polarity {
     /// Smaller is better (latency, errors, utilisation).
     Lower,
     /// Larger is better (cache hit ratio, free memory).
@@ -219,35 +219,35 @@ pub struct Series {
 /// `throughput` its count, `error_rate` its share with `error.type`, `cpu_utilization`
 /// `system.cpu.utilization`, `memory_utilization` `system.memory.utilization`, `db_time`
 /// `db.client.operation.duration` summed over one request.
-const SIGNALS: &[(&str, Class, Direction)] = &[
-    ("latency_p50", Class::Latency, Direction::Lower),
-    ("latency_p95", Class::Latency, Direction::Lower),
-    ("latency_p99", Class::Latency, Direction::Lower),
-    ("latency_mean", Class::Latency, Direction::Lower),
-    ("db_time", Class::Latency, Direction::Lower),
-    ("external_time", Class::Latency, Direction::Lower),
-    ("throughput", Class::Traffic, Direction::Neutral),
-    ("db_calls", Class::Traffic, Direction::Neutral),
-    ("external_calls", Class::Traffic, Direction::Neutral),
-    ("task_count", Class::Other, Direction::Neutral),
-    ("error_rate", Class::Errors, Direction::Lower),
-    ("cpu_utilization", Class::Saturation, Direction::Lower),
-    ("memory_utilization", Class::Saturation, Direction::Lower),
-    ("disk_utilization", Class::Saturation, Direction::Lower),
-    ("connections", Class::Other, Direction::Lower),
-    ("queue_length", Class::Other, Direction::Lower),
-    ("cache_hit_ratio", Class::Other, Direction::Higher),
+const SIGNALS: &[(&str, Class, Polarity)] = &[
+    ("latency_p50", Class::Latency, Polarity::Lower),
+    ("latency_p95", Class::Latency, Polarity::Lower),
+    ("latency_p99", Class::Latency, Polarity::Lower),
+    ("latency_mean", Class::Latency, Polarity::Lower),
+    ("db_time", Class::Latency, Polarity::Lower),
+    ("external_time", Class::Latency, Polarity::Lower),
+    ("throughput", Class::Traffic, Polarity::Neutral),
+    ("db_calls", Class::Traffic, Polarity::Neutral),
+    ("external_calls", Class::Traffic, Polarity::Neutral),
+    ("task_count", Class::Other, Polarity::Neutral),
+    ("error_rate", Class::Errors, Polarity::Lower),
+    ("cpu_utilization", Class::Saturation, Polarity::Lower),
+    ("memory_utilization", Class::Saturation, Polarity::Lower),
+    ("disk_utilization", Class::Saturation, Polarity::Lower),
+    ("connections", Class::Other, Polarity::Lower),
+    ("queue_length", Class::Other, Polarity::Lower),
+    ("cache_hit_ratio", Class::Other, Polarity::Higher),
     // What is left of a thing that runs out: how much of it there was says nothing, so no share of a limit.
-    ("burst_balance", Class::Other, Direction::Higher),
-    ("cpu_credits", Class::Other, Direction::Higher),
-    ("free_memory", Class::Other, Direction::Higher),
-    ("free_storage", Class::Other, Direction::Higher),
-    ("free_local_storage", Class::Other, Direction::Higher),
+    ("burst_balance", Class::Other, Polarity::Higher),
+    ("cpu_credits", Class::Other, Polarity::Higher),
+    ("free_memory", Class::Other, Polarity::Higher),
+    ("free_storage", Class::Other, Polarity::Higher),
+    ("free_local_storage", Class::Other, Polarity::Higher),
     // Rates that are no traffic: fewer are better.
-    ("evictions", Class::Other, Direction::Lower),
-    ("deadlocks", Class::Other, Direction::Lower),
-    ("throttle_rate", Class::Errors, Direction::Lower),
-    ("cold_start_share", Class::Other, Direction::Lower),
+    ("evictions", Class::Other, Polarity::Lower),
+    ("deadlocks", Class::Other, Polarity::Lower),
+    ("throttle_rate", Class::Errors, Polarity::Lower),
+    ("cold_start_share", Class::Other, Polarity::Lower),
 ];
 
 /// Which values of a series make sense, in its base unit.
@@ -301,16 +301,16 @@ pub fn is_known_signal(signal: &str) -> bool {
 ///
 /// Unknown names are judged by their unit: times as latency, rates as traffic, shares as saturation,
 /// everything else as `Other`; smaller is better except for rates.
-pub fn default_nature(signal: &str, unit: Unit) -> (Class, Direction) {
+pub fn default_class_and_polarity(signal: &str, unit: Unit) -> (Class, Polarity) {
     if let Some((_, class, direction)) = SIGNALS.iter().find(|(name, ..)| *name == signal) {
         return (*class, *direction);
     }
     match unit.dimension {
-        Dimension::Time => (Class::Latency, Direction::Lower),
-        Dimension::Rate | Dimension::ByteRate => (Class::Traffic, Direction::Neutral),
-        Dimension::Share if signal.contains("error") => (Class::Errors, Direction::Lower),
-        Dimension::Share => (Class::Saturation, Direction::Lower),
-        Dimension::Bytes | Dimension::Count => (Class::Other, Direction::Lower),
+        Dimension::Time => (Class::Latency, Polarity::Lower),
+        Dimension::Rate | Dimension::ByteRate => (Class::Traffic, Polarity::Neutral),
+        Dimension::Share if signal.contains("error") => (Class::Errors, Polarity::Lower),
+        Dimension::Share => (Class::Saturation, Polarity::Lower),
+        Dimension::Bytes | Dimension::Count => (Class::Other, Polarity::Lower),
     }
 }
 
@@ -339,8 +339,8 @@ mod tests {
     #[test]
     fn unknown_signals_are_judged_by_unit() {
         let share = Unit::parse("percent").expect("known");
-        assert_eq!(default_nature("upstream_error_share", share), (Class::Errors, Direction::Lower));
-        assert_eq!(default_nature("heap", share), (Class::Saturation, Direction::Lower));
-        assert_eq!(default_nature("render_time", Unit::parse("s").expect("known")).0, Class::Latency);
+        assert_eq!(default_class_and_polarity("upstream_error_share", share), (Class::Errors, Polarity::Lower));
+        assert_eq!(default_class_and_polarity("heap", share), (Class::Saturation, Polarity::Lower));
+        assert_eq!(default_class_and_polarity("render_time", Unit::parse("s").expect("known")).0, Class::Latency);
     }
 }

@@ -3,7 +3,7 @@
 use super::i18n::Localized;
 use super::number::{NONE, UnitScale, change, levels, points, scale};
 use crate::model::effect::{Estimate, Scale};
-use crate::model::metric::{Dimension, Direction, Unit};
+use crate::model::metric::{Dimension, Polarity, Unit};
 use crate::review::{Change, Comparison};
 
 /// A change that knows how it is read.
@@ -58,13 +58,13 @@ impl Readable {
     }
 
     /// Returns the mark of a change for the worse or better whose interval excludes none; else nothing.
-    pub fn mark(self, better: Direction) -> &'static str {
+    pub fn mark(self, better: Polarity) -> &'static str {
         let Estimate { low, high, .. } = self.estimate;
         match better {
             _ if !(low > 0.0 || high < 0.0) => "",
-            Direction::Neutral => "",
-            Direction::Lower if low > 0.0 => "△ ",
-            Direction::Higher if high < 0.0 => "△ ",
+            Polarity::Neutral => "",
+            Polarity::Lower if low > 0.0 => "△ ",
+            Polarity::Higher if high < 0.0 => "△ ",
             _ => "▽ ",
         }
     }

@@ -9,7 +9,7 @@ use std::ops::Deref;
 use super::i18n::{Arg, Localized, Phrase};
 use super::message::Messages;
 use super::number;
-use crate::model::metric::{Direction, Unit};
+use crate::model::metric::{Polarity, Unit};
 use crate::model::verdict::Verdict;
 use crate::render::change::{self, Readable};
 use crate::render::table::{Align, Cell, Chip, Table};
@@ -194,7 +194,7 @@ impl Writer<'_> {
             Cell::text(self.label(word)),
             Cell::text(self.label(fit)),
             Cell::text(self.code(&fact.target)),
-            self.change_cell(fact.change.map(|change| Readable::change(change, unit)), Direction::Neutral),
+            self.change_cell(fact.change.map(|change| Readable::change(change, unit)), Polarity::Neutral),
         ]
     }
 }

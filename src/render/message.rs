@@ -6,7 +6,7 @@ use super::i18n::{Arg, Localized, Phrase, Translator};
 use super::number;
 use super::table::{Align, Cell, Chip, Column, Table, Tile};
 use super::{calendar, sanitize};
-use crate::model::metric::{Class, Direction, Kind, SeriesKey};
+use crate::model::metric::{Class, Kind, Polarity, SeriesKey};
 use crate::model::time::Window;
 use crate::model::verdict::Verdict;
 use crate::render::change::{self, Readable};
@@ -86,7 +86,7 @@ impl Messages {
     }
 
     /// Writes a change with its interval below; a mark shows a change for the worse or better whose interval excludes none.
-    pub fn change_cell(&self, change: Option<Readable>, better: Direction) -> Cell {
+    pub fn change_cell(&self, change: Option<Readable>, better: Polarity) -> Cell {
         let Some(change) = change else { return Cell::text(self.none()) };
         let text = format!("{}{}", change.mark(better), change.value());
         Cell::text(self.plain(text)).noted(self.localized(&change.range()))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::finding::Finding;
 use super::series::Series;
 use super::unattributed::{Movement, Unattributed};
-use crate::model::metric::{Class, Dimension, Direction, Kind, SeriesKey};
+use crate::model::metric::{Class, Dimension, Kind, Polarity, SeriesKey};
 use crate::model::time::{HOUR, Window};
 
 /// Findings that are drawn in full; the rest is listed.
@@ -195,7 +195,7 @@ pub fn cards(findings: &[Finding]) -> &[Finding] {
 
 /// Returns whether a signal can become worse at all.
 pub fn has_bad_direction(series: &Series) -> bool {
-    series.better != Direction::Neutral
+    series.better != Polarity::Neutral
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::comparison::Comparison;
 use super::explanation::Explanation;
 use super::instant::Instant;
 use super::words::{KINDS, PATTERNS, Pattern, VERDICTS};
-use crate::model::metric::{Class, Direction, Kind, SeriesKey, Unit};
+use crate::model::metric::{Class, Kind, Polarity, SeriesKey, Unit};
 use crate::model::verdict::Verdict;
 
 /// One change at one deploy (group), with every target that it moved.
@@ -227,8 +227,8 @@ impl Finding {
     }
 
     /// Returns which way its leading series gets better.
-    pub fn better(&self) -> Direction {
-        self.explanation.as_ref().map_or(Direction::Lower, |own| own.inputs.better)
+    pub fn better(&self) -> Polarity {
+        self.explanation.as_ref().map_or(Polarity::Lower, |own| own.inputs.better)
     }
 
     /// Returns its targets of the same kind as the leading one, the leading one included.

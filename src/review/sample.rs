@@ -13,7 +13,7 @@ use crate::detect::{
 use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::effect::AdjustmentEvidence;
 use crate::model::event::{DeployGroup, Event, EventKind, group};
-use crate::model::metric::{Kind, SeriesKey, Unit, default_nature};
+use crate::model::metric::{Kind, SeriesKey, Unit, default_class_and_polarity};
 use crate::model::time::{DAY, HOUR, MINUTE, Window, parse_instant};
 use crate::source::SourceState;
 
@@ -126,7 +126,7 @@ fn summary(
     step: Option<(i64, f64)>,
 ) -> SeriesSummary {
     let unit = Unit::parse(symbol).expect("known");
-    let (class, direction) = default_nature(&key.signal, unit);
+    let (class, direction) = default_class_and_polarity(&key.signal, unit);
     let start = period().start - 28 * DAY;
     let count = 42 * 24;
     let swing = |k: usize| {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::change::Change;
 use super::instant::Instant;
 use super::words::KINDS;
-use crate::model::metric::{Class, Direction, Kind, SeriesKey, Unit};
+use crate::model::metric::{Class, Kind, Polarity, SeriesKey, Unit};
 
 /// One series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,7 +28,7 @@ pub struct Series {
     /// Golden signal.
     pub class: Class,
     /// Which way it gets better.
-    pub better: Direction,
+    pub better: Polarity,
     /// Typical seconds between points.
     pub step_s: Option<f64>,
     /// Account that it runs in; empty if unknown.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::change::Change;
 use crate::config::Config;
 use crate::model::event::Event;
-use crate::model::metric::{Class, Direction, Kind, SeriesKey, Unit};
+use crate::model::metric::{Class, Kind, Polarity, SeriesKey, Unit};
 use crate::model::time::Window;
 
 /// One service of the report.
@@ -52,7 +52,7 @@ pub struct Pooled {
     #[schemars(with = "String")]
     pub unit: Unit,
     /// Which way it gets better.
-    pub better: Direction,
+    pub better: Polarity,
     /// Typical level in the period.
     pub level: Option<f64>,
     /// Change against the period before; only one series alone has an interval.

@@ -13,7 +13,7 @@ use crate::detect::{
 };
 use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::event::{DeployGroup, Event};
-use crate::model::metric::{Class, Direction, Kind, SeriesKey, Unit};
+use crate::model::metric::{Class, Kind, Polarity, SeriesKey, Unit};
 use crate::model::time::{DAY, HOUR, Window};
 use crate::source::SourceState;
 
@@ -116,7 +116,7 @@ fn series(signal: &str, unit: &str) -> SeriesSummary {
         },
         unit: Unit::parse(unit).expect("known"),
         class: Class::Latency,
-        direction: Direction::Lower,
+        direction: Polarity::Lower,
         step_ms: 300_000,
         start: START,
         hourly: vec![],

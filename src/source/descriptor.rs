@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{OpenSource, SourceError};
 use crate::config::{Config, ConfigError, SourceTable};
 use crate::model::clock::Clock;
-use crate::model::metric::{Class, Direction};
+use crate::model::metric::{Class, Polarity};
 
 /// One kind of source.
 pub struct SourceDescriptor {
@@ -96,7 +96,7 @@ pub struct SignalNature {
     /// Golden signal.
     pub class: Class,
     /// Which way is better.
-    pub better: Direction,
+    pub better: Polarity,
 }
 
 /// The settings of one source, checked.

@@ -102,13 +102,13 @@ fn open_any(config: &Config, source: &Source, clock: Clock) -> Result<OpenSource
 /// # Errors
 /// A query that has no meaning.
 pub fn learn_signals(config: &mut Config) -> Result<(), SourceError> {
-    let mut natures = Vec::new();
+    let mut classes_and_polarities = Vec::new();
     for source in &config.sources {
         let settings =
             settings(source).map_err(|error| SourceError::Config { id: source.id.clone(), source: Box::new(error) })?;
-        natures.extend(settings.signals(&source.id)?);
+        classes_and_polarities.extend(settings.signals(&source.id)?);
     }
-    for nature in natures.iter().filter(|nature| !is_known_signal(&nature.signal)) {
+    for nature in classes_and_polarities.iter().filter(|nature| !is_known_signal(&nature.signal)) {
         let rule = config.signals.entry(nature.signal.clone()).or_default();
         rule.class.get_or_insert(nature.class);
         rule.better.get_or_insert(nature.better);

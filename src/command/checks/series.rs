@@ -36,7 +36,7 @@ impl Seen {
         let signal = &*series.key.signal;
         Self {
             key: series.key.clone(),
-            class: config.nature(signal, series.unit).0,
+            class: config.class_and_polarity(signal, series.unit).0,
             data,
             in_period: (known().filter(|at| period.contains(*at)).count(), expected),
             is_judged_by_unit: !is_known_signal(signal) && !config.signals.contains_key(signal),

@@ -13,7 +13,7 @@ use crate::review::to_json;
 const START: i64 = 20_003 * DAY;
 /// Services with a series each in the file, and as many hosts in the store.
 const SERVICES: usize = 60;
-const TALK: Talk = Talk {
+const TALK: Ui = Ui {
     summary: false,
     as_record: false,
     progress: false,

@@ -6,7 +6,7 @@ use crate::detect::attribution::posterior::LEAST_ATTRIBUTION;
 use crate::detect::evidence::Withdrawal;
 use crate::detect::judgement::Comparison;
 use crate::model::effect::{AdjustmentEvidence, Effect, Estimate};
-use crate::model::metric::Direction;
+use crate::model::metric::Polarity;
 use crate::model::verdict::{Confounder, Verdict};
 
 /// A change from this share of what matters on asks for an explanation.
@@ -47,7 +47,7 @@ impl Comparison {
     }
 
     /// Writes the table's line for the effect as it stands down, and makes it the verdict.
-    pub fn rule(&mut self, direction: Direction) {
+    pub fn rule(&mut self, direction: Polarity) {
         let line = self.effect.as_ref().map(|effect| verdict::rule(effect.estimate, effect.limit, direction));
         self.evidence.table = line;
         self.evidence.table_unadjusted = line;
@@ -64,7 +64,7 @@ impl Comparison {
     /// Takes out what explains the change: the estimate becomes what is left.
     ///
     /// `amount`: on the effect's scale. `error`: half the width of its 95 % interval.
-    pub fn adjust(&mut self, evidence: AdjustmentEvidence, amount: f64, error: f64, direction: Direction) {
+    pub fn adjust(&mut self, evidence: AdjustmentEvidence, amount: f64, error: f64, direction: Polarity) {
         self.explain(evidence.confounder());
         let Some(effect) = &mut self.effect else { return };
         effect.adjust(evidence, amount, error, self.before);

@@ -10,7 +10,7 @@ use crate::detect::model::error_rates::ErrorRateModel;
 use crate::detect::model::series_model::LevelModel;
 use crate::detect::model::steps::Change;
 use crate::model::effect::{Effect, Estimate, Scale, ScaledEstimate};
-use crate::model::metric::{Class, Direction};
+use crate::model::metric::{Class, Polarity};
 use crate::model::time::Window;
 use crate::model::verdict::Verdict;
 use crate::stats::structural::Step;
@@ -61,7 +61,7 @@ pub struct Subject<'a> {
     /// Golden signal.
     pub class: Class,
     /// Which way it gets worse.
-    pub direction: Direction,
+    pub direction: Polarity,
     /// Relative limit.
     pub relative: f64,
     /// Absolute limit, base unit; 0 if there is none.

@@ -10,11 +10,16 @@ use crate::detect::input::grid;
 use crate::detect::input::requests::Traffic;
 use crate::detect::judgement::Comparison;
 use crate::model::effect::{Estimate, Scale};
-use crate::model::metric::{Class, Direction, Kind, Series};
+use crate::model::metric::{Class, Kind, Polarity, Series};
 use crate::stats::{describe, distribution};
 
 /// Widens the intervals of high percentiles whose points rest on few requests.
-pub fn widen_all(series: &[Series], natures: &[(Class, Direction)], traffic: &Traffic, comparisons: &mut [Comparison]) {
+pub fn widen_all(
+    series: &[Series],
+    classes_and_polarities: &[(Class, Polarity)],
+    traffic: &Traffic,
+    comparisons: &mut [Comparison],
+) {
     let mut medians: BTreeMap<(Kind, &str, usize), f64> = BTreeMap::new();
     for comparison in comparisons.iter() {
         let key = &series[comparison.series].key;
@@ -38,7 +43,7 @@ pub fn widen_all(series: &[Series], natures: &[(Class, Direction)], traffic: &Tr
             let wide = widen(effect.estimate, *median, share, own * grid::buckets_of_a_point(series));
             if wide != effect.estimate {
                 effect.estimate = wide;
-                comparison.rule(natures[comparison.series].1);
+                comparison.rule(classes_and_polarities[comparison.series].1);
                 comparison.evidence.is_small_sample = true;
             }
         }

@@ -8,7 +8,7 @@ use crate::detect::judgement::{Unattributed, UnattributedKind};
 use crate::detect::model::error_rates::ErrorRateModel;
 use crate::detect::model::series_model::LevelModel;
 use crate::model::effect::{Estimate, Scale, ScaledEstimate};
-use crate::model::metric::Direction;
+use crate::model::metric::Polarity;
 use crate::model::time::Window;
 use crate::stats::{describe, distribution};
 
@@ -51,7 +51,7 @@ pub fn of_level(
             found.push(told(UnattributedKind::Shift, at, around(change.step.size, error), error));
         }
     }
-    found.retain(|item| item.change.estimate.value.abs() >= limit && subject.direction != Direction::Neutral);
+    found.retain(|item| item.change.estimate.value.abs() >= limit && subject.direction != Polarity::Neutral);
     found
 }
 
@@ -82,6 +82,6 @@ pub fn of_share(
     shifts.collect()
 }
 
-fn is_worse(change: f64, direction: Direction) -> bool {
-    (change > 0.0) == (direction == Direction::Lower)
+fn is_worse(change: f64, direction: Polarity) -> bool {
+    (change > 0.0) == (direction == Polarity::Lower)
 }

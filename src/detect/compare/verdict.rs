@@ -1,7 +1,7 @@
 //! The rule that turns an estimate, its interval and the limit into a verdict. Nothing else enters.
 
 use crate::model::effect::Estimate;
-use crate::model::metric::Direction;
+use crate::model::metric::Polarity;
 use crate::model::verdict::Verdict;
 
 /// Returns the verdict of the contract's table, before multiplicity, location and rivals are looked at.
@@ -9,11 +9,11 @@ use crate::model::verdict::Verdict;
 /// `estimate`: **as measured** (positive: the value went up), log ratio or difference, in the unit of `limit`.
 /// `limit`: the change that matters, above 0; infinite if none could. For a neutral direction the question is only
 /// whether it moved: never worse or better.
-pub fn rule(estimate: Estimate, limit: f64, direction: Direction) -> Verdict {
+pub fn rule(estimate: Estimate, limit: f64, direction: Polarity) -> Verdict {
     let (e, low, high) = match direction {
-        Direction::Lower => (estimate.value, estimate.low, estimate.high),
-        Direction::Higher => (-estimate.value, -estimate.high, -estimate.low),
-        Direction::Neutral => {
+        Polarity::Lower => (estimate.value, estimate.low, estimate.high),
+        Polarity::Higher => (-estimate.value, -estimate.high, -estimate.low),
+        Polarity::Neutral => {
             return if estimate.low >= -limit && estimate.high <= limit {
                 Verdict::NoMaterialChange
             } else if estimate.low > 0.0 || estimate.high < 0.0 {
@@ -68,7 +68,7 @@ mod tests {
             (0.05, -0.1, 0.2, Verdict::Inconclusive),
         ];
         for (e, low, high, want) in rows {
-            assert_eq!(rule(estimate(e, low, high), 0.1, Direction::Lower), want, "{e} [{low}, {high}]");
+            assert_eq!(rule(estimate(e, low, high), 0.1, Polarity::Lower), want, "{e} [{low}, {high}]");
         }
     }
 
@@ -82,24 +82,24 @@ mod tests {
         fn every_input_has_the_first_row_that_fits(e in -1.0..1.0f64, a in 0.0..1.0f64, b in 0.0..1.0f64, d in 0.001..0.5f64) {
             let order = [Verdict::Better, Verdict::NoMaterialChange, Verdict::NotWorse, Verdict::Worse, Verdict::PossiblyWorse, Verdict::Inconclusive];
             let first = rows(e, e - a, e + b, d).iter().position(|fits| *fits).expect("the last row always fits");
-            prop_assert_eq!(rule(estimate(e, e - a, e + b), d, Direction::Lower), order[first]);
+            prop_assert_eq!(rule(estimate(e, e - a, e + b), d, Polarity::Lower), order[first]);
         }
 
         #[test]
         fn higher_is_better_is_the_mirror(e in -1.0..1.0f64, a in 0.0..1.0f64, b in 0.0..1.0f64, d in 0.001..0.5f64) {
-            let one = rule(estimate(e, e - a, e + b), d, Direction::Lower);
-            let other = rule(estimate(-e, -e - b, -e + a), d, Direction::Higher);
+            let one = rule(estimate(e, e - a, e + b), d, Polarity::Lower);
+            let other = rule(estimate(-e, -e - b, -e + a), d, Polarity::Higher);
             prop_assert_eq!(one, other);
         }
 
         #[test]
         fn traffic_is_never_worse_or_better(e in -1.0..1.0f64, a in 0.0..1.0f64, b in 0.0..1.0f64, d in 0.001..0.5f64) {
-            prop_assert!(!rule(estimate(e, e - a, e + b), d, Direction::Neutral).is_alarm());
+            prop_assert!(!rule(estimate(e, e - a, e + b), d, Polarity::Neutral).is_alarm());
         }
 
         #[test]
         fn no_material_change_rules_the_limit_out(e in -1.0..1.0f64, a in 0.0..1.0f64, b in 0.0..1.0f64, d in 0.001..0.5f64) {
-            if rule(estimate(e, e - a, e + b), d, Direction::Lower) == Verdict::NoMaterialChange {
+            if rule(estimate(e, e - a, e + b), d, Polarity::Lower) == Verdict::NoMaterialChange {
                 prop_assert!(e - a >= -d && e + b <= d);
             }
         }

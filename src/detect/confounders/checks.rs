@@ -8,7 +8,7 @@ use crate::detect::input::calendar::Calendar;
 use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::judgement::Comparison;
 use crate::detect::model::series_model::SeriesModel;
-use crate::model::metric::{Class, Direction, Kind};
+use crate::model::metric::{Class, Kind, Polarity};
 use crate::model::verdict::Verdict;
 
 /// One service with everything that was found out about its series.
@@ -40,7 +40,7 @@ pub fn check(known: &ServiceModel<'_>, comparisons: &mut [Comparison]) {
         let touches = |span: &&event::Span<'_>| windows.iter().any(|window| span.overlaps(*window, known.calendar));
         comparison.evidence.events = known.spans.iter().filter(touches).map(|span| span.id.to_owned()).collect();
         let at = comparison.series;
-        let (class, kind) = (known.service.natures[at].0, known.service.series[at].key.kind);
+        let (class, kind) = (known.service.classes_and_polarities[at].0, known.service.series[at].key.kind);
         comparison.evidence.load = load::check(&known.judged[at], &known.service.inputs[at], class, kind);
     }
 }
@@ -68,7 +68,8 @@ fn ask_events(known: &ServiceModel<'_>, comparisons: &mut [Comparison]) {
         SeriesModel::Level(track) => (None, track.noise.as_ref().map_or(f64::INFINITY, |noise| noise.variance.sqrt())),
         _ => (Some(known.service.inputs[series].requests.as_slice()), 0.0),
     };
-    let course = event::Values { values: &values, requests, spread, direction: known.service.natures[series].1 };
+    let course =
+        event::Values { values: &values, requests, spread, direction: known.service.classes_and_polarities[series].1 };
     for comparison in comparisons {
         let Some(moment) = known.moments.get(comparison.group).copied() else { continue };
         let begin = known.calendar.bucket(comparison.before_window.start);
@@ -81,10 +82,10 @@ fn ask_events(known: &ServiceModel<'_>, comparisons: &mut [Comparison]) {
 fn measure_bursts(known: &ServiceModel<'_>, comparisons: &mut [Comparison]) {
     let Some(first) = comparisons.first() else { return };
     let series = first.series;
-    let (class, direction) = known.service.natures[series];
+    let (class, direction) = known.service.classes_and_polarities[series];
     let is_felt = known.service.series[series].key.kind == Kind::Operation
         && matches!(class, Class::Latency | Class::Errors)
-        && direction != Direction::Neutral;
+        && direction != Polarity::Neutral;
     let stayed = |comparison: &Comparison| {
         let verdict =
             matches!(comparison.verdict, Verdict::NoMaterialChange | Verdict::NotWorse | Verdict::Inconclusive);
@@ -110,7 +111,7 @@ fn measure_bursts(known: &ServiceModel<'_>, comparisons: &mut [Comparison]) {
                 .then_some(known.service.inputs[series].requests.as_slice())
                 .filter(|requests| !requests.is_empty()),
             moments: known.moments,
-            sign: if direction == Direction::Higher { -1.0 } else { 1.0 },
+            sign: if direction == Polarity::Higher { -1.0 } else { 1.0 },
             limit,
             scale,
         };

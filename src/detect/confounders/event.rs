@@ -16,7 +16,7 @@ use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::judgement::{Comparison, Pattern};
 use crate::model::effect::AdjustmentEvidence;
 use crate::model::event::Event;
-use crate::model::metric::Direction;
+use crate::model::metric::Polarity;
 use crate::model::time::Window;
 use crate::model::verdict::{Confounder, Verdict};
 use crate::stats::describe;
@@ -49,7 +49,7 @@ pub struct Values<'a> {
     /// Standard deviation of a bucket about its level; 0 for shares.
     pub spread: f64,
     /// Which way it gets worse.
-    pub direction: Direction,
+    pub direction: Polarity,
 }
 
 impl Values<'_> {
@@ -129,7 +129,7 @@ pub fn explain(
     begin: usize,
     next: usize,
 ) {
-    if course.direction == Direction::Neutral {
+    if course.direction == Polarity::Neutral {
         return;
     }
     if comparison.is_located_change() {

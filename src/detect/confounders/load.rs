@@ -7,14 +7,14 @@ use crate::detect::input::requests::{Input, Traffic};
 use crate::detect::judgement::Comparison;
 use crate::detect::model::series_model::SeriesModel;
 use crate::model::effect::{AdjustmentEvidence, Scale};
-use crate::model::metric::{Class, Direction, Kind, Series};
+use crate::model::metric::{Class, Kind, Polarity, Series};
 use crate::model::verdict::Confounder;
 use crate::stats::describe;
 
 /// Finds latencies that moved along their load curve because their traffic changed at the same deploy.
 pub fn explain(
     series: &[Series],
-    natures: &[(Class, Direction)],
+    classes_and_polarities: &[(Class, Polarity)],
     judged: &[SeriesModel],
     traffic: &Traffic,
     calendar: &Calendar,
@@ -22,7 +22,8 @@ pub fn explain(
 ) {
     for comparison in comparisons {
         let key = &series[comparison.series].key;
-        let (Class::Latency, SeriesModel::Level(track)) = (natures[comparison.series].0, &judged[comparison.series])
+        let (Class::Latency, SeriesModel::Level(track)) =
+            (classes_and_polarities[comparison.series].0, &judged[comparison.series])
         else {
             continue;
         };
@@ -45,7 +46,7 @@ pub fn explain(
             };
             let evidence =
                 AdjustmentEvidence::Load { requests_before: typical(begin, at), requests_after: typical(at, end) };
-            adjust(comparison, added, evidence, natures[comparison.series].1);
+            adjust(comparison, added, evidence, classes_and_polarities[comparison.series].1);
         }
     }
 }
@@ -54,7 +55,7 @@ pub fn explain(
 ///
 /// `added`: what the load curve adds after the deploy, log ratio; `evidence`: the requests that make it. Nothing is explained unless the plain change would
 /// matter and the change beyond the load does not.
-fn adjust(comparison: &mut Comparison, added: f64, evidence: AdjustmentEvidence, direction: Direction) {
+fn adjust(comparison: &mut Comparison, added: f64, evidence: AdjustmentEvidence, direction: Polarity) {
     let Some(effect) = comparison.effect.as_mut().filter(|effect| effect.scale == Scale::LogRatio) else { return };
     let plain = effect.estimate.moved(added);
     effect.add_seen(evidence, added);

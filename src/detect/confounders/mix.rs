@@ -11,7 +11,7 @@ use crate::detect::input::calendar::{Calendar, SLOTS};
 use crate::detect::input::requests::Input;
 use crate::detect::judgement::Comparison;
 use crate::model::effect::{AdjustmentEvidence, Scale};
-use crate::model::metric::{Class, Direction, Kind, Series, SeriesKey};
+use crate::model::metric::{Class, Kind, Polarity, Series, SeriesKey};
 use crate::model::time::Window;
 use crate::stats::{describe, distribution};
 
@@ -27,7 +27,7 @@ pub struct Service<'a> {
     /// Sorted by key.
     pub series: &'a [Series],
     /// Class and direction of each.
-    pub natures: &'a [(Class, Direction)],
+    pub classes_and_polarities: &'a [(Class, Polarity)],
     /// Each on the grid.
     pub inputs: &'a [Input],
     /// Buckets that are left out.
@@ -73,7 +73,7 @@ pub fn explain(service: &Service<'_>, calendar: &Calendar, comparisons: &mut [Co
             let whole = &mut comparisons[index];
             let change = |whole: &Comparison| Some(whole.effect.as_ref()?.log_ratio()?.value.exp_m1());
             let seen = change(whole);
-            let direction = service.natures[whole.series].1;
+            let direction = service.classes_and_polarities[whole.series].1;
             whole.adjust(AdjustmentEvidence::Mix { operations }, amount, 0.0, direction);
             // Nobody waited longer for what was always slow: only what is left cost anything.
             whole.cost_s = whole.cost_s.zip(change(whole)).zip(seen).map(|((cost, left), seen)| cost * left / seen);
@@ -95,7 +95,7 @@ struct Mix {
 /// operations are not the whole.
 fn compose_mix(service: &Service<'_>, calendar: &Calendar, comparisons: &[Comparison], index: usize) -> Option<Mix> {
     let whole = &comparisons[index];
-    let class = service.natures[whole.series].0;
+    let class = service.classes_and_polarities[whole.series].0;
     let effect = whole.effect.as_ref()?;
     let (estimate, limit) = (effect.estimate, effect.limit);
     let is_share = class == Class::Errors;
@@ -176,7 +176,7 @@ fn level(service: &Service<'_>, index: usize, whole: &Comparison, calendar: &Cal
             let buckets = service.buckets(window, calendar);
             let kept: Vec<f64> = buckets.filter_map(|bucket| input.grid.value.get(bucket).copied()).collect();
             // Rare failures have a median of 0 whatever their share.
-            let is_share = service.natures[index].0 == Class::Errors;
+            let is_share = service.classes_and_polarities[index].0 == Class::Errors;
             let level = if is_share { mean(&kept) } else { describe::median(&kept) }?;
             Some(if input.grid.scale == Scale::LogRatio { level.exp() } else { level })
         };

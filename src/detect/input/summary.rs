@@ -4,7 +4,7 @@ use super::calendar::Calendar;
 use crate::detect::context::Context;
 use crate::detect::judgement::SeriesSummary;
 use crate::model::effect::{Estimate, Scale, ScaledEstimate};
-use crate::model::metric::{Class, Direction, Kind, Series};
+use crate::model::metric::{Class, Kind, Polarity, Series};
 use crate::model::time::{DAY, HOUR, Window};
 use crate::stats::{describe, distribution};
 
@@ -12,7 +12,7 @@ use crate::stats::{describe, distribution};
 pub fn of(
     series: &Series,
     class: Class,
-    direction: Direction,
+    direction: Polarity,
     requests: &[f64],
     calendar: &Calendar,
     context: &Context<'_>,

@@ -11,7 +11,7 @@ use super::steps::{self, Clarity, Search};
 use crate::detect::input::calendar::PER_HOUR;
 use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::input::requests::Input;
-use crate::model::metric::{Class, Direction, Kind, Series};
+use crate::model::metric::{Class, Kind, Polarity, Series};
 use crate::stats::autocovariance::TakenOut;
 use crate::stats::describe;
 use crate::stats::structural::Scratch;
@@ -31,7 +31,7 @@ struct Member {
 /// Takes the movement that the latencies of the service's operations share out of each, where that calms them.
 pub fn remove(
     series: &[Series],
-    natures: &[(Class, Direction)],
+    classes_and_polarities: &[(Class, Polarity)],
     inputs: &[Input],
     judged: &mut [SeriesModel],
     place: &Surroundings<'_>,
@@ -40,7 +40,7 @@ pub fn remove(
     // One member an operation: its most precise latency, so that three quantiles of one are not three siblings.
     let mut best: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
     for (index, series) in series.iter().enumerate() {
-        let is_latency = natures[index].0 == Class::Latency && inputs[index].is_log();
+        let is_latency = classes_and_polarities[index].0 == Class::Latency && inputs[index].is_log();
         if series.key.kind != Kind::Operation || !is_latency || series.key.is_whole_service() {
             continue;
         }
@@ -70,7 +70,7 @@ pub fn remove(
         }
         for (index, series) in series.iter().enumerate() {
             let is_same = series.key.kind == Kind::Operation && &*series.key.target == *target;
-            if !is_same || natures[index].0 != Class::Latency || !inputs[index].is_log() {
+            if !is_same || classes_and_polarities[index].0 != Class::Latency || !inputs[index].is_log() {
                 continue;
             }
             if let SeriesModel::Level(track) = &mut judged[index] {

@@ -10,7 +10,7 @@ use super::steps::{self, Change, Search};
 use super::{episodes, noise};
 use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::input::requests::Input;
-use crate::model::metric::{Class, Direction, Kind, Series};
+use crate::model::metric::{Class, Kind, Polarity, Series};
 use crate::stats::linalg;
 use crate::stats::structural::{Scratch, Step};
 
@@ -20,7 +20,7 @@ const LEAST_PAIRS: usize = 48;
 /// Lets the latencies of each operation agree on when their steps began.
 pub fn agree_all(
     series: &[Series],
-    natures: &[(Class, Direction)],
+    classes_and_polarities: &[(Class, Polarity)],
     inputs: &[Input],
     judged: &mut [SeriesModel],
     moments: &[DeployWindow],
@@ -28,7 +28,7 @@ pub fn agree_all(
 ) {
     let mut operations: BTreeMap<(Kind, &str), Vec<usize>> = BTreeMap::new();
     for (index, series) in series.iter().enumerate() {
-        if natures[index].0 == Class::Latency && matches!(judged[index], SeriesModel::Level(_)) {
+        if classes_and_polarities[index].0 == Class::Latency && matches!(judged[index], SeriesModel::Level(_)) {
             operations.entry((series.key.kind, &series.key.target)).or_default().push(index);
         }
     }

@@ -11,7 +11,7 @@ use crate::detect::evidence::{GroupKey, Withdrawal};
 use crate::detect::judgement::{Audit, Comparison, Judgement, Pattern, SeriesSummary, Unattributed};
 use crate::detect::shard::{ComparisonResult, GroupResult, SeriesResult, ServiceResult, ShardResult};
 use crate::model::event::{DeployGroup, Event};
-use crate::model::metric::Direction;
+use crate::model::metric::Polarity;
 use crate::model::verdict::Confounder;
 use crate::stats::fdr;
 
@@ -99,7 +99,7 @@ fn control(comparisons: &mut [Comparison], series: &[SeriesSummary], context: &C
             // What load explains was judged beyond the load. What else explains a change takes it out of the contest: it
             // is no alarm and must not make room for others.
             let is_open = comparison.explained_by.is_none_or(|rival| rival == Confounder::Load);
-            is_open && series[comparison.series].direction != Direction::Neutral && comparison.p_value.is_some()
+            is_open && series[comparison.series].direction != Polarity::Neutral && comparison.p_value.is_some()
         })
         .collect();
     let p_values: Vec<f64> = judged.iter().map(|index| comparisons[*index].p_value.unwrap_or(1.0)).collect();

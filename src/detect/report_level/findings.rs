@@ -10,7 +10,7 @@ use super::hints;
 use crate::detect::fingerprint::{FindingFingerprint, HarmDirection};
 use crate::detect::judgement::{Comparison, Finding, Judgement, Pattern, Target};
 use crate::model::effect::Effect;
-use crate::model::metric::{Class, Direction, Kind};
+use crate::model::metric::{Class, Kind, Polarity};
 use crate::model::time::HOUR;
 use crate::model::verdict::{Confounder, Verdict};
 
@@ -196,7 +196,7 @@ fn weight(judgement: &Judgement, lead: usize, cost_s: f64) -> f64 {
 fn is_for_the_worse(judgement: &Judgement, index: usize) -> bool {
     let comparison = &judgement.comparisons[index];
     let seen = comparison.effect.as_ref().map_or(0.0, |effect| effect.unadjusted);
-    (seen > 0.0) == (judgement.series[comparison.series].direction != Direction::Higher)
+    (seen > 0.0) == (judgement.series[comparison.series].direction != Polarity::Higher)
 }
 
 /// When a target's old level was back, the deploy that did it, and the target.

@@ -13,7 +13,7 @@ use crate::detect::context::Context;
 use crate::detect::judgement::{Comparison, Judgement, SeriesSummary};
 use crate::model::effect::{Effect, ScaledEstimate};
 use crate::model::event::Event;
-use crate::model::metric::{Class, Direction, Series, SeriesKey};
+use crate::model::metric::{Class, Polarity, Series, SeriesKey};
 use crate::model::time::{DAY, HOUR, MINUTE, Window};
 use crate::model::verdict::Verdict;
 
@@ -177,7 +177,7 @@ pub struct Test {
     /// Its golden signal.
     pub class: Class,
     /// Which way it gets worse.
-    pub direction: Direction,
+    pub direction: Polarity,
     /// When the placebo was, UTC milliseconds.
     pub at: i64,
     /// What the judge said.
@@ -278,7 +278,7 @@ pub fn tests(judgement: &Judgement, events: &[Event], prefix: &str, context: &Co
     let of = |comparison: &Comparison| {
         let at = at.get(comparison.group).copied().flatten()?;
         let series = judgement.series.get(comparison.series)?;
-        (series.direction != Direction::Neutral).then(|| Test::of(series, comparison, at, context))
+        (series.direction != Polarity::Neutral).then(|| Test::of(series, comparison, at, context))
     };
     judgement.comparisons.iter().filter_map(of).collect()
 }
@@ -363,7 +363,7 @@ mod tests {
                 signal: "x".into(),
             },
             class: Class::Latency,
-            direction: Direction::Lower,
+            direction: Polarity::Lower,
             at: 0,
             verdict: Verdict::Worse,
             estimate: Some(ScaledEstimate {

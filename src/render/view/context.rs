@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use super::parts::Fact;
 use crate::model::effect::Estimate;
-use crate::model::metric::Direction;
+use crate::model::metric::Polarity;
 use crate::model::verdict::Verdict;
 use crate::render::change::Readable;
 use crate::render::chart::{HourlyValues, Ink};
@@ -70,10 +70,10 @@ impl<'a> ViewContext<'a> {
 }
 
 /// Turns an estimate so that positive is worse. A signal that has no bad direction stays as it is.
-pub(super) fn in_bad_direction(estimate: Estimate, better: Direction) -> Estimate {
+pub(super) fn in_bad_direction(estimate: Estimate, better: Polarity) -> Estimate {
     match better {
-        Direction::Higher => Estimate { value: -estimate.value, low: -estimate.high, high: -estimate.low },
-        Direction::Lower | Direction::Neutral => estimate,
+        Polarity::Higher => Estimate { value: -estimate.value, low: -estimate.high, high: -estimate.low },
+        Polarity::Lower | Polarity::Neutral => estimate,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::context::ViewContext;
 use super::parts::{Block, Section};
-use crate::model::metric::Direction;
+use crate::model::metric::Polarity;
 use crate::render::change::Readable;
 use crate::render::i18n::Arg;
 use crate::render::sanitize;
@@ -54,7 +54,7 @@ fn row(context: &ViewContext<'_>, together: &[&Unattributed]) -> Option<Vec<Cell
         Movement::Drift => "unattributed.drift",
     };
     let (class, glyph) = match (series.better, change.worse) {
-        (Direction::Neutral, _) => ("explained", "◇"),
+        (Polarity::Neutral, _) => ("explained", "◇"),
         (_, true) => ("possibly_worse", "△"),
         (_, false) => ("better", "▽"),
     };

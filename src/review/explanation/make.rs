@@ -8,7 +8,7 @@ use crate::detect::evidence::{GroupKey, Withdrawal};
 use crate::detect::{Comparison, Estimate, Finding, Fit, Hint, Judgement, Verdict};
 use crate::model::effect;
 use crate::model::event::{DeployGroup, Event};
-use crate::model::metric::{Class, Direction, Unit};
+use crate::model::metric::{Class, Polarity, Unit};
 use crate::model::time::Window;
 use crate::review::rounding::{finite, round};
 use crate::source::{self, SourceState};
@@ -146,8 +146,8 @@ fn rule(lead: &Lead<'_>) -> Option<Rule> {
     let (estimate, limit, scale) = judged(lead.comparison)?;
     let line = lead.comparison.evidence.table?;
     let (e, l, u) = match lead.series.direction {
-        Direction::Higher => (-estimate.value, -estimate.high, -estimate.low),
-        Direction::Lower | Direction::Neutral => (estimate.value, estimate.low, estimate.high),
+        Polarity::Higher => (-estimate.value, -estimate.high, -estimate.low),
+        Polarity::Lower | Polarity::Neutral => (estimate.value, estimate.low, estimate.high),
     };
     let end = lead.comparison.verdict;
     let written = |value| written(value, scale, lead.series.unit);

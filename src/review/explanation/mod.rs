@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Scale};
 use super::instant::{Instant, Span};
-use crate::model::metric::{Class, Direction};
+use crate::model::metric::{Class, Polarity};
 
 /// How the verdict of a finding's leading comparison came about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -67,7 +67,7 @@ pub struct Inputs {
     /// Golden signal of the series.
     pub class: Class,
     /// Which way it gets better.
-    pub better: Direction,
+    pub better: Polarity,
     /// Typical seconds between points.
     pub step_s: f64,
     /// Id of the source that the series came from; empty where several had it, or where that is not known.
@@ -371,7 +371,7 @@ pub struct Signal {
     /// Unit of the levels and of a difference.
     pub unit: String,
     /// Which way it gets better.
-    pub better: Direction,
+    pub better: Polarity,
     /// Typical level before.
     pub before: Option<f64>,
     /// Typical level after.

@@ -37,7 +37,7 @@ use serde::Deserialize;
 use super::list::{Ask, List, Metric};
 use super::template::{Arn, Template};
 use crate::config::Config;
-use crate::model::metric::{Class, Dimension, Direction, Kind, Unit};
+use crate::model::metric::{Class, Dimension, Kind, Polarity, Unit};
 
 /// Most dimensions that a metric of CloudWatch may have.
 const MOST_DIMENSIONS: usize = 30;
@@ -112,7 +112,7 @@ struct RawMetric {
     per_second: bool,
     absent: Absent,
     class: Class,
-    better: Direction,
+    better: Polarity,
 }
 
 #[derive(Deserialize, PartialEq)]
@@ -206,7 +206,7 @@ fn metrics_of(config: &Config, raw: RawMetric) -> Result<Vec<Metric>, String> {
     let mut metrics = Vec::new();
     for stat in &stats {
         let signal = raw.signal.replace("{stat}", stat);
-        check_nature(config, &signal, unit, (raw.class, raw.better))?;
+        check_class_and_polarity(config, &signal, unit, (raw.class, raw.better))?;
         let (of, over, beside) = (asks(&raw.of, stat)?, asks(&over, stat)?, asks(&beside, stat)?);
         metrics.push(Metric { signal, unit, scale, of, over, beside, per_second: raw.per_second, zero_beside });
     }
@@ -214,15 +214,20 @@ fn metrics_of(config: &Config, raw: RawMetric) -> Result<Vec<Metric>, String> {
 }
 
 /// Refuses a list that says something else about a signal than what it will be judged by.
-fn check_nature(config: &Config, signal: &str, unit: Unit, wanted: (Class, Direction)) -> Result<(), String> {
+fn check_class_and_polarity(
+    config: &Config,
+    signal: &str,
+    unit: Unit,
+    wanted: (Class, Polarity),
+) -> Result<(), String> {
     if signal.is_empty() || !signal.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
         return Err(format!("the signal {signal:?} is not made of small letters, digits and `_`"));
     }
-    let judged = config.nature(signal, unit);
+    let judged = config.class_and_polarity(signal, unit);
     if judged == wanted {
         return Ok(());
     }
-    let word = |class: Class, better: Direction| format!("class = {class:?}, better = {better:?}").to_lowercase();
+    let word = |class: Class, better: Polarity| format!("class = {class:?}, better = {better:?}").to_lowercase();
     let (is, says) = (word(judged.0, judged.1), word(wanted.0, wanted.1));
     Err(format!("it is judged as {is}, and the list says {says}; say it in the config too: [signal.{signal}]"))
 }

@@ -25,7 +25,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::metric::{Class, Direction, Kind, Unit};
+use crate::model::metric::{Class, Kind, Polarity, Unit};
 
 /// One query with what its header says.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +96,7 @@ pub struct Signal {
     /// Golden signal.
     pub class: Class,
     /// Which way is better.
-    pub better: Direction,
+    pub better: Polarity,
     /// No value in a bucket that has the divisor means 0.
     pub is_zero_when_absent: bool,
 }

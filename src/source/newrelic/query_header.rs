@@ -1,7 +1,7 @@
 //! Reads the comment lines at the top of a query file.
 
 use super::query::{Applications, Divisor, Purpose, Query, QueryError, Signal};
-use crate::model::metric::{Class, Direction, Kind, Unit};
+use crate::model::metric::{Class, Kind, Polarity, Unit};
 use crate::model::time::HOUR;
 
 /// Every key; `signal` may stand several times.
@@ -225,5 +225,5 @@ const CLASSES: [(&str, Class); 5] = [
     ("other", Class::Other),
 ];
 
-const DIRECTIONS: [(&str, Direction); 3] =
-    [("lower", Direction::Lower), ("higher", Direction::Higher), ("neutral", Direction::Neutral)];
+const DIRECTIONS: [(&str, Polarity); 3] =
+    [("lower", Polarity::Lower), ("higher", Polarity::Higher), ("neutral", Polarity::Neutral)];

@@ -8,7 +8,7 @@ use super::nrql::{Filling, quoted};
 use super::query::*;
 use super::query_files::*;
 use crate::config::Config;
-use crate::model::metric::{Class, Direction, Unit};
+use crate::model::metric::{Class, Polarity, Unit};
 use crate::model::time::{HOUR, MINUTE, Window};
 use crate::source::registry;
 
@@ -31,7 +31,7 @@ fn the_programs_own_queries_are_fine() {
     assert_eq!(files.count(), BUILT_IN.len(), "a file that is not in the list is never asked");
     for query in queries {
         for signal in query.signals {
-            let (class, better) = crate::model::metric::default_nature(&signal.name, signal.unit);
+            let (class, better) = crate::model::metric::default_class_and_polarity(&signal.name, signal.unit);
             assert_eq!((signal.class, signal.better), (class, better), "{}: {}", query.id, signal.name);
         }
     }
@@ -95,10 +95,10 @@ fn users_add_a_folder_and_their_signals_reach_the_judge() {
     let nature = |more: &str| {
         let mut config = Config::parse(&text(more), Path::new("fortnight.toml")).expect("config");
         registry::learn_signals(&mut config).expect("learned");
-        config.nature("queue_time", Unit::parse("ms").expect("known"))
+        config.class_and_polarity("queue_time", Unit::parse("ms").expect("known"))
     };
-    assert_eq!(nature(""), (Class::Latency, Direction::Higher));
-    assert_eq!(nature("[signal.queue_time]\nbetter = \"neutral\""), (Class::Latency, Direction::Neutral));
+    assert_eq!(nature(""), (Class::Latency, Polarity::Higher));
+    assert_eq!(nature("[signal.queue_time]\nbetter = \"neutral\""), (Class::Latency, Polarity::Neutral));
 
     std::fs::write(folder.path().join("z.nrql"), GOOD).expect("written");
     let twice = load(Some(folder.path())).expect_err("twice").to_string();

@@ -35,7 +35,10 @@ impl Imports {
             let text = std::fs::read_to_string(path).expect("UTF-8");
             Reader::new(&text).read(module, &mut mentions, &mut tests);
         }
-        files.retain(|module, _| !tests.iter().any(|test| module.starts_with(test)));
+        let for_tests = |module: &Module| tests.iter().any(|test| module.starts_with(test));
+        files.retain(|module, _| !for_tests(module));
+        // They would count as imports of the file that the tests belong to.
+        mentions.retain(|mention| !for_tests(&mention.module));
         let exports: BTreeMap<(Module, String), (Module, Vec<String>)> = mentions
             .iter()
             .filter_map(|mention| {
