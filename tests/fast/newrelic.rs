@@ -381,7 +381,7 @@ async fn what_is_broken_is_told() {
         (
             "no time",
             |query, rows| with(query, rows, |row| row["beginTimeSeconds"] = json!("noon")),
-            "apm_services: row 2: `beginTimeSeconds` is \\\"noon\\\", not whole seconds",
+            "apm_services: row 2: `beginTimeSeconds` is \"noon\", not whole seconds",
         ),
         (
             "no facet",
