@@ -283,6 +283,9 @@ pub struct CollectArgs {
     /// Then remove what is older than this many days from the store.
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub prune: Option<u32>,
+    /// `partial`: exit with 5 if an optional source failed.
+    #[arg(long, value_name = "LEVEL", value_enum)]
+    pub fail_on: Option<CollectFailOn>,
 }
 
 /// A span of time; without both ends it is the last whole period.
@@ -320,6 +323,13 @@ pub enum SchemaOf {
     Doctor,
     /// What `doctor --placebo --json` prints.
     Placebo,
+}
+
+/// What makes `collect` fail besides a source that is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CollectFailOn {
+    /// An optional source failed.
+    Partial,
 }
 
 /// What `report` fails on.

@@ -6,7 +6,7 @@ use super::collector::{Order, block_on, collect_all, warn_of};
 use super::days::{hull, missing, within_retention};
 use super::history::each_recorded;
 use super::{Exit, Failure, Ui, load, outcome, period, plain, write_stdout};
-use crate::cli::{CollectArgs, Global};
+use crate::cli::{CollectArgs, CollectFailOn, Global};
 use crate::config::{Config, Source};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::time::{DAY, Window};
@@ -62,17 +62,23 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, ui: &Ui) -> Result<Ex
         write_stdout(format!("{}\n", plain(&file.to_string_lossy())).as_bytes())?;
     }
     let is_needed = |source: &Source| !source.optional || chosen.len() == 1;
-    for (source, failure) in failures.iter().filter(|(source, _)| !is_needed(source)) {
+    let (needed, optional): (Vec<_>, Vec<_>) = failures.iter().partition(|(source, _)| is_needed(source));
+    for (source, failure) in &optional {
         let help = failure.help.join("; ");
-        tracing::warn!(source = %plain(&source.id), error = %plain(&failure.reason()), help = %plain(&help), "left out");
+        let (id, reason) = (plain(&source.id), plain(&failure.reason()));
+        // As an error, so that `--quiet` prints it: a source that fails every night must not go unnoticed.
+        tracing::error!(source = %id, error = %reason, help = %plain(&help), "an optional source failed");
     }
-    let needed: Vec<&Diagnostic> =
-        failures.iter().filter(|(source, _)| is_needed(source)).map(|(_, failure)| failure).collect();
-    if needed.is_empty() { Ok(Exit::Done) } else { Err(failed(&needed)) }
+    let needed: Vec<&Diagnostic> = needed.into_iter().map(|(_, failure)| failure).collect();
+    match () {
+        () if !needed.is_empty() => Err(failed(&needed)),
+        () if !optional.is_empty() && args.fail_on == Some(CollectFailOn::Partial) => Ok(Exit::Partial),
+        () => Ok(Exit::Done),
+    }
 }
 
 /// Warns of what the sources could not give, or gave in another way than usual.
-fn warn(warnings: &[Diagnostic]) {
+pub(super) fn warn(warnings: &[Diagnostic]) {
     for Diagnostic { subject, code, count, example, .. } in warnings {
         let said = crate::render::note_said(code);
         tracing::warn!(source = %plain(subject), times = count, first = %plain(example), "{said}");

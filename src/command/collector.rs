@@ -21,7 +21,7 @@ use crate::config::{Config, Source};
 use crate::model::clock::Clock;
 use crate::model::diagnostic::{self, Diagnostic, Stage};
 use crate::model::time::{MINUTE, Window};
-use crate::source::{CollectedSource, SourceState, registry};
+use crate::source::{CollectedSource, SourceState, registry, scrub_events};
 use crate::store::{Coverage, DayState, Repaired, SourceDays, Store, StoreError};
 
 /// A clock that is further ahead of the source's than this is worth a warning.
@@ -167,7 +167,8 @@ async fn request(
             return Err(Diagnostic::of_error(Stage::Source, *id, &error).with_help(help));
         }
     }
-    let found = source.events(span).await.map_err(|error| error.diagnostic())?;
+    let mut found = source.events(span).await.map_err(|error| error.diagnostic())?;
+    outcome.warnings.extend(scrub_events(id, &mut found.events));
     outcome.events = store.append_events_of(id, &found.events).map_err(stored)?;
     outcome.warnings.extend(found.diagnostics);
     // By now the source has said what time it is.

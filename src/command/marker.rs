@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::collect::warn;
 use super::{Exit, Failure, load, outcome, period, write_stdout};
 use crate::cli::{Global, MarkerAddArgs, MarkerCommand, MarkerImportArgs, MarkerListArgs};
 use crate::config::Config;
@@ -14,6 +15,7 @@ use crate::format::events;
 use crate::model::event::Event;
 use crate::model::time::{Window, rfc3339};
 use crate::render::terminal::plain;
+use crate::source::scrub_events;
 use crate::store::Store;
 
 /// Most that is taken from standard input, bytes: a hundred thousand events, and no endless stream.
@@ -39,9 +41,11 @@ fn add(args: &MarkerAddArgs, config: &Config, store: &Store) -> Result<Exit, Fai
         None => outcome::clock()?.now(),
     };
     let until = period::instant(config, "--until", &args.until)?;
-    let event = reported(args, at, until).map_err(|reason| {
+    let mut event = reported(args, at, until).map_err(|reason| {
         Failure::usage(format!("record a marker: {reason}"), "`fortnight marker add --help` shows examples")
     })?;
+    // The store scrubs as well; here the id that it keeps is printed.
+    warn(&scrub_events("marker", std::slice::from_mut(&mut event)));
     store.append_events(std::slice::from_ref(&event))?;
     write_stdout(format!("{}\n", plain(&event.id)).as_bytes())?;
     Ok(Exit::Done)
@@ -110,11 +114,12 @@ fn import(args: &MarkerImportArgs, store: &Store) -> Result<Exit, Failure> {
             files.push((path.clone(), plain(&path.display().to_string())));
         }
     }
-    let read = events::read(&files).map_err(|error| {
+    let mut read = events::read(&files).map_err(|error| {
         let mut help: Vec<String> = error.help().into_iter().collect();
         help.push("nothing was recorded".to_owned());
         Failure { exit: Exit::Failed, error: anyhow!(error).context("read markers"), help }
     })?;
+    warn(&scrub_events("marker", &mut read.events));
     let changed = store.append_events(&read.events)?;
     write_stdout(format!("{}\t{changed}\n", read.events.len()).as_bytes())?;
     Ok(Exit::Done)

@@ -2,6 +2,7 @@
 
 mod deduplicate;
 mod origin;
+mod scrub;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,7 @@ use crate::model::time::Window;
 
 pub use deduplicate::{Deduplicated, deduplicate};
 pub use origin::{INFERRED, Origin};
+pub use scrub::scrub;
 
 /// What an event is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,8 +1,9 @@
 //! What a source hands over: series and events, each with what was ignored or repaired.
 
 use crate::model::diagnostic::{Diagnostic, Stage};
-use crate::model::event::{Event, Origin};
+use crate::model::event::{self, Event, Origin};
 use crate::model::metric::Series;
+use crate::model::scrub::Scrubber;
 
 /// What one source gave.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,6 +42,13 @@ pub const REASONS: &[&str] = &[
     "tags_not_known",
     "tag_no_name",
     "event_of_other_category",
+    "scrubbed_card",
+    "scrubbed_email",
+    "scrubbed_jwt",
+    "scrubbed_key",
+    "scrubbed_secret",
+    "scrubbed_id",
+    "scrubbed_literal",
 ];
 
 /// Events of one source, with diagnostics.
@@ -62,4 +70,14 @@ pub(super) fn track(events: &mut [Event], source: &str) {
 /// Makes a diagnostic of a source that counts rows, points or events.
 pub(super) fn counted(source: &str, code: &str, count: u64, example: impl Into<String>) -> Diagnostic {
     Diagnostic::counted(Stage::Source, source, code, count, example)
+}
+
+/// Scrubs events before anything keeps or shows them; one diagnostic for each kind of finding, without an example.
+pub fn scrub_events(source: &str, events: &mut [Event]) -> Vec<Diagnostic> {
+    let scrubber = Scrubber::default();
+    let counts = event::scrub(events, &scrubber);
+    counts
+        .iter()
+        .map(|(kind, count)| counted(source, &format!("scrubbed_{}", scrubber.word(kind)), count, ""))
+        .collect()
 }

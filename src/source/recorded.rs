@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::batch::counted;
+use super::batch::{counted, scrub_events};
 use super::error::SourceError;
 use super::registry;
 use super::state::SourceState;
@@ -120,9 +120,10 @@ pub fn events(config: &Config) -> CollectedEvents {
     for source in config.sources.iter().filter(|source| registry::is_recorded(source)) {
         let mut state = SourceState::of(source);
         let outcome = registry::open_recorded(config, source).and_then(|opened| opened.events());
-        if let Some(found) = state.keep(outcome) {
+        if let Some(mut found) = state.keep(outcome) {
             state.events = found.events.len();
             state.diagnostics = found.diagnostics;
+            state.diagnostics.extend(scrub_events(&source.id, &mut found.events));
             let mut repeated: Option<(u64, String)> = None;
             for event in found.events {
                 match known.get(&event.id) {

@@ -20,7 +20,8 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::format;
-use crate::model::event::Event;
+use crate::model::event::{Event, scrub};
+use crate::model::scrub::Scrubber;
 
 use super::digest;
 use super::layout::{source_of, write_whole};
@@ -162,7 +163,9 @@ impl Store {
     fn add_events(&self, events: &[Event], source: Option<&str>) -> Result<usize, StoreError> {
         let _lock = self.lock()?;
         let mut log = self.read_log()?;
-        let (changed, is_new_source) = log.add(events, source);
+        let mut events = events.to_vec();
+        scrub(&mut events, &Scrubber::default());
+        let (changed, is_new_source) = log.add(&events, source);
         if changed > 0 || is_new_source || (log.is_old && !log.events.is_empty()) {
             self.write_log(&log)?;
         }
@@ -177,7 +180,11 @@ impl Store {
         let _lock = self.lock_shared()?;
         let log = self.read_log()?;
         let mut stored = StoredEvents { refused: self.refused_events(&log), ..StoredEvents::default() };
-        for Entry { event, sources } in log.events.into_values() {
+        let entries = log.events.into_values().map(|entry| (entry.event, entry.sources));
+        let (mut events, sources): (Vec<Event>, Vec<_>) = entries.unzip();
+        // Stores of 0.1.0 kept events as they came.
+        scrub(&mut events, &Scrubber::default());
+        for (event, sources) in events.into_iter().zip(sources) {
             for source in sources {
                 stored.event_sources.entry(source).or_default().insert(event.id.clone());
             }

@@ -189,6 +189,22 @@ fn a_source_that_fails_is_an_error_unless_it_is_optional() {
 }
 
 #[test]
+fn collect_says_that_an_optional_source_failed_even_when_it_is_quiet() {
+    let folder = with_series();
+    let broken = "[[source]]\nid = \"broken\"\nkind = \"files\"\nseries = [\"no-such-file.csv\"]\noptional = true\n";
+    write(&folder, "fortnight.toml", &format!("{CONFIG}{broken}"));
+    let output = run(&folder, &["--quiet", "collect"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+    assert!(stderr(&output).contains("optional source failed") && stderr(&output).contains("broken"));
+    let output = run(&folder, &["--quiet", "collect", "--fail-on", "partial"]);
+    assert_eq!((code(&output), stdout(&output).lines().count()), (5, 2), "{}", stderr(&output));
+    // Nothing failed, so nothing is partial.
+    write(&folder, "fortnight.toml", CONFIG);
+    assert_eq!(code(&run(&folder, &["--quiet", "collect", "--fail-on", "partial"])), 0);
+}
+
+#[test]
 fn collect_prints_one_line_a_source() {
     let folder = with_series();
     let output = run(&folder, &["collect"]);

@@ -20,6 +20,7 @@ mod intake;
 mod newrelic;
 mod open_days;
 mod parquet;
+mod scrubbed;
 mod setup;
 mod snapshots;
 mod statistics;
