@@ -1,5 +1,10 @@
-//! The story: hands values from room to room, one function a command. The only place that knows all the
-//! rooms, and the only one that asks for the time of day.
+//! The story: hands values from room to room, one file a command. The only place that knows all the rooms.
+//!
+//! Read this file first (`run`, `report`), then `history` (every point, decoded once), `collector` and `collect` (what the
+//! network sources are asked), `doctor` with `source_checks` and `checks`, and the other commands by name. `failure` and
+//! `outcome` know exit codes, `ui` what is said at the terminal, `period` and `days` which hours are meant.
+//!
+//! This room must not judge, count or choose words of its own for a report: it asks the rooms for that.
 
 mod checks;
 mod collect;
