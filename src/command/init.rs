@@ -15,11 +15,11 @@ use crate::source::{SourceDescriptor, registry};
 /// A file that `init` writes whatever the sources are: its path in the folder, and its text.
 type Sheet = (&'static str, &'static str);
 
-/// Stands in the config for the sources.
+/// Placeholder in the config; the sections of the sources replace it.
 const SOURCES_MARK: &str = "#{sources}\n";
-/// Stands in the workflow for the variables with secrets.
+/// Placeholder in the workflow; the variables with secrets replace it.
 const SECRETS_MARK: &str = "      #{secrets}\n";
-/// Stands in the workflow for the steps that sign in.
+/// Placeholder in the workflow; the steps that sign in replace it.
 const STEPS_MARK: &str = "      #{steps}\n";
 
 /// The config.

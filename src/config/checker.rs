@@ -70,7 +70,7 @@ impl Checker<'_> {
                 return Err(self.wrong(&place, format!("unknown word {word:?}"), format!("choose from {}", all())));
             };
             if values.contains(value) {
-                return Err(self.wrong(&place, format!("{word:?} stands in the list twice"), ""));
+                return Err(self.wrong(&place, format!("{word:?} is listed twice"), ""));
             }
             values.push(*value);
         }

@@ -142,7 +142,7 @@ pub(super) fn traffic(context: &CheckContext<'_>) -> Option<Check> {
     let missing: Vec<String> = missing.into_iter().collect();
     (!missing.is_empty()).then(|| {
         let found = format!("{} without `throughput`: {}", counted(missing.len(), "operation"), listed(&missing));
-        let help = "give `throughput` for them: it weighs the points, counts failures and tells load from code";
+        let help = "give `throughput` for them: it weighs the points, counts failures and separates load from code";
         Check::warn("traffic", "", found, help)
     })
 }

@@ -119,7 +119,7 @@ fn tags(table: &SourceTable, key: &str, value: Option<toml::Value>) -> Result<Ve
             toml::Value::String(tag) if tag.chars().any(char::is_control) || tag.chars().count() > LONGEST => {
                 format!("a tag has at most {LONGEST} characters, all of them printable")
             }
-            toml::Value::String(tag) if keys.contains(&tag) => format!("{tag:?} stands in the list twice"),
+            toml::Value::String(tag) if keys.contains(&tag) => format!("{tag:?} is listed twice"),
             toml::Value::String(tag) => {
                 keys.push(tag);
                 continue;

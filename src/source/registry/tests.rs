@@ -138,7 +138,7 @@ fn a_service_tag_is_one_key_or_a_list_of_them() {
         ("service_tag = \"\"", "fortnight.toml:4: `source[0].service_tag`: the tag is empty"),
         ("service_tag = []", "fortnight.toml:4: `source[0].service_tag`: 0 tags are not from 1 to 10"),
         ("service_tag = [\"a\", \" \"]", "fortnight.toml:4: `source[0].service_tag[1]`: the tag is empty"),
-        ("service_tag = [\"a\", \"a\"]", "`source[0].service_tag[1]`: \"a\" stands in the list twice"),
+        ("service_tag = [\"a\", \"a\"]", "`source[0].service_tag[1]`: \"a\" is listed twice"),
         ("service_tag = \"a\\u0007\"", "`source[0].service_tag`: a tag has at most 128 characters"),
         (&long, "`source[0].service_tag`: a tag has at most 128 characters"),
         ("service_tag = true", "`source[0].service_tag`: expected a tag, found boolean"),
