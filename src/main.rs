@@ -39,6 +39,7 @@ fn ui(global: &Global) -> Ui {
         as_record: global.log_format == LogFormat::Json,
         progress: for_people && terminal && smart,
         style: Style { colour, signs: terminal && smart },
+        signs_data: io::stdout().is_terminal() && smart,
         colour_data: match global.color {
             Color::Always => true,
             Color::Never => false,

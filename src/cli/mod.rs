@@ -1,5 +1,6 @@
 //! What can be typed: commands and flags, no behaviour.
 
+mod deploy;
 mod setup;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use deploy::{DeployArgs, DeployFailOn};
 pub use setup::{InitArgs, MarkerAddArgs, MarkerCommand, MarkerImportArgs, MarkerListArgs};
 
 use crate::config::{Format, Language};
@@ -20,6 +22,7 @@ Examples:
   fortnight init                                    a commented config, access policies, schedules
   fortnight report                                  the last whole period
   fortnight report --from 2026-11-09 --to 2026-11-23 --fail-on worse
+  fortnight deploy latest --service card-api        did the last deploy slow things down?
   fortnight explain 1                               the first finding of that report in full
   fortnight doctor                                  what is wrong with the config and its sources
   fortnight doctor --placebo                        how often your own history would have raised a false alarm
@@ -29,7 +32,7 @@ Exit codes:
   1  could not do the work
   2  wrong use or invalid config
   3  a regression at or above --fail-on
-  4  not enough evidence, with --strict
+  4  not enough evidence, with --strict; deploy: nothing about it could be judged
   5  report written but a source failed, with --fail-on partial
 
 Data goes to standard output, talk to standard error.";
@@ -131,6 +134,9 @@ pub enum Command {
     /// Judge a period and write the report; prints the paths of the files, one a line.
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArgs),
+    /// Print what became of one deploy; exits with 3 if something became worse.
+    #[command(after_help = deploy::DEPLOY_EXAMPLES)]
+    Deploy(DeployArgs),
     /// Print one finding of a written report in full: hours, values, estimate, rule, rival explanations.
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
@@ -319,6 +325,8 @@ pub enum SchemaOf {
     Report,
     /// What `explain --json` prints.
     Explain,
+    /// What `deploy --json` prints.
+    Deploy,
     /// What `doctor --json` prints.
     Doctor,
     /// What `doctor --placebo --json` prints.

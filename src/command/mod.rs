@@ -11,6 +11,7 @@ mod collect;
 mod collector;
 mod coverage_check;
 mod days;
+mod deploy;
 mod doctor;
 mod explain;
 mod failure;
@@ -55,6 +56,7 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Demo(args) => demo(args, &cli.global, ui),
         Command::Report(args) => report(args, &cli.global, ui),
+        Command::Deploy(args) => deploy::deploy(args, &cli.global, ui),
         Command::Explain(args) => explain::explain(args, &cli.global, ui),
         Command::Doctor(args) => doctor::doctor(args, &cli.global, ui),
         Command::Collect(args) => collect::collect(args, &cli.global, ui),
@@ -106,6 +108,7 @@ fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
         (_, true) => return Err(Failure::usage("read the flags: `--toml` goes with `config` only", "")),
         (SchemaOf::Config, false) => registry::config_schema(),
         (SchemaOf::Report, false) => review::schema(),
+        (SchemaOf::Deploy, false) => review::one_deploy::schema(),
         (SchemaOf::Explain, false) => review::read::schema(),
         (SchemaOf::Doctor, false) => render::doctor::schema(),
         (SchemaOf::Placebo, false) => review::placebo::schema(),

@@ -17,12 +17,29 @@ pub struct Ui {
     pub style: Style,
     /// Text on standard output may be set bold and in colour.
     pub colour_data: bool,
+    /// Standard output shows signs such as ▲ and →.
+    pub signs_data: bool,
 }
 
 impl Ui {
     /// Returns how text on standard output looks.
     pub(super) fn data_style(&self) -> Style {
         Style { colour: self.colour_data, signs: true }
+    }
+
+    /// Returns how many columns there are for text on standard output: the terminal's, between 40 and 100, else 80.
+    pub(super) fn width(&self) -> usize {
+        terminal_size::terminal_size_of(std::io::stdout()).map_or(80, |(width, _)| usize::from(width.0).clamp(40, 100))
+    }
+
+    /// Says how the work goes on, on a line of its own.
+    pub(super) fn say(&self, line: &str) {
+        if self.as_record {
+            tracing::info!("{line}");
+        } else if self.summary {
+            // If writing to stderr fails, there is nothing else to do.
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes());
+        }
     }
 
     /// Says which commands to go on with.

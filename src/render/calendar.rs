@@ -45,6 +45,13 @@ pub(crate) fn stamp(at: i64, zone: Tz) -> Localized {
     Localized::new(format!("{} {time}", day.en), format!("{} {time}", day.ja))
 }
 
+/// Writes an instant with its year and zone: `Wed 2026-11-18 14:32 JST`, `2026-11-18 (水) 14:32 JST`.
+pub(crate) fn date_time(at: i64, zone: Tz) -> Localized {
+    let time = local(at, zone).format("%H:%M").to_string();
+    let (day, zone) = (date(at, zone), zone_name(at, zone));
+    Localized::new(format!("{} {time} {zone}", day.en), format!("{} {time} {zone}", day.ja))
+}
+
 /// Writes a span within the period; the day is not said twice.
 pub(crate) fn span(window: Window, zone: Tz) -> Localized {
     let from = stamp(window.start, zone);

@@ -187,7 +187,7 @@ fn widths(rows: &[Vec<String>], count: usize) -> Vec<usize> {
 }
 
 /// Breaks a text into lines of at most `width` columns: at spaces, and between characters that need none.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0;

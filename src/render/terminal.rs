@@ -176,7 +176,7 @@ impl Row {
 }
 
 /// Colours by the class of a verdict; red and green are never set against each other.
-fn paint(class: &str, text: &str, style: Style) -> String {
+pub(super) fn paint(class: &str, text: &str, style: Style) -> String {
     let code = match class {
         "worse" => "1;31",
         "possibly_worse" => "33",
@@ -187,7 +187,7 @@ fn paint(class: &str, text: &str, style: Style) -> String {
 }
 
 /// Exchanges the signs of numbers for what every terminal can show.
-fn ascii(text: &str) -> String {
+pub(super) fn ascii(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -230,12 +230,20 @@ pub(super) fn is_wide(c: char) -> bool {
         | 0xFE30..=0xFE6F | 0xFF00..=0xFF60 | 0xFFE0..=0xFFE6 | 0x1F300..=0x1F64F | 0x1F900..=0x1F9FF | 0x20000..=0x3FFFD)
 }
 
-fn shorten(text: &str, width: usize, style: Style) -> String {
-    let dots = if style.signs { "…" } else { "..." };
-    match text.char_indices().nth(width) {
-        Some((cut, _)) => format!("{}{dots}", text.get(..cut).unwrap_or(text)),
-        None => text.to_owned(),
+/// Cuts a text to so many columns, with dots where something is missing.
+pub(super) fn shorten(text: &str, width: usize, style: Style) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
     }
+    let dots = if style.signs { "…" } else { "..." };
+    let room = width.saturating_sub(columns(dots));
+    let mut used = 0;
+    let fits = |c: &char| {
+        used += if is_wide(*c) { 2 } else { 1 };
+        used <= room
+    };
+    let kept: String = text.chars().take_while(fits).collect();
+    format!("{}{dots}", kept.trim_end())
 }
 
 #[cfg(test)]

@@ -78,6 +78,19 @@ pub struct CheckCounts {
 }
 
 impl CheckCounts {
+    /// Counts checks.
+    pub fn of_all<'a>(comparisons: impl IntoIterator<Item = &'a Comparison>) -> Self {
+        let mut checks = Self::default();
+        for comparison in comparisons {
+            checks.total += 1;
+            *checks.by_verdict.entry(comparison.verdict.as_str().to_owned()).or_default() += 1;
+        }
+        checks.ruled_out = checks.of(Verdict::NoMaterialChange) + checks.of(Verdict::NotWorse);
+        checks.open = checks.of(Verdict::Inconclusive) + checks.of(Verdict::TooEarly);
+        checks.no_data = checks.of(Verdict::NoData);
+        checks
+    }
+
     /// Returns how many checks have a verdict.
     pub fn of(&self, verdict: Verdict) -> usize {
         self.by_verdict.get(verdict.as_str()).copied().unwrap_or(0)
@@ -88,17 +101,6 @@ impl Counts {
     /// Counts findings and checks.
     pub fn of(findings: &[Finding], comparisons: &[Comparison]) -> Self {
         let topic = |topic: Topic| findings.iter().filter(|finding| finding.topic() == topic).count();
-        let mut by_verdict: BTreeMap<String, usize> = BTreeMap::new();
-        for verdict in Verdict::ALL {
-            let count = comparisons.iter().filter(|comparison| comparison.verdict == verdict).count();
-            if count > 0 {
-                by_verdict.insert(verdict.as_str().to_owned(), count);
-            }
-        }
-        let mut checks = CheckCounts { total: comparisons.len(), by_verdict, ..CheckCounts::default() };
-        checks.ruled_out = checks.of(Verdict::NoMaterialChange) + checks.of(Verdict::NotWorse);
-        checks.open = checks.of(Verdict::Inconclusive) + checks.of(Verdict::TooEarly);
-        checks.no_data = checks.of(Verdict::NoData);
         let findings = FindingCounts {
             total: findings.len(),
             worse: topic(Topic::Worse),
@@ -107,6 +109,6 @@ impl Counts {
             better: topic(Topic::Better),
             explained: topic(Topic::Explained),
         };
-        Self { findings, checks }
+        Self { findings, checks: CheckCounts::of_all(comparisons) }
     }
 }

@@ -4,7 +4,7 @@
 //! what is read back equals what was built. Page, Markdown, terminal, `explain` and exit codes read only the document.
 //!
 //! Read `comparison`, `finding`, `deploy`, `series`, then `build`, `chapter` (what is shown) and `explanation`; `write`,
-//! `read` and `pick` know the file. `placebo` holds the other document, that of `doctor --placebo`.
+//! `read`, `pick` and `deploy_name` know the file and what is in it by name; `one_deploy` is one deploy of it. `placebo` holds the other document, that of `doctor --placebo`.
 //!
 //! This room must not choose words, colours or formats of numbers (`render` does), and must not judge (`detect` does).
 
@@ -14,10 +14,12 @@ mod change;
 pub mod chapter;
 mod comparison;
 mod deploy;
+mod deploy_name;
 pub mod explanation;
 mod finding;
 mod instant;
 mod lookup;
+pub mod one_deploy;
 mod pick;
 pub mod placebo;
 pub mod read;
@@ -43,8 +45,10 @@ pub use build::{Input, build};
 pub use change::{Change, Scale};
 pub use comparison::{Burst, Comparison, Judged, Seen};
 pub use deploy::{Deploy, Event, Group};
+pub use deploy_name::{DeployMiss, DeployNames, pick_deploy};
 pub use finding::{Finding, Fit, Hint, HintKind, Target, Topic};
 pub use instant::{Instant, Span};
+pub use one_deploy::OneDeploy;
 pub use pick::Miss;
 pub use series::{Hours, Peak, Series};
 pub use service::{Pooled, Service};

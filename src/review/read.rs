@@ -124,6 +124,29 @@ impl Findings {
     }
 }
 
+/// Reads a whole report.
+///
+/// # Errors
+/// [`ReadError`] if the file cannot be read or is no report of this version.
+pub fn review(path: &Path) -> Result<Review, ReadError> {
+    let bytes = std::fs::read(path).map_err(|source| ReadError::Open { path: path.to_owned(), source })?;
+    let json = serde_json::from_slice(&bytes).map_err(|source| ReadError::Json { path: path.to_owned(), source })?;
+    drop(bytes);
+    of_json(json, path)
+}
+
+/// Reads a whole report from its JSON. `path`: where it came from, for errors.
+///
+/// # Errors
+/// [`ReadError`] if it is no report of this version.
+pub fn of_json(json: serde_json::Value, path: &Path) -> Result<Review, ReadError> {
+    let found = json.get("schema").and_then(serde_json::Value::as_str).unwrap_or_default();
+    if found != SCHEMA {
+        return Err(ReadError::Schema { path: path.to_owned(), found: found.to_owned() });
+    }
+    serde_json::from_value(json).map_err(|source| ReadError::Json { path: path.to_owned(), source })
+}
+
 /// Reads a report's findings.
 ///
 /// # Errors
@@ -223,6 +246,18 @@ mod tests {
     fn what_was_written_is_what_is_read() {
         assert_eq!(read(), Findings::from(reviewed()));
         assert!(read().findings[0].explanation.is_some());
+    }
+
+    #[test]
+    fn a_whole_report_reads_back_and_others_are_refused() {
+        let value = |text: &str| serde_json::from_str(text).expect("JSON");
+        let path = Path::new("https://example.invalid/report.json");
+        assert_eq!(of_json(value(&text(&reviewed())), path).expect("read"), reviewed());
+        for other in ["{}", "[]", "3", "{\"schema\":\"fortnight.report/2\"}"] {
+            assert!(matches!(of_json(value(other), path), Err(ReadError::Schema { .. })), "{other}");
+        }
+        let cut = "{\"schema\":\"fortnight.report/1\"}";
+        assert!(matches!(of_json(value(cut), path), Err(ReadError::Json { .. })));
     }
 
     #[test]

@@ -218,7 +218,7 @@ fn collect_prints_one_line_a_source() {
 #[test]
 fn schemas_and_the_default_config_parse() {
     let folder = folder();
-    for what in ["config", "report", "explain", "doctor", "placebo"] {
+    for what in ["config", "report", "explain", "deploy", "doctor", "placebo"] {
         let output = run(&folder, &["schema", what]);
         let schema: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert!(schema.get("$schema").is_some() && schema.get("properties").is_some());
@@ -255,9 +255,19 @@ fn version_and_help_are_data() {
     let output = run(&folder, &["--version"]);
     assert_eq!(stdout(&output), format!("fortnight {}\n", env!("CARGO_PKG_VERSION")));
     let help = stdout(&run(&folder, &["--help"]));
-    for word in
-        ["Examples:", "Exit codes:", "demo", "report", "explain", "doctor", "collect", "schema", "completions", "man"]
-    {
+    for word in [
+        "Examples:",
+        "Exit codes:",
+        "demo",
+        "report",
+        "deploy",
+        "explain",
+        "doctor",
+        "collect",
+        "schema",
+        "completions",
+        "man",
+    ] {
         assert!(help.contains(word), "{word}");
     }
     assert!(stdout(&run(&folder, &["report", "--help"])).contains("--fail-on worse,partial"));

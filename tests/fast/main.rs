@@ -11,6 +11,7 @@ mod cloudwatch;
 mod collect;
 mod contract;
 mod demo;
+mod deploy;
 mod detect;
 mod doctor;
 mod evidence;

@@ -19,6 +19,7 @@ const TALK: Ui = Ui {
     progress: false,
     style: Style { colour: false, signs: false },
     colour_data: false,
+    signs_data: false,
 };
 
 fn hours() -> impl Iterator<Item = i64> {

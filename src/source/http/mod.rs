@@ -181,6 +181,24 @@ impl Http {
         body: &Value,
         again: &(dyn Fn(&Value) -> bool + Send + Sync),
     ) -> Result<Answer, HttpError> {
+        self.request_json(url, secrets, Some(body), again).await
+    }
+
+    /// Takes JSON without sending any.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn get_json(&self, url: &str) -> Result<Answer, HttpError> {
+        self.request_json(url, &[], None, &|_| false).await
+    }
+
+    async fn request_json(
+        &self,
+        url: &str,
+        secrets: &[(&'static str, &Secret)],
+        body: Option<&Value>,
+        again: &(dyn Fn(&Value) -> bool + Send + Sync),
+    ) -> Result<Answer, HttpError> {
         let headers = headers(secrets)?;
         // One request under way is one slot, its waits included: that is what a limit of requests means to the server.
         let _slot = self.slots.acquire().await;
@@ -223,11 +241,15 @@ impl Http {
         url: &str,
         headers: &HeaderMap,
         secrets: &[(&'static str, &Secret)],
-        body: &Value,
+        body: Option<&Value>,
         tries: u32,
     ) -> Result<Answer, Miss> {
         self.sent.fetch_add(1, Ordering::Relaxed);
-        let sent = self.client.post(url).headers(headers.clone()).json(body).send().await;
+        let request = match body {
+            Some(body) => self.client.post(url).json(body),
+            None => self.client.get(url),
+        };
+        let sent = request.headers(headers.clone()).send().await;
         let mut response = sent.map_err(|error| broken(error, tries))?;
         let status = response.status().as_u16();
         let date_ms = response.headers().get(DATE).and_then(http_date);

@@ -1,0 +1,182 @@
+//! One deploy out of a report: what `fortnight deploy` prints, as text or as JSON.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::words::VERDICTS;
+use super::{CheckCounts, Comparison, Deploy, Finding, Group, Instant, Limits, Period, Review, Topic};
+use crate::model::verdict::Verdict;
+
+/// Name and version of what `fortnight deploy --json` prints.
+pub const DEPLOY_SCHEMA: &str = "fortnight.deploy/1";
+
+/// Returns the JSON Schema of what `fortnight deploy --json` prints.
+pub fn schema() -> serde_json::Value {
+    schemars::generate::SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<OneDeploy<'_>>()
+        .to_value()
+}
+
+/// What became of one deploy.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(title = "fortnight deploy")]
+pub struct OneDeploy<'a> {
+    /// Name and version of this format.
+    #[schemars(extend("const" = DEPLOY_SCHEMA))]
+    pub schema: &'static str,
+    /// The period of the report that it was judged in.
+    pub period: &'a Period,
+    /// The id of the deploy.
+    pub id: &'a str,
+    /// The worst verdict of its checks; `no_data` without any.
+    #[schemars(with = "String", extend("enum" = VERDICTS))]
+    pub verdict: Verdict,
+    /// Whether any check came to a result. Without one, nothing is known about this deploy.
+    pub is_judged: bool,
+    /// With checks that came too early: when the last of them can be judged, RFC 3339.
+    pub ready_at: Option<Instant>,
+    /// How many checks there are.
+    pub counts: CheckCounts,
+    /// Added milliseconds times requests of what became worse, each request counted once; null where traffic is unknown.
+    pub cost_ms: Option<f64>,
+    /// The change that matters, unless set otherwise for a service.
+    pub limit: Limits,
+    /// How many days before the period are used as baseline at most.
+    pub baseline_days: u32,
+    /// The groups in which it was judged, one for each service that it concerns.
+    pub groups: Vec<&'a Group>,
+    /// The deploys of these groups, by time; they cannot be separated.
+    pub deploys: Vec<&'a Deploy>,
+    /// What was found at this deploy, the costliest first.
+    pub findings: Vec<&'a Finding>,
+    /// Every check of this deploy: regressions first, then what is open, then what is ruled out.
+    pub comparisons: Vec<&'a Comparison>,
+}
+
+impl<'a> OneDeploy<'a> {
+    /// Gathers what a report holds about a deploy; `None` if it has no such deploy.
+    ///
+    /// `service`: only this one, for a deploy of several services.
+    pub fn new(review: &'a Review, id: &str, service: Option<&str>) -> Option<Self> {
+        let is_own = |deploy: &&Deploy| &*deploy.id == id && service.is_none_or(|own| own == &*deploy.service);
+        let own: Vec<&Deploy> = review.deploys.iter().filter(is_own).collect();
+        let first = own.first()?;
+        let numbers: BTreeSet<usize> = own.iter().map(|deploy| deploy.number).collect();
+        let mut comparisons: Vec<&Comparison> =
+            review.comparisons.iter().filter(|one| numbers.contains(&one.number)).collect();
+        comparisons.sort_by_key(|one| (rank(one), order(&one.signal)));
+        let findings: Vec<&Finding> =
+            review.findings.iter().filter(|finding| numbers.contains(&finding.number)).collect();
+        let counts = CheckCounts::of_all(comparisons.iter().copied());
+        let early = comparisons.iter().filter(|one| one.verdict == Verdict::TooEarly);
+        Some(Self {
+            schema: DEPLOY_SCHEMA,
+            period: &review.period,
+            id: &first.id,
+            verdict: Verdict::ALL.into_iter().find(|one| counts.of(*one) > 0).unwrap_or(Verdict::NoData),
+            is_judged: counts.total > counts.open + counts.no_data,
+            ready_at: early.filter_map(|one| one.ready_at).max(),
+            cost_ms: cost(&findings),
+            limit: review.settings.limit,
+            baseline_days: review.settings.baseline_days,
+            groups: review.groups.iter().filter(|group| numbers.contains(&group.number)).collect(),
+            deploys: review.deploys.iter().filter(|deploy| numbers.contains(&deploy.number)).collect(),
+            counts,
+            findings,
+            comparisons,
+        })
+    }
+
+    /// Returns the deploy itself.
+    pub fn deploy(&self) -> Option<&'a Deploy> {
+        self.deploys.iter().find(|deploy| &*deploy.id == self.id).copied()
+    }
+
+    /// Returns whether more data may still change the answer: a check came too early.
+    pub fn is_waiting(&self) -> bool {
+        self.counts.of(Verdict::TooEarly) > 0
+    }
+}
+
+/// Returns the place of a check in the list: what has to be acted on, what is not known, what is ruled out.
+fn rank(comparison: &Comparison) -> usize {
+    use super::Pattern::Burst;
+    match comparison.verdict {
+        Verdict::Worse => 0,
+        Verdict::PossiblyWorse => 1,
+        _ if comparison.pattern == Some(Burst) => 2,
+        Verdict::Better => 3,
+        Verdict::Inconclusive => 4,
+        Verdict::TooEarly => 5,
+        Verdict::Explained => 6,
+        Verdict::NotWorse => 7,
+        Verdict::NoMaterialChange => 8,
+        Verdict::NoData => 9,
+    }
+}
+
+/// Returns the place of a signal among checks of one verdict: what users feel first, so that a short list names every
+/// endpoint once rather than one of them five times.
+fn order(signal: &str) -> usize {
+    const FIRST: [&str; 6] = ["latency_p95", "latency_mean", "latency_p99", "error_rate", "latency_p50", "db_time"];
+    FIRST.iter().position(|first| *first == signal).unwrap_or(FIRST.len())
+}
+
+/// Adds up the waiting of what became worse. Endpoints, datastores behind them and load balancers before them see the same
+/// requests, so of each service only the kind that waited most is counted.
+fn cost(findings: &[&Finding]) -> Option<f64> {
+    let is_harm = |finding: &&&Finding| matches!(finding.topic(), Topic::Worse | Topic::PossiblyWorse | Topic::Burst);
+    let mut sums = std::collections::BTreeMap::<(&str, crate::model::metric::Kind), f64>::new();
+    for finding in findings.iter().filter(is_harm) {
+        let Some(cost) = finding.cost_ms.filter(|cost| *cost > 0.0) else { continue };
+        *sums.entry((&finding.service, finding.kind)).or_default() += cost;
+    }
+    let services: BTreeSet<&str> = sums.keys().map(|(service, _)| *service).collect();
+    let largest =
+        |service: &str| sums.iter().filter(|((own, _), _)| *own == service).map(|(_, sum)| *sum).fold(0.0, f64::max);
+    (!services.is_empty()).then(|| services.into_iter().map(largest).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Language;
+    use crate::review::sample::rich;
+
+    #[test]
+    fn a_deploy_holds_exactly_its_own_checks_and_findings() {
+        let review = rich(&[Language::En]).review();
+        let mut checks = 0;
+        for number in review.groups.iter().map(|group| group.number) {
+            let deploy = review.deploys_of(number).next().expect("a deploy");
+            let one = OneDeploy::new(&review, &deploy.id, Some(&deploy.service)).expect("there");
+            assert!(one.comparisons.iter().all(|own| own.number == number));
+            assert!(one.findings.iter().all(|own| own.number == number));
+            assert_eq!(one.counts.total, one.comparisons.len());
+            assert_eq!(one.verdict, one.deploy().expect("there").verdict, "{}", deploy.id);
+            checks += one.comparisons.len();
+        }
+        assert_eq!(checks, review.comparisons.len());
+        assert!(OneDeploy::new(&review, "nothing", None).is_none());
+    }
+
+    #[test]
+    fn without_a_settled_check_nothing_is_judged() {
+        let mut review = rich(&[Language::En]).review();
+        let id = review.deploys.first().expect("one").id.clone();
+        for verdict in Verdict::ALL {
+            review.comparisons.iter_mut().for_each(|one| one.verdict = verdict);
+            let one = OneDeploy::new(&review, &id, None).expect("there");
+            let settles = !matches!(verdict, Verdict::Inconclusive | Verdict::TooEarly | Verdict::NoData);
+            assert_eq!((one.is_judged, one.verdict), (settles, verdict));
+            assert_eq!(one.is_waiting(), verdict == Verdict::TooEarly);
+        }
+        review.comparisons.clear();
+        let none = OneDeploy::new(&review, &id, None).expect("there");
+        assert_eq!((none.is_judged, none.verdict), (false, Verdict::NoData));
+    }
+}
