@@ -23,6 +23,12 @@ const LEAST_OF_DEPLOYS: f64 = 0.6;
 /// without a step; at 0.5 steps that two deploys share evenly would be alarms at neither.
 pub const LEAST_ATTRIBUTION: f64 = 0.47;
 
+/// A deploy is named alone only while no other has this share of its probability: a tie never names one.
+pub const RIVAL: f64 = 0.25;
+
+/// Probabilities are rounded to this: dust of the arithmetic must not decide which of two equal deploys is named.
+const GRAIN: f64 = 1e-9;
+
 /// Groups with a lower probability are not named.
 const LEAST_NAMED: f64 = 0.01;
 
@@ -96,7 +102,7 @@ impl Attribution<'_> {
         let mut blame = Posterior { onset: (at, at), groups: Vec::new() };
         let mut sum = 0.0;
         for (bucket, group, weight) in weights {
-            let share = (weight - best).exp() / total;
+            let share = ((weight - best).exp() / total / GRAIN).round() * GRAIN;
             if sum < 0.025 {
                 blame.onset.0 = bucket;
             }

@@ -2,7 +2,7 @@
 //! a change is taken out of it.
 
 use super::verdict;
-use crate::detect::attribution::posterior::LEAST_ATTRIBUTION;
+use crate::detect::attribution::posterior::{LEAST_ATTRIBUTION, RIVAL};
 use crate::detect::evidence::Withdrawal;
 use crate::detect::judgement::Comparison;
 use crate::model::effect::{AdjustmentEvidence, Effect, Estimate};
@@ -28,9 +28,14 @@ impl Comparison {
         self.effect.as_ref().map_or(0.0, Effect::size_in_limits)
     }
 
-    /// Tells whether the step was located at this deploy; only such steps are its own.
+    /// Tells whether the step was located at this deploy and no other one is nearly as likely; only such steps are its
+    /// own.
     pub fn is_located(&self) -> bool {
-        self.pattern.is_some() && self.blame.is_some_and(|blame| blame >= LEAST_ATTRIBUTION)
+        let is_alone = |blame: f64| {
+            let shares = self.evidence.attribution.iter().flat_map(|attribution| &attribution.groups);
+            shares.filter(|(_, share)| *share >= RIVAL * blame).count() <= 1
+        };
+        self.pattern.is_some() && self.blame.is_some_and(|blame| blame >= LEAST_ATTRIBUTION && is_alone(blame))
     }
 
     /// Tells whether it moved for sure, whatever explains it.
