@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::compare::effect::{self, ComparisonWindow, Points, Subject};
+use super::compare::shape::{Check, Course};
 use super::compare::{small_sample, tail, unattributed};
 use super::confounders::fleet::{self, MovementSurvey};
 use super::confounders::{checks, event, load, mix};
@@ -11,7 +12,7 @@ use super::evidence::GroupKey;
 use super::input::calendar::{Calendar, PER_HOUR};
 use super::input::deploy_window::{self, DeployWindow};
 use super::input::requests::{Input, Traffic};
-use super::input::{grid, summary};
+use super::input::{grid, resolution, summary};
 use super::judgement::{Comparison, Pattern, SeriesSummary, Unattributed};
 use super::model::error_rates::ErrorRateModel;
 use super::model::series_model::{LevelModel, SeriesModel, Surroundings};
@@ -118,8 +119,17 @@ fn judge_service(
         }
         let own = traffic.requests(&series.key);
         let covered = &grid::Covered::of(&raw, grid::buckets_a_point(series), PER_HOUR);
-        let subject =
-            Subject { series: index, class, direction, relative, absolute, raw: &raw, requests: own, covered };
+        let subject = Subject {
+            series: index,
+            class,
+            direction,
+            relative,
+            absolute,
+            raw: &raw,
+            requests: own,
+            rounding: resolution::bias(series),
+            covered,
+        };
         compare_all(
             &subject,
             &inputs[index],
@@ -225,6 +235,7 @@ fn compare_all(
         SeriesModel::Share(track) => &track.changes,
         SeriesModel::Nothing => &none,
     };
+    let mut course: Option<Course> = None;
     for (group, moment) in moments.iter().enumerate() {
         let Some(window) = windows.get(group).copied() else { continue };
         if !context.period.contains(window.start) {
@@ -242,7 +253,17 @@ fn compare_all(
                 SeriesModel::Level(track) => {
                     let step = track.step(moment.to);
                     let step = track.step_alone(step, moment.to, input.behind(), scratch).unwrap_or(step);
-                    effect::level(subject, &place, input, track, step, &points, blank)
+                    let mut comparison = effect::level(subject, &place, input, track, step, &points, blank);
+                    if let Some(effect) = &comparison.effect {
+                        let course = course.get_or_insert_with(|| Course::of(input, track, subject.raw, moments));
+                        let load = &input.load.log;
+                        let check = Check { subject, place: &place, moments, course, load, calendar };
+                        let levels = [comparison.before, comparison.after];
+                        let doubt = check.doubt(comparison.verdict, effect.estimate, effect.limit, levels);
+                        comparison.reason = comparison.reason.or(doubt);
+                        comparison.withhold();
+                    }
+                    comparison
                 }
                 SeriesModel::Share(track) => effect::share(subject, &place, track, &points, blank),
                 SeriesModel::Nothing => blank,

@@ -9,7 +9,7 @@ use crate::model::event::DeployGroup;
 use crate::model::metric::{Class, Polarity, SeriesKey, Unit};
 use crate::model::missing;
 use crate::model::time::Window;
-use crate::model::verdict::{Confounder, Verdict};
+use crate::model::verdict::{Confounder, Reason, Verdict};
 
 /// The shape of a change over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +83,8 @@ pub struct Comparison {
     pub cost_s: Option<f64>,
     /// When a fresh deploy can be judged, with [`Verdict::TooEarly`], UTC ms.
     pub ready_at: Option<i64>,
+    /// What keeps the estimate from being a claim of absence, if anything does.
+    pub reason: Option<Reason>,
     /// What the verdict rests on.
     pub evidence: Evidence,
 }

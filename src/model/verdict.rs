@@ -87,3 +87,57 @@ impl Confounder {
         }
     }
 }
+
+/// Why a comparison whose level did not change is no proof that nothing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Many values are zero, so the level says nothing of the mean.
+    MostlyZero,
+    /// A change with no deploy of its own began within a day after this deploy.
+    LaterChange,
+    /// The values after the deploy climb towards the limit or beyond it.
+    Slope,
+    /// Harm at some hours of the day or week cannot be ruled out.
+    SomeHours,
+    /// Too few of the usual hours of the week have passed since the deploy.
+    FewHours,
+    /// Harm under some load cannot be ruled out.
+    UnderLoad,
+    /// Short bad spells became more frequent.
+    Spells,
+    /// The values are rounded so coarsely that a change may hide in the rounding.
+    Rounded,
+    /// Most of the traffic was gone after the deploy.
+    TrafficLost,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 9] = [
+        Self::MostlyZero,
+        Self::LaterChange,
+        Self::Slope,
+        Self::SomeHours,
+        Self::FewHours,
+        Self::UnderLoad,
+        Self::Spells,
+        Self::Rounded,
+        Self::TrafficLost,
+    ];
+
+    /// Returns the stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MostlyZero => "mostly_zero",
+            Self::LaterChange => "later_change",
+            Self::Slope => "slope",
+            Self::SomeHours => "some_hours",
+            Self::FewHours => "few_hours",
+            Self::UnderLoad => "under_load",
+            Self::Spells => "spells",
+            Self::Rounded => "rounded",
+            Self::TrafficLost => "traffic_lost",
+        }
+    }
+}

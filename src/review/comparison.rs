@@ -10,7 +10,7 @@ use super::instant::{Instant, Span};
 use super::words::{KINDS, PATTERNS, Pattern, VERDICTS};
 use crate::model::effect::{self, Estimate};
 use crate::model::metric::{Kind, SeriesKey, Unit};
-use crate::model::verdict::{Confounder, Verdict};
+use crate::model::verdict::{Confounder, Reason, Verdict};
 
 /// One series against one deploy (group).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -91,6 +91,12 @@ pub struct Comparison {
     pub series: usize,
     /// Number of its deploy group, as in `groups`.
     pub number: usize,
+    /// With `inconclusive`: what keeps the estimate from being a claim that nothing happened.
+    #[serde(default)]
+    pub reason: Option<Reason>,
+    /// With `no_material_change` and `not_worse`: the spans of time for which that holds.
+    #[serde(default)]
+    pub covers: Vec<Span>,
     /// On which of the two scales it was judged: `ratio` with `limit`, or `delta` with `limit_delta`.
     pub scale: Option<Scale>,
     /// With the scale `difference`: the smallest difference that would have been found with 80 % power.

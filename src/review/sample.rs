@@ -318,6 +318,7 @@ fn comparison(
         onset: None,
         blame: None,
         cost_s: None,
+        reason: None,
         ready_at: (verdict == Verdict::TooEarly).then_some(period().end + 5 * HOUR),
         evidence: Evidence { table: known.then_some(verdict), ..Evidence::default() },
     }

@@ -159,6 +159,7 @@ fn comparison(series: usize, group: usize, verdict: Verdict) -> Comparison {
         onset: known.then_some(window),
         blame: known.then_some(0.9),
         cost_s: known.then_some(54.0),
+        reason: None,
         ready_at: (!known).then_some(START + DAY),
         evidence: detect::Evidence { table: known.then_some(verdict), ..detect::Evidence::default() },
     }

@@ -57,6 +57,14 @@ impl Comparison {
         self.evidence.table = line;
         self.evidence.table_unadjusted = line;
         self.verdict = line.unwrap_or(self.verdict);
+        self.withhold();
+    }
+
+    /// Makes no claim of absence while a check of the shape leaves harm open.
+    pub fn withhold(&mut self) {
+        if self.reason.is_some() && matches!(self.verdict, Verdict::NoMaterialChange | Verdict::NotWorse) {
+            self.verdict = Verdict::Inconclusive;
+        }
     }
 
     /// Says that something other than the deploy explains the change.

@@ -1,5 +1,6 @@
 //! One series against one deploy group: levels, estimate, interval, limit and what the rule says of them.
 
+use super::verdict;
 use crate::detect::evidence::{AttributionEvidence, Bound, Evidence, GroupKey};
 use crate::detect::input::calendar::{BUCKET, PER_HOUR};
 use crate::detect::input::deploy_window::DeployWindow;
@@ -12,7 +13,7 @@ use crate::detect::model::steps::Change;
 use crate::model::effect::{Effect, Estimate, Scale, ScaledEstimate};
 use crate::model::metric::{Class, Polarity};
 use crate::model::time::Window;
-use crate::model::verdict::Verdict;
+use crate::model::verdict::{Reason, Verdict};
 use crate::stats::structural::Step;
 use crate::stats::{describe, distribution};
 
@@ -70,6 +71,8 @@ pub struct Subject<'a> {
     pub raw: &'a [f64],
     /// Requests of each bucket, or empty.
     pub requests: &'a [f64],
+    /// The most by which rounding may move a level, base unit.
+    pub rounding: f64,
     /// Which buckets have data.
     pub covered: &'a Covered,
 }
@@ -96,17 +99,17 @@ impl ComparisonWindow<'_> {
     }
 
     /// Returns the change that ends the level after the deploy.
-    fn next(&self) -> Option<&Change> {
+    pub fn next(&self) -> Option<&Change> {
         self.changes.iter().find(|change| change.at > self.moment.to)
     }
 
     /// Returns the bucket where the compared hours before the deploy begin.
-    fn begin(&self) -> usize {
+    pub fn begin(&self) -> usize {
         self.previous().map_or(0, |change| change.at)
     }
 
     /// Returns the bucket where the compared hours after the deploy end.
-    fn end(&self) -> usize {
+    pub fn end(&self) -> usize {
         self.next().map_or(self.len, |change| change.at)
     }
 
@@ -174,6 +177,7 @@ pub fn blank(subject: &Subject<'_>, place: &ComparisonWindow<'_>, at: impl Fn(us
         blame: None,
         cost_s: None,
         ready_at: None,
+        reason: None,
         evidence: Evidence { bounds: place.bounds(first), ..Evidence::default() },
     }
 }
@@ -208,7 +212,23 @@ pub fn level(
     let reach = points.detectable * error;
     let scale = input.grid.scale;
     let limit = limit(subject, scale, before);
-    comparison.after = Some(scale.after(before, estimate.value));
+    let after = scale.after(before, estimate.value);
+    // No straight line may lead a count or a share below nothing.
+    let is_signed = subject.raw.iter().any(|value| *value < 0.0);
+    comparison.after = Some(if is_signed { after } else { after.max(0.0) });
+    // A bias does not average away: it is added to both ends, once for each side of the deploy.
+    let rounding = match scale {
+        Scale::LogRatio => (2.0 * subject.rounding / before.max(f64::MIN_POSITIVE)).ln_1p(),
+        Scale::Difference => 2.0 * subject.rounding,
+    };
+    let unrounded = verdict::rule(estimate, limit, subject.direction);
+    estimate.low -= rounding;
+    estimate.high += rounding;
+    if matches!(unrounded, Verdict::NoMaterialChange | Verdict::NotWorse)
+        && verdict::rule(estimate, limit, subject.direction) == Verdict::Inconclusive
+    {
+        comparison.reason = Some(Reason::Rounded);
+    }
     if scale == Scale::LogRatio && subject.class == Class::Latency && !subject.requests.is_empty() {
         comparison.cost_s = Some(cost(subject, place, before * estimate.value.exp_m1()));
     }

@@ -7,6 +7,7 @@
 pub mod adjustment;
 pub mod burst;
 pub mod effect;
+pub mod shape;
 pub mod small_sample;
 pub mod tail;
 pub mod unattributed;

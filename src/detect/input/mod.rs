@@ -8,4 +8,5 @@ pub mod deploy_window;
 pub mod grid;
 pub mod load;
 pub mod requests;
+pub mod resolution;
 pub mod summary;

@@ -119,6 +119,7 @@ fn control(comparisons: &mut [Comparison], series: &[SeriesSummary], context: &C
         evidence.withdrawn.extend((!evidence.is_located).then_some(Withdrawal::Location));
         if !evidence.withdrawn.is_empty() {
             comparison.verdict = verdict::without_alarm(comparison.verdict);
+            comparison.withhold();
             if comparison.pattern == Some(Pattern::TailOnly) {
                 comparison.pattern = None;
             }

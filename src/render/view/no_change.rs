@@ -111,6 +111,9 @@ fn needed(context: &ViewContext<'_>, comparison: &Comparison) -> Phrase {
     if let Some(at) = comparison.ready_at {
         return context.message("needed.ready", &[("at", context.stamp(at.ms()).into())]);
     }
+    if let Some(reason) = comparison.reason {
+        return context.label(&format!("reason.{}", reason.as_str()));
+    }
     let coverage = comparison.coverage.unwrap_or(f64::NAN);
     if comparison.verdict == Verdict::NoData && coverage >= context.review.settings.min_coverage {
         return context.label("needed.beside");

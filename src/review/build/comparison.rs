@@ -3,6 +3,7 @@
 use super::Builder;
 use crate::detect;
 use crate::model::effect::{self, Effect, Estimate};
+use crate::model::verdict::Verdict;
 use crate::review::rounding::{finite, interval};
 use crate::review::{Burst, Comparison, Instant, Pattern};
 
@@ -69,6 +70,11 @@ fn comparison(builder: &Builder<'_>, own: &detect::Comparison) -> Option<Compari
         after_window: builder.span(own.after_window),
         series: own.series,
         number: group.number,
+        reason: own.reason.filter(|_| own.verdict == Verdict::Inconclusive),
+        covers: match own.verdict {
+            Verdict::NoMaterialChange | Verdict::NotWorse => vec![builder.span(own.after_window)],
+            _ => Vec::new(),
+        },
         scale: effect.map(|effect| effect.scale.into()),
         detectable_delta: difference.and_then(|effect| effect.detectable).and_then(in_unit),
     })

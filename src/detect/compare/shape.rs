@@ -1,0 +1,378 @@
+//! What an estimate of the level does not see: harm at some hours, under load, in a slope, in spells, or hidden by how the
+//! values are written. "No material change" and "not worse" are said only if none of it is left open.
+//!
+//! All checks read blocks of four hours, in which the usual course of the day is taken out and nothing is left out that
+//! was measured: hours that a level must not be drawn to may be the very harm that is looked for.
+
+use super::effect::{ComparisonWindow, Subject};
+use crate::detect::input::calendar::{Calendar, PER_HOUR};
+use crate::detect::input::deploy_window::DeployWindow;
+use crate::detect::input::requests::Input;
+use crate::detect::model::series_model::LevelModel;
+use crate::model::effect::Estimate;
+use crate::model::metric::{Class, Polarity};
+use crate::model::verdict::{Reason, Verdict};
+use crate::stats::describe;
+
+/// Buckets with data that a block of four hours needs.
+const LEAST_IN_BLOCK: usize = 4;
+
+/// Half-hours in a block.
+const BLOCK_SLOTS: u8 = 8;
+
+/// Blocks of a day, once for workdays and once for weekends.
+const PARTS: usize = 12;
+
+/// Standard errors from which on a part differs from the rest: about 1 in 20 quiet comparisons has one of two dozen.
+const APART: f64 = 3.0;
+
+/// No part may be able to hide this many limits.
+const MOST_HIDDEN: f64 = 1.5;
+
+/// Standard errors from which on a slope is one, and from which on it counts if it leads beyond the limit.
+const SLOPE: f64 = 2.8;
+const SLOPE_BEYOND: f64 = 1.5;
+
+/// A slope needs as many blocks: a day.
+const LEAST_FOR_SLOPE: usize = 6;
+
+/// Parts with this share of the usual hours must be known.
+const LEAST_KNOWN: f64 = 0.5;
+
+/// From this share of values at zero on the level of a series says nothing of its mean.
+const MOSTLY_ZERO: f64 = 0.3;
+
+/// A later change within as many buckets may be this deploy's.
+const LATE: usize = 24 * PER_HOUR;
+
+/// Traffic that falls to less than this share is lost.
+const LOST: f64 = 0.1;
+
+/// Probability of so many bad blocks by chance at which they count.
+const RARE: f64 = 0.01;
+
+/// Values beyond this share of those before are bad.
+const BAD: f64 = 0.995;
+
+/// A series beside its usual course, with the hours that the level leaves out put back.
+pub struct Course(Vec<f64>);
+
+impl Course {
+    /// Puts back what was measured. `raw`: values, NaN where nobody measured or an event covers the hours.
+    pub fn of(input: &Input, track: &LevelModel, raw: &[f64], moments: &[DeployWindow]) -> Self {
+        let mut whole = track.seasonality.residual(&input.grid.value);
+        if let Some(drift) = track.drift {
+            for (whole, climb) in whole.iter_mut().zip(drift.of(input.grid.value.len())) {
+                *whole -= climb;
+            }
+        }
+        let values =
+            whole.iter().zip(&track.residual).zip(raw).map(|((whole, residual), raw)| {
+                if residual.is_finite() || !raw.is_finite() { *residual } else { *whole }
+            });
+        let mut values: Vec<f64> = values.collect();
+        for moment in moments {
+            let end = moment.to.min(values.len());
+            values.get_mut(moment.from..end).unwrap_or(&mut []).fill(f64::NAN);
+        }
+        Self(values)
+    }
+}
+
+/// A stretch of four hours.
+struct Block {
+    is_after: bool,
+    part: usize,
+    at: f64,
+    mean: f64,
+    most: f64,
+    load: f64,
+}
+
+/// What the checks look at.
+pub struct Check<'a> {
+    /// The series.
+    pub subject: &'a Subject<'a>,
+    /// The compared hours.
+    pub place: &'a ComparisonWindow<'a>,
+    /// All deploys of the service.
+    pub moments: &'a [DeployWindow],
+    /// The series beside its usual course.
+    pub course: &'a Course,
+    /// Its load.
+    pub load: &'a [f64],
+    /// The grid.
+    pub calendar: &'a Calendar,
+}
+
+impl Check<'_> {
+    /// Returns why a claim of absence cannot be made; `None` if nothing is left open.
+    ///
+    /// `estimate` and `limit`: of the level, on the series' scale. `verdict`: what the table says of it.
+    pub fn doubt(&self, verdict: Verdict, estimate: Estimate, limit: f64, levels: [Option<f64>; 2]) -> Option<Reason> {
+        let direction = self.subject.direction;
+        if direction == Polarity::Neutral
+            && let [Some(before), Some(after)] = levels
+            && before > 0.0
+            && after < LOST * before
+        {
+            return Some(Reason::TrafficLost);
+        }
+        if !matches!(verdict, Verdict::NoMaterialChange | Verdict::NotWorse | Verdict::Better) {
+            return None;
+        }
+        if direction == Polarity::Neutral && verdict == Verdict::NotWorse {
+            return None;
+        }
+        let is_both = verdict == Verdict::NoMaterialChange;
+        let harm = |size: f64| match direction {
+            _ if is_both => size.abs(),
+            Polarity::Higher => -size,
+            Polarity::Lower | Polarity::Neutral => size,
+        };
+        if self.is_mostly_zero() {
+            return Some(Reason::MostlyZero);
+        }
+        if self.changes_later(&harm, limit) {
+            return Some(Reason::LaterChange);
+        }
+        let blocks = self.blocks();
+        if leads_beyond(&blocks, estimate.value, limit, &harm) {
+            return Some(Reason::Slope);
+        }
+        if let Some(reason) = some_part(&blocks, PARTS, |block| Some(block.part), limit, &harm, true) {
+            return Some(reason);
+        }
+        let loads: Vec<f64> = blocks.iter().map(|block| block.load).filter(|load| load.is_finite()).collect();
+        if let Some([low, high]) = describe::quantiles(&loads, [1.0 / 3.0, 2.0 / 3.0]).filter(|[low, high]| low < high)
+        {
+            let third = |block: &Block| {
+                let above = usize::from(block.load > low) + usize::from(block.load > high);
+                block.load.is_finite().then_some(above)
+            };
+            if some_part(&blocks, 3, third, limit, &harm, false).is_some() {
+                return Some(Reason::UnderLoad);
+            }
+        }
+        has_spells(&blocks, limit, direction).then_some(Reason::Spells)
+    }
+
+    /// Tells whether the level says nothing of the mean: many values are zero and others are not.
+    fn is_mostly_zero(&self) -> bool {
+        let (from, to) = (self.place.begin(), self.place.end());
+        let there = self.subject.raw.get(from..to).unwrap_or(&[]).iter().filter(|value| value.is_finite());
+        let (mut count, mut zeros) = (0_u32, 0_u32);
+        for value in there {
+            count += 1;
+            zeros += u32::from(*value <= 0.0);
+        }
+        self.subject.class != Class::Errors && zeros < count && f64::from(zeros) > MOSTLY_ZERO * f64::from(count)
+    }
+
+    /// Tells whether the next change lies at no deploy, follows this deploy before any other, and is harm.
+    fn changes_later(&self, harm: &impl Fn(f64) -> f64, limit: f64) -> bool {
+        let to = self.place.moment.to;
+        self.place.next().is_some_and(|next| {
+            let another = self.moments.iter().any(|moment| moment.to > to && moment.to <= next.at);
+            next.group.is_none() && !another && next.at - to <= LATE && harm(next.step.size) >= limit
+        })
+    }
+
+    fn blocks(&self) -> Vec<Block> {
+        let DeployWindow { from, to } = self.place.moment;
+        let mut blocks = Vec::new();
+        for (begin, end, is_after) in [(self.place.begin(), from, false), (to, self.place.end(), true)] {
+            let mut at = begin;
+            while at < end {
+                let key = |bucket: usize| self.calendar.slot.get(bucket).map(|slot| slot / BLOCK_SLOTS);
+                let until = (at + 1..end).find(|bucket| key(*bucket) != key(at)).unwrap_or(end);
+                blocks.extend(self.block(at, until, is_after));
+                at = until;
+            }
+        }
+        blocks
+    }
+
+    fn block(&self, begin: usize, end: usize, is_after: bool) -> Option<Block> {
+        let there: Vec<f64> =
+            self.course.0.get(begin..end)?.iter().copied().filter(|value| value.is_finite()).collect();
+        if there.len() < LEAST_IN_BLOCK {
+            return None;
+        }
+        let weekend = usize::from(self.calendar.day.get(begin).is_some_and(|day| *day >= 5));
+        let part = usize::from(self.calendar.slot.get(begin)? / BLOCK_SLOTS);
+        let extreme = |most: f64, value: &f64| if value.abs() > most.abs() { *value } else { most };
+        let loads = self.load.get(begin..end).unwrap_or(&[]);
+        Some(Block {
+            is_after,
+            part: part + weekend * PARTS / 2,
+            at: 0.5 * (begin + end) as f64,
+            mean: there.iter().sum::<f64>() / there.len() as f64,
+            most: there.iter().fold(0.0, extreme),
+            load: loads.iter().sum::<f64>() / loads.len() as f64,
+        })
+    }
+}
+
+/// Tells whether a straight line through the blocks after the deploy ends beyond the limit.
+fn leads_beyond(blocks: &[Block], level: f64, limit: f64, harm: &impl Fn(f64) -> f64) -> bool {
+    let after: Vec<&Block> = blocks.iter().filter(|block| block.is_after).collect();
+    if after.len() < LEAST_FOR_SLOPE {
+        return false;
+    }
+    let count = after.len() as f64;
+    let middle = after.iter().map(|block| block.at).sum::<f64>() / count;
+    let mean = after.iter().map(|block| block.mean).sum::<f64>() / count;
+    let spread: f64 = after.iter().map(|block| (block.at - middle).powi(2)).sum();
+    let slope = after.iter().map(|block| (block.at - middle) * (block.mean - mean)).sum::<f64>() / spread.max(1e-12);
+    let rest: Vec<f64> = after.iter().map(|block| block.mean - mean - slope * (block.at - middle)).collect();
+    let square: f64 = rest.iter().map(|rest| rest * rest).sum();
+    let neighbours = rest.windows(2).map(|two| two[0] * two[1]).sum::<f64>() / square.max(1e-300);
+    // Blocks that move together say less: the variance of a mean of an autoregression.
+    let together = ((1.0 + neighbours) / (1.0 - neighbours).max(0.1)).clamp(1.0, 6.0);
+    let error = (square / (count - 2.0) * together / spread.max(1e-12)).sqrt();
+    let half = after.last().map_or(0.0, |last| last.at - middle);
+    let z = (slope / error.max(1e-300)).abs();
+    let end = level + slope * half;
+    let reach = harm(end) + 1.96 * error * half;
+    harm(slope * half) > 0.0 && ((z >= SLOPE_BEYOND && harm(end) > limit) || (z >= SLOPE && reach > limit))
+}
+
+/// Returns why a part of the hours may hide harm; `None` if none can.
+///
+/// `part_of`: the part of a block, below `parts`. `is_whole`: besides parts that differ, all must be known well.
+///
+/// # Source
+/// Every part must be within its limit (intersection-union: R. L. Berger and J. C. Hsu, Statistical Science 11 (1996),
+/// 283–319), each drawn towards their mean by as much as they scatter no more than chance (R. DerSimonian and N. Laird,
+/// Controlled Clinical Trials 7 (1986), 177–188).
+fn some_part(
+    blocks: &[Block],
+    parts: usize,
+    part_of: impl Fn(&Block) -> Option<usize>,
+    limit: f64,
+    harm: &impl Fn(f64) -> f64,
+    is_whole: bool,
+) -> Option<Reason> {
+    let mut sums = vec![[(0.0, 0.0, 0.0); 2]; parts];
+    for block in blocks {
+        if let Some(sum) = part_of(block).and_then(|part| sums.get_mut(part)) {
+            let (count, total, squares) = &mut sum[usize::from(block.is_after)];
+            *count += 1.0;
+            *total += block.mean;
+            *squares += block.mean * block.mean;
+        }
+    }
+    let (mut square, mut freedom) = (0.0, 0.0);
+    for (count, total, squares) in sums.iter().flatten().filter(|(count, ..)| *count > 1.0) {
+        square += (squares - total * total / count).max(0.0);
+        freedom += count - 1.0;
+    }
+    if freedom < 3.0 {
+        return is_whole.then_some(Reason::FewHours);
+    }
+    let variance = (square / freedom).max(1e-18);
+    let usual: f64 = sums.iter().map(|[before, _]| before.0).sum();
+    let known: Vec<&[(f64, f64, f64); 2]> = sums.iter().filter(|[b, a]| b.0 >= 1.0 && a.0 >= 1.0).collect();
+    let seen: f64 = known.iter().map(|[before, _]| before.0).sum();
+    if is_whole && seen < LEAST_KNOWN * usual {
+        return Some(Reason::FewHours);
+    }
+    let effects: Vec<(f64, f64)> =
+        known.iter().map(|[b, a]| (a.1 / a.0 - b.1 / b.0, variance * (1.0 / a.0 + 1.0 / b.0))).collect();
+    let weight: f64 = effects.iter().map(|(_, variance)| 1.0 / variance).sum();
+    let mean = effects.iter().map(|(effect, variance)| effect / variance).sum::<f64>() / weight.max(1e-300);
+    let scatter: f64 = effects.iter().map(|(effect, variance)| (effect - mean).powi(2) / variance).sum();
+    let squares: f64 = effects.iter().map(|(_, variance)| variance.powi(-2)).sum();
+    let between =
+        ((scatter - (effects.len() as f64 - 1.0)) / (weight - squares / weight.max(1e-300)).max(1e-300)).max(0.0);
+    for (effect, variance) in &effects {
+        let own = 1.0 / variance;
+        let others = weight - own;
+        if others > 0.0 {
+            let rest = (mean * weight - effect * own) / others;
+            let z = harm(effect - rest) / (variance + 1.0 / others).sqrt();
+            if z > APART && harm(*effect) + 1.96 * variance.sqrt() > limit {
+                return Some(Reason::SomeHours);
+            }
+        }
+        let kept = between / (between + variance);
+        let drawn = mean + kept * (effect - mean);
+        let error = (kept * variance + (1.0 - kept).powi(2) / weight).sqrt();
+        if is_whole && harm(drawn) + 1.96 * error > MOST_HIDDEN * limit {
+            return Some(Reason::SomeHours);
+        }
+    }
+    None
+}
+
+/// Tells whether blocks with a bad quarter hour became more than chance makes of those before.
+fn has_spells(blocks: &[Block], limit: f64, direction: Polarity) -> bool {
+    let bad = |block: &Block| match direction {
+        Polarity::Higher => -block.most,
+        Polarity::Lower | Polarity::Neutral => block.most,
+    };
+    let before: Vec<f64> = blocks.iter().filter(|block| !block.is_after).map(bad).collect();
+    let Some(usual) = describe::quantile(&before, BAD) else { return false };
+    let far = usual.max(limit);
+    let after = blocks.iter().filter(|block| block.is_after).count() as f64;
+    let seen = blocks.iter().filter(|block| block.is_after && bad(block) > far).count();
+    let expected = after * (before.iter().filter(|value| **value > far).count() as f64 + 0.5) / before.len() as f64;
+    seen >= 3 && at_least(seen, expected) < RARE
+}
+
+/// Returns the probability of at least `seen` events where `expected` are: Poisson's.
+fn at_least(seen: usize, expected: f64) -> f64 {
+    let (mut term, mut below) = ((-expected).exp(), 0.0);
+    for k in 0..seen {
+        below += term;
+        term *= expected / (k as f64 + 1.0);
+    }
+    (1.0 - below).max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three weeks of blocks, noise of ±0.01, changed after the second week by `change(part, day after)`.
+    fn blocks(change: impl Fn(usize, f64) -> f64) -> Vec<Block> {
+        let block = |index: usize| {
+            let day = index / 6;
+            let part = index % 6 + if day % 7 >= 5 { 6 } else { 0 };
+            let is_after = day >= 14;
+            let noise = ((index * 7919) % 101) as f64 / 5000.0 - 0.01;
+            let mean = noise + if is_after { change(part, day as f64 - 14.0) } else { 0.0 };
+            Block { is_after, part, at: index as f64 * 16.0, mean, most: mean, load: f64::NAN }
+        };
+        (0..21 * 6).map(block).collect()
+    }
+
+    fn parts(blocks: &[Block]) -> Option<Reason> {
+        some_part(blocks, PARTS, |block| Some(block.part), 0.1, &f64::abs, true)
+    }
+
+    #[test]
+    fn harm_in_the_evening_alone_is_not_ruled_out_by_the_mean() {
+        assert_eq!(parts(&blocks(|_, _| 0.0)), None);
+        assert_eq!(parts(&blocks(|part, _| if part % 6 == 5 { 0.3 } else { 0.0 })), Some(Reason::SomeHours));
+        assert_eq!(parts(&blocks(|part, _| if part >= 6 { 0.3 } else { 0.0 })), Some(Reason::SomeHours));
+    }
+
+    #[test]
+    fn a_climb_that_leads_beyond_the_limit_is_not_ruled_out_by_its_middle() {
+        let climb = |daily: f64| leads_beyond(&blocks(|_, day| daily * day), daily * 3.5, 0.1, &f64::abs);
+        assert!(!climb(0.0) && !climb(0.005), "within the limit at its end");
+        assert!(climb(0.03));
+    }
+
+    #[test]
+    fn spells_that_leave_the_mean_alone_count() {
+        let mut some = blocks(|_, _| 0.0);
+        assert!(!has_spells(&some, 0.1, Polarity::Lower));
+        for block in some.iter_mut().filter(|block| block.is_after).step_by(6) {
+            block.most = 0.7;
+        }
+        assert!(has_spells(&some, 0.1, Polarity::Lower));
+    }
+}
