@@ -12,6 +12,7 @@ use super::evidence::GroupKey;
 use super::input::calendar::{Calendar, PER_HOUR};
 use super::input::deploy_window::{self, DeployWindow};
 use super::input::requests::{Input, Traffic};
+use super::input::usual_hours::UsualHours;
 use super::input::{grid, resolution, summary};
 use super::judgement::{Comparison, Pattern, SeriesSummary, Unattributed};
 use super::model::error_rates::ErrorRateModel;
@@ -119,6 +120,7 @@ fn judge_service(
         }
         let own = traffic.requests(&series.key);
         let covered = &grid::Covered::of(&raw, grid::buckets_a_point(series), PER_HOUR);
+        let usual = &UsualHours::of(&raw, calendar);
         let subject = Subject {
             series: index,
             class,
@@ -129,6 +131,7 @@ fn judge_service(
             requests: own,
             rounding: resolution::bias(series),
             covered,
+            usual,
         };
         compare_all(
             &subject,
@@ -235,6 +238,7 @@ fn compare_all(
         SeriesModel::Share(track) => &track.changes,
         SeriesModel::Nothing => &none,
     };
+    let wait = context.config.judge.min_after_ms as f64 / crate::model::time::HOUR as f64;
     let mut course: Option<Course> = None;
     for (group, moment) in moments.iter().enumerate() {
         let Some(window) = windows.get(group).copied() else { continue };
@@ -246,7 +250,7 @@ fn compare_all(
         let ready = window.end + context.config.judge.settle_ms + context.config.judge.min_after_ms;
         let comparison = if ready > context.period.end {
             Comparison { verdict: Verdict::TooEarly, ready_at: Some(ready), ..blank }
-        } else if !effect::has_data(subject, &place, context.config.judge.min_coverage) {
+        } else if !effect::has_data(subject, &place, context.config.judge.min_coverage, wait) {
             blank
         } else {
             match &*judged {

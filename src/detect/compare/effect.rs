@@ -6,6 +6,7 @@ use crate::detect::input::calendar::{BUCKET, PER_HOUR};
 use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::input::grid::Covered;
 use crate::detect::input::requests::Input;
+use crate::detect::input::usual_hours::UsualHours;
 use crate::detect::judgement::{Comparison, Pattern};
 use crate::detect::model::error_rates::ErrorRateModel;
 use crate::detect::model::series_model::LevelModel;
@@ -75,6 +76,8 @@ pub struct Subject<'a> {
     pub rounding: f64,
     /// Which buckets have data.
     pub covered: &'a Covered,
+    /// Which buckets should have data.
+    pub usual: &'a UsualHours,
 }
 
 /// Where a comparison stands in time.
@@ -351,15 +354,21 @@ pub const LEAST_HOURS: usize = 2;
 const DAY: usize = 24 * PER_HOUR;
 
 /// Tells whether both sides hold enough data: hours at all, and the configured share of the day or the week next to
-/// the deploy. A series may be younger than the history and may end before the period does.
-pub fn has_data(subject: &Subject<'_>, place: &ComparisonWindow<'_>, min_coverage: f64) -> bool {
-    let enough = |begin: usize, end: usize| {
+/// the deploy, of those hours in which the series usually has data. A series may be younger than the history and may end
+/// before the period does.
+///
+/// `wait`: the hours that the configuration wants after a deploy; fewer than [`LEAST_HOURS`] suffice where it wants fewer.
+pub fn has_data(subject: &Subject<'_>, place: &ComparisonWindow<'_>, min_coverage: f64, wait: f64) -> bool {
+    let enough = |begin: usize, end: usize, hours: f64| {
         let there = subject.covered.between(begin, end);
-        there >= (LEAST_HOURS * PER_HOUR) as f64 && there >= min_coverage * end.saturating_sub(begin) as f64
+        there >= (hours * PER_HOUR as f64).max(1.0) && there >= min_coverage * subject.usual.between(begin, end)
     };
+    let least = LEAST_HOURS as f64;
     let DeployWindow { from, to } = place.moment;
-    let side =
-        |span: usize| (enough(from.saturating_sub(span), from), enough(to.min(place.len), (to + span).min(place.len)));
+    let side = |span: usize| {
+        let after = enough(to.min(place.len), (to + span).min(place.len), least.min(wait));
+        (enough(from.saturating_sub(span), from, least), after)
+    };
     let ((day_before, day_after), (week_before, week_after)) = (side(DAY), side(7 * DAY));
     (day_before || week_before) && (day_after || week_after)
 }

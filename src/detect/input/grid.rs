@@ -143,6 +143,22 @@ pub fn grid(series: &Series, requests: &[f64], is_share: bool, calendar: &Calend
     gridded
 }
 
+/// Tells whether the zeros of a latency are hours without requests, written as numbers: nothing is answered in no time, and
+/// no value lies between them and the others.
+pub fn zeros_are_missing(values: &[f64]) -> bool {
+    let mut seen: Vec<f64> = values.iter().step_by(sparse(values.len())).copied().filter(|v| v.is_finite()).collect();
+    let all = seen.len();
+    seen.retain(|value| *value > 0.0);
+    let Some([low, middle]) = describe::quantiles(&seen, [0.05, 0.5]) else { return false };
+    // Latencies rounded to whole steps are zero where they are fast.
+    let is_whole = seen.iter().all(|value| (value / low - (value / low).round()).abs() < 1e-9);
+    let is_coarse = is_whole && seen.iter().any(|value| *value > low);
+    seen.len() < all && low >= LEAST_ABOVE_ZERO * middle && !is_coarse
+}
+
+/// Share of the middle value above which the lowest must lie, if zeros are to be told from small values.
+const LEAST_ABOVE_ZERO: f64 = 0.2;
+
 /// The points of a series in each bucket that has any, in order of time.
 struct Points<'a> {
     times: &'a [i64],

@@ -10,3 +10,4 @@ pub mod load;
 pub mod requests;
 pub mod resolution;
 pub mod summary;
+pub mod usual_hours;

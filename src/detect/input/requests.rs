@@ -85,6 +85,11 @@ impl Traffic {
         let own = self.own(&series.key);
         let beside = own.filter(|_| matches!(class, Class::Latency | Class::Errors)).map(|own| &all[own.series]);
         let points = beside.map(|beside| grid::requests_of(series, beside)).unwrap_or_default();
+        let without_zeros = (class == Class::Latency && grid::zeros_are_missing(&series.values)).then(|| {
+            let values = series.values.iter().map(|value| if *value > 0.0 { *value } else { f64::NAN });
+            Series { values: values.collect(), ..series.clone() }
+        });
+        let series = without_zeros.as_ref().unwrap_or(series);
         let grid = grid::grid(series, &points, class == Class::Errors, calendar);
         let (requests, load) = match (class, own) {
             (Class::Latency, Some(own)) => (own.requests.clone(), own.load.clone()),
