@@ -12,6 +12,9 @@ const MULTIPLES: f64 = 0.99;
 /// Steps finer than this share of the typical value do not matter.
 const FINE: f64 = 1e-3;
 
+/// Values that differ from the one before, from which on they show the step in which they are written.
+const LEAST_MOVES: usize = 4;
+
 /// Returns the most by which rounding may move a mean of the series, in its base unit; 0 where it does not matter.
 ///
 /// # Source
@@ -37,8 +40,9 @@ pub fn bias(series: &Series) -> f64 {
 /// Returns the largest of 1, 2 and 5 times a power of ten that divides the values, where it is coarse enough to matter.
 fn step(values: &[f64]) -> Option<f64> {
     let typical = describe::median_of(values.iter().map(|value| value.abs()).filter(|value| *value > 0.0))?;
-    let first = values.first()?;
-    if values.iter().all(|value| value == first) {
+    // A level that steps once or twice says nothing of how it is written; noise that is rounded goes to and fro.
+    let moves = values.windows(2).filter(|two| two[0] != two[1]).count();
+    if moves < LEAST_MOVES {
         return None;
     }
     let divides = |step: f64| {
@@ -60,8 +64,9 @@ mod tests {
     #[test]
     fn whole_steps_are_seen_and_measured_values_are_not() {
         assert_eq!(step(&[3.0, 4.0, 3.0, 5.0, 4.0]), Some(1.0));
-        assert_eq!(step(&[30.0, 40.0, 30.0, 50.0]), Some(10.0));
-        assert_eq!(step(&[3.172, 4.201, 3.556]), None, "finer than what matters");
+        assert_eq!(step(&[30.0, 40.0, 30.0, 50.0, 40.0]), Some(10.0));
+        assert_eq!(step(&[3.172, 4.201, 3.556, 4.013, 3.998]), None, "finer than what matters");
+        assert_eq!(step(&[100.0, 100.0, 150.0, 150.0, 150.0]), None, "a constant with a step");
         assert_eq!(step(&[3.0, 3.0, 3.0]), None, "a constant says nothing of how it is written");
     }
 }
