@@ -324,13 +324,15 @@ impl<'a> Writer<'a> {
                 .until
                 .map_or(String::new(), |until| self.message("one_deploy.until", &[("at", stamp(until.ms()))])),
             (Verdict::NoMaterialChange | Verdict::NotWorse, Some(_)) => self.message("one_deploy.excluded", &limit()),
-            (Verdict::Inconclusive, Some(judged)) => match judged.detectable {
-                Some(size) => {
-                    let size = change::size(size, judged.scale, comparison.unit);
-                    self.message("one_deploy.could_see", &[("size", size.into())])
+            (Verdict::Inconclusive, judged) => {
+                let seen =
+                    judged.and_then(|judged| Some(change::size(judged.detectable?, judged.scale, comparison.unit)));
+                match (comparison.reason, seen) {
+                    (Some(reason), _) => self.label(&format!("one_deploy.reason.{}", reason.as_str())),
+                    (None, Some(size)) => self.message("one_deploy.could_see", &[("size", size.into())]),
+                    (None, None) => String::new(),
                 }
-                None => String::new(),
-            },
+            }
             (Verdict::TooEarly, _) => comparison
                 .ready_at
                 .map_or(String::new(), |at| self.message("one_deploy.from", &[("at", stamp(at.ms()))])),

@@ -38,6 +38,7 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
         ("method", ["p1", "p2", "p3", "p4", "p5", "p6", "verdicts", "glossary"].map(str::to_owned).to_vec()),
         ("note", of(crate::source::REASONS)),
         ("one_deploy.short", verdicts().into_iter().chain(["burst".to_owned()]).collect()),
+        ("one_deploy.reason", crate::model::verdict::Reason::ALL.map(|one| one.as_str().to_owned()).to_vec()),
         ("one_deploy.explained", of(&["load", "fleet", "mix", "event"])),
         ("term", numbers(9)),
         ("term_meaning", numbers(9)),

@@ -12,6 +12,8 @@ use crate::review::Topic;
 
 /// Findings that the answer names.
 const TOP: usize = 4;
+/// Services that the first sentence names.
+const NAMED: usize = 5;
 /// Below this share of the period's points, the page marks itself as partial.
 const COMPLETE_FROM: f64 = 0.95;
 
@@ -85,11 +87,10 @@ fn sentence(context: &ViewContext<'_>) -> Phrase {
         .filter(|finding| finding.topic() == Topic::Worse)
         .map(|finding| &*finding.service)
         .collect();
-    let names: Vec<Phrase> = affected.iter().take(5).map(|name| context.plain(sanitize::name(name))).collect();
     let args = [
         ("n", affected.len().into()),
         ("total", review.services.len().into()),
-        ("names", context.words.list(&names).into()),
+        ("names", names(context, &affected).into()),
     ];
     let suspects = review.counts.findings.possibly_worse;
     match () {
@@ -100,6 +101,16 @@ fn sentence(context: &ViewContext<'_>) -> Phrase {
         () if review.comparisons.is_empty() => context.label("answer.no_checks"),
         () if review.counts.checks.ruled_out == 0 => context.label("answer.unsettled"),
         () => context.label("answer.quiet"),
+    }
+}
+
+/// Names services, and says how many it does not name.
+fn names(context: &ViewContext<'_>, services: &BTreeSet<&str>) -> Phrase {
+    let named: Vec<Phrase> = services.iter().take(NAMED).map(|name| context.plain(sanitize::name(name))).collect();
+    let named = context.words.list(&named);
+    match services.len().saturating_sub(NAMED) {
+        0 => named,
+        left => context.message("answer.names_more", &[("names", named.into()), ("n", left.into())]),
     }
 }
 

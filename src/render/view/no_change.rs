@@ -12,6 +12,7 @@ use crate::render::i18n::{Arg, Phrase};
 use crate::render::number;
 use crate::render::sanitize;
 use crate::render::table::{Align, Cell};
+use crate::review::chapter::has_bad_direction;
 use crate::review::{Comparison, Series};
 
 const SERVICES: usize = 60;
@@ -55,7 +56,7 @@ pub(super) fn section(context: &ViewContext<'_>) -> Option<Section> {
     Some(Section { id: "quiet", title: context.label("nav.no_change"), blocks })
 }
 
-/// Sums up by service: checks, how many were ruled out, and the largest rise that is still possible there.
+/// Sums up by service: checks, how many were ruled out, and the largest harm that is not ruled out there.
 fn ruled_out(context: &ViewContext<'_>) -> Vec<Vec<Cell>> {
     let mut services: BTreeMap<&str, (usize, usize, f64)> = BTreeMap::new();
     for comparison in &context.review.comparisons {
@@ -64,7 +65,9 @@ fn ruled_out(context: &ViewContext<'_>) -> Vec<Vec<Cell>> {
         entry.0 += 1;
         if matches!(comparison.verdict, Verdict::NoMaterialChange | Verdict::NotWorse) {
             entry.1 += 1;
-            if let Some(judged) = comparison.judged().filter(|judged| judged.scale == Scale::LogRatio) {
+            // Of traffic no direction is bad, so there is no harm to rule out.
+            let judged = comparison.judged().filter(|judged| judged.scale == Scale::LogRatio);
+            if let Some(judged) = judged.filter(|_| has_bad_direction(series)) {
                 entry.2 = entry.2.max(in_bad_direction(judged.estimate, series.better).high);
             }
         }

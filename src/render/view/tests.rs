@@ -20,9 +20,38 @@ fn the_answer_counts_services_that_became_worse() {
     );
     assert_eq!(
         own.answer.sentence.bare(Language::Ja),
-        "4サービス中3つがデプロイ後に悪化しました（bff、card-api、wallet-api）。"
+        "4サービス中3サービスがデプロイ後に悪化しました（bff、card-api、wallet-api）。"
     );
     assert!(!own.is_quiet);
+}
+
+#[test]
+fn the_answer_says_how_many_services_it_does_not_name() {
+    let mut review = sample::rich(&BOTH).review();
+    let first = review.findings[0].clone();
+    for k in 0..21 {
+        review.findings.push(crate::review::Finding { service: format!("other-{k:02}").into(), ..first.clone() });
+    }
+    let own = build(&review).answer.sentence;
+    assert!(own.bare(Language::En).starts_with("24 of 4"), "{}", own.bare(Language::En));
+    assert!(own.bare(Language::En).ends_with("other-01 and 19 more."), "{}", own.bare(Language::En));
+    assert!(own.bare(Language::Ja).contains("24サービスが") && own.bare(Language::Ja).contains("、ほか19サービス"));
+}
+
+#[test]
+fn harm_is_only_ruled_out_where_a_direction_is_bad() {
+    let mut review = sample::rich(&BOTH).review();
+    let neutral: Vec<usize> = (0..review.series.len())
+        .filter(|index| review.series[*index].better == crate::model::metric::Polarity::Neutral)
+        .collect();
+    for comparison in &mut review.comparisons {
+        if neutral.contains(&comparison.series) {
+            (comparison.verdict, comparison.ratio_ci) = (Verdict::NotWorse, Some([1.0, 9.0]));
+        }
+    }
+    assert!(!neutral.is_empty());
+    let text = crate::render::markdown::render(&build(&review));
+    assert!(!text.contains("×9"), "{text}");
 }
 
 #[test]
