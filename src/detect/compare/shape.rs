@@ -154,7 +154,8 @@ impl Check<'_> {
                 return Some(Reason::UnderLoad);
             }
         }
-        has_spells(&blocks, limit, direction).then_some(Reason::Spells)
+        // Where no direction is bad, a busy quarter hour is no spell of anything.
+        (direction != Polarity::Neutral && has_spells(&blocks, limit, direction)).then_some(Reason::Spells)
     }
 
     /// Tells whether the level says nothing of the mean: many values are zero and others are not.
