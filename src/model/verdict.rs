@@ -56,7 +56,7 @@ impl Verdict {
         }
     }
 
-    /// Tells whether it is one of the two alarms.
+    /// Returns whether it is one of the two alarms.
     pub fn is_alarm(self) -> bool {
         matches!(self, Self::Worse | Self::Better)
     }

@@ -5,6 +5,7 @@
 use chrono_tz::Tz;
 
 use super::change::{self, Readable};
+use super::details::fact_words;
 use super::explain::wrap;
 use super::i18n::{Arg, Phrase, Translator};
 use super::message::{Messages, glyph};
@@ -360,17 +361,7 @@ impl<'a> Writer<'a> {
         let line = |fact: &Fact| {
             let unit = crate::model::metric::Unit::parse(&fact.unit);
             let change = fact.change.zip(unit).map(|(change, unit)| Readable::change(change, unit).value());
-            let word = match fact.fact.as_str() {
-                "database_time" => "hint.database",
-                "traffic" => "hint.traffic",
-                "processor" => "hint.processor",
-                _ => "hint.errors",
-            };
-            let fit = match fact.fit.as_str() {
-                "fits" => "hint.fits",
-                "does_not_fit" => "hint.does_not_fit",
-                _ => "hint.cannot_tell",
-            };
+            let [word, fit] = fact_words(fact);
             let args = [
                 ("what", Arg::from(self.messages.label(word))),
                 ("change", change.unwrap_or_default().into()),

@@ -178,17 +178,7 @@ impl Writer<'_> {
     }
 
     fn fact(&self, fact: &Fact) -> Vec<Cell> {
-        let word = match fact.fact.as_str() {
-            "database_time" => "hint.database",
-            "traffic" => "hint.traffic",
-            "processor" => "hint.processor",
-            _ => "hint.errors",
-        };
-        let fit = match fact.fit.as_str() {
-            "fits" => "hint.fits",
-            "does_not_fit" => "hint.does_not_fit",
-            _ => "hint.cannot_tell",
-        };
+        let [word, fit] = fact_words(fact);
         let unit = Unit::parse(&fact.unit).unwrap_or(self.finding.unit);
         vec![
             Cell::text(self.label(word)),
@@ -197,6 +187,22 @@ impl Writer<'_> {
             self.change_cell(fact.change.map(|change| Readable::change(change, unit)), Polarity::Neutral),
         ]
     }
+}
+
+/// Returns the keys of what a fact is about, and of whether it fits.
+pub(super) fn fact_words(fact: &Fact) -> [&'static str; 2] {
+    let word = match fact.fact.as_str() {
+        "database_time" => "hint.database",
+        "traffic" => "hint.traffic",
+        "processor" => "hint.processor",
+        _ => "hint.errors",
+    };
+    let fit = match fact.fit.as_str() {
+        "fits" => "hint.fits",
+        "does_not_fit" => "hint.does_not_fit",
+        _ => "hint.cannot_tell",
+    };
+    [word, fit]
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ impl Comparison {
         self.effect.as_ref().map_or(0.0, Effect::size_in_limits)
     }
 
-    /// Tells whether the step was located at this deploy and no other one is nearly as likely; only such steps are its
+    /// Returns whether the step was located at this deploy and no other one is nearly as likely; only such steps are its
     /// own.
     pub fn is_located(&self) -> bool {
         let is_alone = |blame: f64| {
@@ -38,12 +38,12 @@ impl Comparison {
         self.pattern.is_some() && self.blame.is_some_and(|blame| blame >= LEAST_ATTRIBUTION && is_alone(blame))
     }
 
-    /// Tells whether it moved for sure, whatever explains it.
+    /// Returns whether it moved for sure, whatever explains it.
     pub fn has_moved(&self) -> bool {
         matches!(self.verdict, Verdict::Worse | Verdict::Better | Verdict::PossiblyWorse | Verdict::Explained)
     }
 
-    /// Tells whether it changed here by about what matters, so that it is worth asking what explains it.
+    /// Returns whether it changed here by about what matters, so that it is worth asking what explains it.
     pub fn is_located_change(&self) -> bool {
         self.has_moved()
             && self.verdict != Verdict::Explained

@@ -353,7 +353,7 @@ pub const LEAST_HOURS: usize = 2;
 /// Buckets in a day.
 const DAY: usize = 24 * PER_HOUR;
 
-/// Tells whether both sides hold enough data: hours at all, and the configured share of the day or the week next to
+/// Returns whether both sides hold enough data: hours at all, and the configured share of the day or the week next to
 /// the deploy, of those hours in which the series usually has data. A series may be younger than the history and may end
 /// before the period does.
 ///

@@ -158,7 +158,7 @@ impl Check<'_> {
         (direction != Polarity::Neutral && has_spells(&blocks, limit, direction)).then_some(Reason::Spells)
     }
 
-    /// Tells whether the level says nothing of the mean: many values are zero and others are not.
+    /// Returns whether the level says nothing of the mean: many values are zero and others are not.
     fn is_mostly_zero(&self) -> bool {
         let (from, to) = (self.place.begin(), self.place.end());
         let there = self.subject.raw.get(from..to).unwrap_or(&[]).iter().filter(|value| value.is_finite());
@@ -170,7 +170,7 @@ impl Check<'_> {
         self.subject.class != Class::Errors && zeros < count && f64::from(zeros) > MOSTLY_ZERO * f64::from(count)
     }
 
-    /// Tells whether the next change lies at no deploy, follows this deploy before any other, and is harm.
+    /// Returns whether the next change lies at no deploy, follows this deploy before any other, and is harm.
     fn changes_later(&self, harm: &impl Fn(f64) -> f64, limit: f64) -> bool {
         let to = self.place.moment.to;
         self.place.next().is_some_and(|next| {
@@ -215,7 +215,7 @@ impl Check<'_> {
     }
 }
 
-/// Tells whether a straight line through the blocks after the deploy ends beyond the limit.
+/// Returns whether a straight line through the blocks after the deploy ends beyond the limit.
 fn leads_beyond(blocks: &[Block], level: f64, limit: f64, harm: &impl Fn(f64) -> f64) -> bool {
     let after: Vec<&Block> = blocks.iter().filter(|block| block.is_after).collect();
     if after.len() < LEAST_FOR_SLOPE {
@@ -311,7 +311,7 @@ fn some_part(
     None
 }
 
-/// Tells whether blocks with a bad quarter hour became more than chance makes of those before.
+/// Returns whether blocks with a bad quarter hour became more than chance makes of those before.
 fn has_spells(blocks: &[Block], limit: f64, direction: Polarity) -> bool {
     let bad = |block: &Block| match direction {
         Polarity::Higher => -block.most,

@@ -143,7 +143,7 @@ pub fn grid(series: &Series, requests: &[f64], is_share: bool, calendar: &Calend
     gridded
 }
 
-/// Tells whether the zeros of a latency are hours without requests, written as numbers: nothing is answered in no time, and
+/// Returns whether the zeros of a latency are hours without requests, written as numbers: nothing is answered in no time, and
 /// no value lies between them and the others.
 pub fn zeros_are_missing(values: &[f64]) -> bool {
     let mut seen: Vec<f64> = values.iter().step_by(sparse(values.len())).copied().filter(|v| v.is_finite()).collect();
@@ -156,7 +156,7 @@ pub fn zeros_are_missing(values: &[f64]) -> bool {
     seen.len() < all && low >= LEAST_ABOVE_ZERO * middle && !is_coarse
 }
 
-/// Share of the middle value above which the lowest must lie, if zeros are to be told from small values.
+/// Share of the middle value above which the lowest must lie, if zeros are to be distinguished from small values.
 const LEAST_ABOVE_ZERO: f64 = 0.2;
 
 /// The points of a series in each bucket that has any, in order of time.

@@ -26,7 +26,7 @@ impl Input {
         self.load.behind.as_ref().filter(|_| !self.requests.is_empty())
     }
 
-    /// Tells whether the series is compared by ratio.
+    /// Returns whether the series is compared by ratio.
     pub fn is_log(&self) -> bool {
         self.grid.scale == Scale::LogRatio
     }
@@ -103,7 +103,7 @@ impl Traffic {
     }
 }
 
-/// Tells whether a series counts the requests (or calls) of its target.
+/// Returns whether a series counts the requests (or calls) of its target.
 fn is_traffic(series: &Series) -> bool {
     matches!(&*series.key.signal, "throughput" | "db_calls")
 }

@@ -41,7 +41,7 @@ pub fn bias(series: &Series) -> f64 {
 fn step(values: &[f64]) -> Option<f64> {
     let typical = describe::median_of(values.iter().map(|value| value.abs()).filter(|value| *value > 0.0))?;
     // A level that steps once or twice says nothing of how it is written; noise that is rounded goes to and fro.
-    let moves = values.windows(2).filter(|two| two[0] != two[1]).count();
+    let moves = values.windows(2).filter(|two| (two[0] - two[1]).abs() > 0.0).count();
     if moves < LEAST_MOVES {
         return None;
     }
