@@ -8,6 +8,7 @@ use super::change::{self, Readable};
 use super::details::fact_words;
 use super::explain::wrap;
 use super::i18n::{Arg, Phrase, Translator};
+pub use super::message::short_revision;
 use super::message::{Messages, glyph};
 use super::terminal::{Style, ascii, columns, paint, plain, shorten};
 use super::{calendar, number};
@@ -403,14 +404,6 @@ fn kind(comparison: &Comparison) -> usize {
         Verdict::Inconclusive | Verdict::TooEarly | Verdict::NoData => 1,
         Verdict::Explained | Verdict::NotWorse | Verdict::NoMaterialChange => 2,
     }
-}
-
-/// Shortens a commit as `git` does; a version stays as it is.
-pub fn short_revision(revision: &str) -> &str {
-    const LONG: usize = 16;
-    const SHORT: usize = 8;
-    let is_commit = revision.len() >= LONG && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_commit { revision.get(..SHORT).unwrap_or(revision) } else { revision }
 }
 
 fn pad(text: &str, width: usize) -> String {

@@ -274,6 +274,12 @@ fn class_word(class: Class) -> &'static str {
     }
 }
 
+/// Shortens a commit to the seven digits of `git`; a version stays as it is. From outside: escape it.
+pub fn short_revision(revision: &str) -> &str {
+    let is_commit = revision.len() >= 20 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_commit { revision.get(..7).unwrap_or(revision) } else { revision }
+}
+
 /// Returns the glyph of a verdict, which carries the meaning without colour.
 pub(crate) fn glyph(verdict: Verdict) -> &'static str {
     match verdict {

@@ -1,12 +1,15 @@
 //! One deploy out of a report: what `fortnight deploy` prints, as text or as JSON.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::chapter::counted_once;
 use super::words::VERDICTS;
-use super::{CheckCounts, Comparison, Deploy, Finding, Group, Instant, Limits, Period, Review, Topic};
+use super::{CheckCounts, Comparison, Deploy, Finding, Group, Instant, Limits, Pattern, Period, Review, Target, Topic};
+use crate::model::metric::{Kind, SeriesKey};
 use crate::model::verdict::Verdict;
 
 /// Name and version of what `fortnight deploy --json` prints.
@@ -104,11 +107,10 @@ impl<'a> OneDeploy<'a> {
 
 /// Returns the place of a check in the list: what has to be acted on, what is not known, what is ruled out.
 fn rank(comparison: &Comparison) -> usize {
-    use super::Pattern::Burst;
     match comparison.verdict {
         Verdict::Worse => 0,
         Verdict::PossiblyWorse => 1,
-        _ if comparison.pattern == Some(Burst) => 2,
+        _ if comparison.pattern == Some(Pattern::Burst) => 2,
         Verdict::Better => 3,
         Verdict::Inconclusive => 4,
         Verdict::TooEarly => 5,
@@ -126,19 +128,26 @@ fn order(signal: &str) -> usize {
     FIRST.iter().position(|first| *first == signal).unwrap_or(FIRST.len())
 }
 
-/// Adds up the waiting of what became worse. Endpoints, datastores behind them and load balancers before them see the same
-/// requests, so of each service only the kind that waited most is counted.
+/// Adds up the waiting of what became worse, each request once. Load balancers count the requests of the endpoints behind
+/// them, datastores serve them, and a service as a whole has them all: of each service only the kind of target that
+/// waited most is counted, where it is measured nearest to the application.
 fn cost(findings: &[&Finding]) -> Option<f64> {
     let is_harm = |finding: &&&Finding| matches!(finding.topic(), Topic::Worse | Topic::PossiblyWorse | Topic::Burst);
-    let mut sums = std::collections::BTreeMap::<(&str, crate::model::metric::Kind), f64>::new();
-    for finding in findings.iter().filter(is_harm) {
-        let Some(cost) = finding.cost_ms.filter(|cost| *cost > 0.0) else { continue };
-        *sums.entry((&finding.service, finding.kind)).or_default() += cost;
+    let of = |finding: &Finding| -> Vec<(SeriesKey, f64)> {
+        let target = |target: &Target| {
+            let key = SeriesKey { kind: target.kind, target: target.target.clone(), ..finding.key() };
+            Some((key, target.cost_ms.filter(|cost| *cost > 0.0)?))
+        };
+        finding.targets.iter().filter_map(target).collect()
+    };
+    let all: Vec<(SeriesKey, f64)> = findings.iter().filter(is_harm).flat_map(|finding| of(finding)).collect();
+    let mut sums = BTreeMap::<Arc<str>, BTreeMap<(Kind, bool), f64>>::new();
+    for (key, cost) in counted_once(all, |(key, _)| key.clone()) {
+        let own = sums.entry(key.service.clone()).or_default();
+        *own.entry((key.kind, key.is_whole_service())).or_default() += cost;
     }
-    let services: BTreeSet<&str> = sums.keys().map(|(service, _)| *service).collect();
-    let largest =
-        |service: &str| sums.iter().filter(|((own, _), _)| *own == service).map(|(_, sum)| *sum).fold(0.0, f64::max);
-    (!services.is_empty()).then(|| services.into_iter().map(largest).sum())
+    let largest = |own: &BTreeMap<(Kind, bool), f64>| own.values().copied().fold(0.0, f64::max);
+    (!sums.is_empty()).then(|| sums.values().map(largest).sum())
 }
 
 #[cfg(test)]
@@ -162,6 +171,24 @@ mod tests {
         }
         assert_eq!(checks, review.comparisons.len());
         assert!(OneDeploy::new(&review, "nothing", None).is_none());
+    }
+
+    #[test]
+    fn a_request_that_an_endpoint_and_its_load_balancer_count_waits_once() {
+        let mut finding = rich(&[Language::En]).review().findings.remove(0);
+        let one = finding.targets.first().expect("one").clone();
+        let target = |kind, name: &str, cost| Target { kind, target: name.into(), cost_ms: Some(cost), ..one.clone() };
+        let api = finding.service.to_string();
+        finding.targets = vec![
+            target(Kind::Operation, "GET /a", 400.0),
+            target(Kind::Operation, "GET /b", 100.0),
+            target(Kind::Operation, "alb:api", 450.0),
+            target(Kind::Operation, &api, 480.0),
+            target(Kind::Datastore, "select a", 300.0),
+        ];
+        assert_eq!(cost(&[&finding]), Some(500.0));
+        finding.targets.iter_mut().for_each(|target| target.cost_ms = Some(-1.0));
+        assert_eq!(cost(&[&finding]), None);
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn an_unknown_name_gives_the_nearest() {
     let folder = demo();
     let (_, _, err) = ask(&folder, &["card-api-1844"]);
     assert!(err.contains("has no such deploy") && err.contains("did you mean `card-api-184"), "{err}");
-    assert!(err.contains("the latest are notification-424 (eb3f2f58)"), "{err}");
+    assert!(err.contains("the latest are notification-424 (eb3f2f5)"), "{err}");
     let (_, _, err) = ask(&folder, &["latest", "--service", "card_api"]);
     assert!(err.contains("did you mean `card-api`?"), "{err}");
     let (_, _, err) = ask(&folder, &["card-api-18"]);
@@ -75,7 +75,7 @@ fn it_fits_the_terminal_and_speaks_the_language_asked_for() {
     let folder = demo();
     let (_, english, _) = ask(&folder, &["card-api-1842"]);
     for part in [
-        "card-api  #25 card-api-1842 fd5f234e",
+        "card-api  #25 card-api-1842 fd5f234  ",
         "Worse: 4 of 32 checks became worse at this deploy.",
         "[WORSE]      POST /v1/authorizations  p95 response time\n             223 -> 284 ms  +27% [+26 to +28%]",
         "10% ruled out",

@@ -195,21 +195,24 @@ impl Check<'_> {
     }
 
     fn block(&self, begin: usize, end: usize, is_after: bool) -> Option<Block> {
-        let there: Vec<f64> =
-            self.course.0.get(begin..end)?.iter().copied().filter(|value| value.is_finite()).collect();
-        if there.len() < LEAST_IN_BLOCK {
+        let (mut count, mut sum, mut most) = (0_usize, 0.0, 0.0_f64);
+        for value in self.course.0.get(begin..end)?.iter().filter(|value| value.is_finite()) {
+            count += 1;
+            sum += value;
+            most = if value.abs() > most.abs() { *value } else { most };
+        }
+        if count < LEAST_IN_BLOCK {
             return None;
         }
         let weekend = usize::from(self.calendar.day.get(begin).is_some_and(|day| *day >= 5));
         let part = usize::from(self.calendar.slot.get(begin)? / BLOCK_SLOTS);
-        let extreme = |most: f64, value: &f64| if value.abs() > most.abs() { *value } else { most };
         let loads = self.load.get(begin..end).unwrap_or(&[]);
         Some(Block {
             is_after,
             part: part + weekend * PARTS / 2,
             at: 0.5 * (begin + end) as f64,
-            mean: there.iter().sum::<f64>() / there.len() as f64,
-            most: there.iter().fold(0.0, extreme),
+            mean: sum / count as f64,
+            most,
             load: loads.iter().sum::<f64>() / loads.len() as f64,
         })
     }

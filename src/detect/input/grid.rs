@@ -149,11 +149,14 @@ pub fn zeros_are_missing(values: &[f64]) -> bool {
     let mut seen: Vec<f64> = values.iter().step_by(sparse(values.len())).copied().filter(|v| v.is_finite()).collect();
     let all = seen.len();
     seen.retain(|value| *value > 0.0);
+    if seen.len() == all {
+        return false;
+    }
     let Some([low, middle]) = describe::quantiles(&seen, [0.05, 0.5]) else { return false };
     // Latencies rounded to whole steps are zero where they are fast.
     let is_whole = seen.iter().all(|value| (value / low - (value / low).round()).abs() < 1e-9);
     let is_coarse = is_whole && seen.iter().any(|value| *value > low);
-    seen.len() < all && low >= LEAST_ABOVE_ZERO * middle && !is_coarse
+    low >= LEAST_ABOVE_ZERO * middle && !is_coarse
 }
 
 /// Share of the middle value above which the lowest must lie, if zeros are to be distinguished from small values.

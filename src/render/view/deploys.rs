@@ -11,6 +11,7 @@ use crate::model::verdict::Verdict;
 use crate::render::change::{self, Readable};
 use crate::render::chart::{Domain, ForestRow, forest_axis, forest_row};
 use crate::render::i18n::{Arg, Localized, Phrase};
+use crate::render::message::short_revision;
 use crate::render::number;
 use crate::render::sanitize;
 use crate::render::table::{Align, Cell, Table};
@@ -144,7 +145,7 @@ pub(super) fn changes(context: &ViewContext<'_>, number: usize) -> Vec<Change> {
                 EventKind::Deploy => Phrase::default(),
                 other => kind(context, other),
             },
-            revision: short_revision(&deploy.revision),
+            revision: sanitize::name(short_revision(&deploy.revision)),
             title: Link { href: sanitize::link(&deploy.url).unwrap_or_default(), text: title },
             author: sanitize::name(&deploy.author),
         }
@@ -161,12 +162,6 @@ pub(super) fn kinds(context: &ViewContext<'_>, number: usize) -> Option<Phrase> 
     let kinds: BTreeSet<EventKind> = context.review.deploys_of(number).map(|deploy| deploy.kind).collect();
     let names: Vec<Phrase> = kinds.iter().map(|own| kind(context, *own)).collect();
     (kinds.len() > 1).then(|| context.words.list(&names))
-}
-
-/// Shortens a commit to seven digits; versions stay whole.
-fn short_revision(revision: &str) -> String {
-    let is_commit = revision.len() >= 20 && revision.chars().all(|c| c.is_ascii_hexdigit());
-    if is_commit { revision.chars().take(7).collect() } else { sanitize::name(revision) }
 }
 
 fn other_events(context: &ViewContext<'_>) -> Option<Table> {
