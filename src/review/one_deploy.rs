@@ -129,8 +129,9 @@ fn order(signal: &str) -> usize {
 }
 
 /// Adds up the waiting of what became worse, each request once. Load balancers count the requests of the endpoints behind
-/// them, datastores serve them, and a service as a whole has them all: of each service only the kind of target that
-/// waited most is counted, where it is measured nearest to the application.
+/// them, and a service as a whole has them all: of each service the endpoints or the whole count, whichever waited
+/// longer. What a database took is part of that already and may run beside other work, so it counts only where no
+/// endpoint became slower.
 fn cost(findings: &[&Finding]) -> Option<f64> {
     let is_harm = |finding: &&&Finding| matches!(finding.topic(), Topic::Worse | Topic::PossiblyWorse | Topic::Burst);
     let of = |finding: &Finding| -> Vec<(SeriesKey, f64)> {
@@ -146,7 +147,11 @@ fn cost(findings: &[&Finding]) -> Option<f64> {
         let own = sums.entry(key.service.clone()).or_default();
         *own.entry((key.kind, key.is_whole_service())).or_default() += cost;
     }
-    let largest = |own: &BTreeMap<(Kind, bool), f64>| own.values().copied().fold(0.0, f64::max);
+    let largest = |own: &BTreeMap<(Kind, bool), f64>| {
+        let is_felt = own.keys().any(|(kind, _)| *kind == Kind::Operation);
+        let counts = own.iter().filter(|((kind, _), _)| !is_felt || *kind == Kind::Operation);
+        counts.map(|(_, cost)| *cost).fold(0.0, f64::max)
+    };
     (!sums.is_empty()).then(|| sums.values().map(largest).sum())
 }
 
@@ -184,9 +189,11 @@ mod tests {
             target(Kind::Operation, "GET /b", 100.0),
             target(Kind::Operation, "alb:api", 450.0),
             target(Kind::Operation, &api, 480.0),
-            target(Kind::Datastore, "select a", 300.0),
+            target(Kind::Datastore, "select a", 900.0),
         ];
         assert_eq!(cost(&[&finding]), Some(500.0));
+        finding.targets.retain(|target| target.kind == Kind::Datastore);
+        assert_eq!(cost(&[&finding]), Some(900.0));
         finding.targets.iter_mut().for_each(|target| target.cost_ms = Some(-1.0));
         assert_eq!(cost(&[&finding]), None);
     }
