@@ -35,7 +35,7 @@ pub struct DeployArgs {
     #[arg(long)]
     pub offline: bool,
     /// Wait at most this long (`90m`, `2h`) while checks come too early; a regression ends the wait.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = span)]
     pub wait: Option<Duration>,
     /// Exit with 3 when the deploy has this.
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = DeployFailOn::Worse)]
@@ -66,7 +66,7 @@ pub enum DeployFailOn {
 }
 
 /// Reads `90m`, `2h`, `45s`, `1d`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     const LONGEST_S: u64 = 7 * 86_400;
     let wrong = || "write it as 90m or 2h, 7d at most".to_owned();
     let unit = text.chars().last().ok_or_else(wrong)?;
@@ -87,10 +87,10 @@ mod tests {
 
     #[test]
     fn lengths_of_time_have_a_unit() {
-        assert_eq!(duration("90m"), Ok(Duration::from_secs(5_400)));
-        assert_eq!(duration("2h"), Ok(Duration::from_secs(7_200)));
+        assert_eq!(span("90m"), Ok(Duration::from_secs(5_400)));
+        assert_eq!(span("2h"), Ok(Duration::from_secs(7_200)));
         for text in ["", "2", "h", "-1h", "2 h", "1.5h", "99999999999999999999h", "8d", "2時"] {
-            assert!(duration(text).is_err(), "{text:?}");
+            assert!(span(text).is_err(), "{text:?}");
         }
     }
 }

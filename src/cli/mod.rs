@@ -1,6 +1,7 @@
 //! What can be typed: commands and flags, no behaviour.
 
 mod deploy;
+mod publish;
 mod setup;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use deploy::{DeployArgs, DeployFailOn};
+pub use publish::{DueArgs, PublishArgs};
 pub use setup::{InitArgs, MarkerAddArgs, MarkerCommand, MarkerImportArgs, MarkerListArgs};
 
 use crate::config::{Format, Language};
@@ -24,6 +26,7 @@ Examples:
   fortnight report --from 2026-11-09 --to 2026-11-23 --fail-on worse
   fortnight deploy latest --service card-api        did the last deploy slow things down?
   fortnight explain 1                               the first finding of that report in full
+  fortnight report --if-due --publish               every two weeks, by a schedule that runs more often
   fortnight doctor                                  what is wrong with the config and its sources
   fortnight doctor --placebo                        how often your own history would have raised a false alarm
 
@@ -34,6 +37,7 @@ Exit codes:
   3  a regression at or above --fail-on
   4  not enough evidence, with --strict; deploy: nothing about it could be judged
   5  report written but a source failed, with --fail-on partial
+  6  not due, with --exit-not-due
 
 Data goes to standard output, talk to standard error.";
 
@@ -42,7 +46,8 @@ Examples:
   fortnight report                                  the last whole period, as the config says
   fortnight report --from 2026-11-09 --to 2026-11-23
   fortnight report --format json --out /tmp/review
-  fortnight report --fail-on worse,partial          a gate: 3 if something became worse, 5 if a source failed";
+  fortnight report --fail-on worse,partial          a gate: 3 if something became worse, 5 if a source failed
+  fortnight report --if-due --catch-up --publish    for a daily schedule: every period once, late runs included";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
@@ -140,6 +145,12 @@ pub enum Command {
     /// Print one finding of a written report in full: hours, values, estimate, rule, rival explanations.
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
+    /// Bring a written report to where people read it: folders, object storage, with an index and a feed of all reports.
+    #[command(after_help = publish::PUBLISH_EXAMPLES)]
+    Publish(PublishArgs),
+    /// Print whether a report is due, and the periods to come.
+    #[command(after_help = publish::DUE_EXAMPLES)]
+    Due(DueArgs),
     /// Check the config and its sources; with `--placebo`, run the judge at moments without a deploy and
     /// print how often it would have cried.
     #[command(after_help = DOCTOR_EXAMPLES)]
@@ -208,6 +219,18 @@ pub struct ReportArgs {
     /// End with 4 when the evidence for some comparison is not enough.
     #[arg(long)]
     pub strict: bool,
+    /// Then bring the report to every `[[publish]]` of the config.
+    #[arg(long)]
+    pub publish: bool,
+    /// Do nothing unless a period has ended whose report is not there yet.
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    pub if_due: bool,
+    /// Also make the reports of earlier periods that were missed, the oldest first.
+    #[arg(long, requires = "if_due")]
+    pub catch_up: bool,
+    /// End with 6 when nothing is due.
+    #[arg(long, requires = "if_due")]
+    pub exit_not_due: bool,
 }
 
 /// Flags of `explain`.
@@ -323,6 +346,8 @@ pub enum SchemaOf {
     Config,
     /// `report.json`.
     Report,
+    /// `index.json` of a place that reports are published to.
+    Archive,
     /// What `explain --json` prints.
     Explain,
     /// What `deploy --json` prints.

@@ -22,6 +22,8 @@ pub enum Exit {
     NotEnough = 4,
     /// Report written, but a source failed, with `--fail-on partial`.
     Partial = 5,
+    /// Nothing is due, with `--exit-not-due`.
+    NotDue = 6,
 }
 
 /// Why the work was not done, and what to do next.
@@ -65,6 +67,7 @@ impl From<StoreError> for Failure {
 
 impl From<PublishError> for Failure {
     fn from(error: PublishError) -> Self {
-        anyhow!(error).into()
+        let help = error.help().into_iter().collect();
+        Self { exit: Exit::Failed, error: anyhow!(error), help }
     }
 }

@@ -13,6 +13,7 @@ mod coverage_check;
 mod days;
 mod deploy;
 mod doctor;
+mod due;
 mod explain;
 mod failure;
 mod history;
@@ -21,6 +22,7 @@ mod marker;
 mod outcome;
 mod period;
 mod progress;
+mod publishing;
 pub mod sample;
 mod services;
 mod source_checks;
@@ -58,6 +60,8 @@ pub fn run(cli: &Cli, ui: &Ui) -> Result<Exit, Failure> {
         Command::Report(args) => report(args, &cli.global, ui),
         Command::Deploy(args) => deploy::deploy(args, &cli.global, ui),
         Command::Explain(args) => explain::explain(args, &cli.global, ui),
+        Command::Publish(args) => publishing::publish(args, &cli.global, ui),
+        Command::Due(args) => due::due(args, &cli.global),
         Command::Doctor(args) => doctor::doctor(args, &cli.global, ui),
         Command::Collect(args) => collect::collect(args, &cli.global, ui),
         Command::Marker(command) => marker::marker(command, &cli.global),
@@ -89,25 +93,50 @@ fn report(args: &ReportArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> 
     if !args.format.is_empty() {
         config.output.formats.clone_from(&args.format);
     }
-    let window = period::asked(&config, &args.span, outcome::clock()?.now())?;
+    let now = outcome::clock()?.now();
+    if !args.if_due {
+        let window = period::asked(&config, &args.span, now)?;
+        return report_of(&config, window, args, global, ui);
+    }
+    let due = due::windows(&config, now, args.catch_up)?;
+    if due.is_empty() {
+        ui.say(&due::not_due(&config, now));
+        return Ok(if args.exit_not_due { Exit::NotDue } else { Exit::Done });
+    }
+    // The worst end of several: an error at once, else the last that is not plain success.
+    let mut exit = Exit::Done;
+    for window in due {
+        let one = report_of(&config, window, args, global, ui)?;
+        exit = if one == Exit::Done { exit } else { one };
+    }
+    Ok(exit)
+}
+
+/// Judges one period, writes its report, and publishes it if that is asked for.
+fn report_of(config: &Config, window: Window, args: &ReportArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> {
     let history = Window::new(window.start - i64::from(config.judge.baseline_days) * DAY, window.end);
-    let asked = if args.offline { Vec::new() } else { collector::refresh(&config, history, ui)? };
-    let mut judged = judge(&config, window, ui)?;
+    let asked = if args.offline { Vec::new() } else { collector::refresh(config, history, ui)? };
+    let mut judged = judge(config, window, ui)?;
     source::add_states(&mut judged.sources, asked);
-    let review = judged.review(&config)?;
-    write_report(&config, &review, ui, &explain::options(global, args.out.as_ref()))?;
+    let review = judged.review(config)?;
+    write_report(config, &review, ui, &explain::options(global, args.out.as_ref()))?;
+    if args.publish {
+        publishing::publish_written(config, &config.output.folder.join(Format::Json.file_name()), ui)?;
+    }
     Ok(outcome::exit_code(&review, &args.fail_on, args.strict))
 }
 
 fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
     let schema = match (args.what, args.toml) {
         (SchemaOf::Config, true) => {
-            write_stdout(registry::default_config().as_bytes())?;
+            let (sources, targets) = (registry::examples(), publish::registry::examples());
+            write_stdout(config::schema::default_toml(&sources, &targets).as_bytes())?;
             return Ok(Exit::Done);
         }
         (_, true) => return Err(Failure::usage("read the flags: `--toml` goes with `config` only", "")),
-        (SchemaOf::Config, false) => registry::config_schema(),
+        (SchemaOf::Config, false) => config::schema::schema(&registry::schemas(), &publish::registry::schemas()),
         (SchemaOf::Report, false) => review::schema(),
+        (SchemaOf::Archive, false) => review::archive::archive_schema(),
         (SchemaOf::Deploy, false) => review::one_deploy::schema(),
         (SchemaOf::Explain, false) => review::read::schema(),
         (SchemaOf::Doctor, false) => render::doctor::schema(),
@@ -152,6 +181,7 @@ fn man(out: Option<&Path>) -> Result<Exit, Failure> {
 fn load(path: &Path, zone: Option<&str>) -> Result<Config, Failure> {
     let mut config = Config::load(path)?;
     registry::check(&config)?;
+    publish::registry::check(&config)?;
     if let Some(name) = zone {
         config.zone = self::zone(name)?;
     }

@@ -94,7 +94,7 @@ pub(super) fn typed(at: i64, zone: Tz) -> String {
 }
 
 /// Moves by local days, so that midnights stay midnights when daylight saving changes.
-fn shifted(at: i64, days: i64, zone: Tz) -> i64 {
+pub(super) fn shifted(at: i64, days: i64, zone: Tz) -> i64 {
     let date = local(at, zone).date_naive();
     let into_the_day = at - midnight(date, zone);
     let moved: NaiveDate = date + TimeDelta::days(days);

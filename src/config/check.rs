@@ -11,7 +11,7 @@ use super::checker::{Checked, Checker};
 use super::error::nearest;
 use super::place::join;
 use super::raw::{RawCalendar, RawConfig, RawJudge, RawOutput, RawPeriod, RawService, RawSignal};
-use super::source::{Document, sources};
+use super::source::{Document, sources, targets};
 use super::{Config, Format, Judge, Language, Limit, Output, Period, Service, SignalRule, Store};
 use crate::model::metric::{UNITS, Unit};
 use crate::model::time::{HOUR, MINUTE};
@@ -45,6 +45,7 @@ pub(super) fn check(raw: RawConfig, folder: &Path, document: &Arc<Document>) -> 
         judge: checker.judge(&raw.judge.unwrap_or_default())?,
         signals: checker.signals(raw.signal.unwrap_or_default())?,
         sources: sources(raw.source.unwrap_or_default(), folder, document)?,
+        targets: targets(raw.publish.unwrap_or_default(), folder, document)?,
         services: checker.services(raw.service.unwrap_or_default())?,
         holidays: checker.holidays(raw.calendar.unwrap_or_default())?,
         output: checker.output(raw.output.unwrap_or_default(), folder)?,

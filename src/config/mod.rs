@@ -1,9 +1,9 @@
 //! What the config file means, checked: the types that every other room reads.
 //!
 //! Read `raw` (what the file says), then this file (what it means), then `check` (how the one becomes the other), with
-//! `checker` and `place` for errors that name key, file and line. `source` keeps the table of a `[[source]]` as it is
-//! written, because this room must not know which kinds of sources there are: the command that loads a config lets the
-//! registry of sources check those tables (`source::registry::check`). After that no room checks again.
+//! `checker` and `place` for errors that name key, file and line. `source` keeps the table of a `[[source]]` or `[[publish]]`
+//! as it is written, because this room must not know which kinds there are: the command that loads a config lets the
+//! registries check those tables (`source::registry::check`, `publish::registry::check`). After that no room checks again.
 //!
 //! This room must not read anything but the config file, and must not ask the environment.
 
@@ -27,7 +27,7 @@ use chrono_tz::Tz;
 pub(crate) use check::zone_help;
 pub use error::ConfigError;
 pub(crate) use error::nearest;
-pub use source::{Source, SourceTable};
+pub use source::{EntryTable, PublishTarget, Source};
 
 use crate::model::metric::{Class, Polarity, Unit, default_class_and_polarity};
 
@@ -50,6 +50,8 @@ pub struct Config {
     pub signals: BTreeMap<String, SignalRule>,
     /// Where series and deploys come from. Never empty.
     pub sources: Vec<Source>,
+    /// Where reports are brought.
+    pub targets: Vec<PublishTarget>,
     /// What is known about services: owner, links.
     pub services: Vec<Service>,
     /// Local dates left out of the statistics, with their names.

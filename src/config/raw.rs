@@ -47,6 +47,8 @@ pub struct RawConfig {
     pub output: Option<RawOutput>,
     /// Where collected history is kept.
     pub store: Option<RawStore>,
+    /// Where `fortnight publish` brings reports. Default: nowhere.
+    pub publish: Option<Vec<RawPublish>>,
 }
 
 /// The grid of periods: counted from an anchor, never from now.
@@ -138,6 +140,16 @@ pub struct RawSource {
     pub id: Option<String>,
     /// The report goes on without it, and says so. Default: `false`. Example: `optional = true`
     pub optional: Option<bool>,
+}
+
+/// One place that reports are brought to: the keys that all kinds take. The others are read by the kind itself.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(expecting = "a table")]
+pub struct RawPublish {
+    /// What it is. Needed. Example: `kind = "folder"`
+    pub kind: Option<String>,
+    /// Its name in messages. Default: the kind, numbered from the second on. Example: `id = "team-channel"`
+    pub id: Option<String>,
 }
 
 /// What is known about a service.

@@ -1,7 +1,7 @@
-//! One `[[source]]` of the file: its id and kind, and the rest of its table as written.
+//! One `[[source]]` or `[[publish]]` of the file: its id and kind, and the rest of its table as written.
 //!
-//! This room does not know what kinds of sources there are. A kind reads its own table with [`SourceTable::read`] and
-//! checks the values with the other methods, which name the key's path, file and line.
+//! This room does not know what kinds of sources and places there are. A kind reads its own table with
+//! [`EntryTable::read`] and checks the values with the other methods, which name the key's path, file and line.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,11 +12,20 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::checker::{Checked, Checker};
 use super::error::{ConfigError, explain};
 use super::place::Places;
-use super::raw::RawSource;
+use super::raw::{RawPublish, RawSource};
 use crate::model::time::MINUTE;
 
-/// Keys that every kind of source takes; this room reads them.
-const COMMON_KEYS: [&str; 3] = ["kind", "id", "optional"];
+/// A list of tables whose keys depend on their `kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct List {
+    /// Its name in the file.
+    name: &'static str,
+    /// Keys that every kind takes; this room reads them.
+    common: &'static [&'static str],
+}
+
+const SOURCES: List = List { name: "source", common: &["kind", "id", "optional"] };
+const TARGETS: List = List { name: "publish", common: &["kind", "id"] };
 
 /// One source of series and events.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,13 +37,25 @@ pub struct Source {
     /// The word after `kind =`; never empty.
     pub kind: String,
     /// The keys that only this kind of source takes, as written.
-    pub table: SourceTable,
+    pub table: EntryTable,
 }
 
-/// The table of one `[[source]]` as written.
+/// One place that reports are brought to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublishTarget {
+    /// Name in messages.
+    pub id: String,
+    /// The word after `kind =`; never empty.
+    pub kind: String,
+    /// The keys that only this kind of place takes, as written.
+    pub table: EntryTable,
+}
+
+/// The table of one `[[source]]` or `[[publish]]` as written.
 #[derive(Clone)]
-pub struct SourceTable {
+pub struct EntryTable {
     document: Arc<Document>,
+    list: List,
     index: usize,
     folder: PathBuf,
 }
@@ -46,20 +67,20 @@ pub(super) struct Document {
     pub(super) places: Places,
 }
 
-impl SourceTable {
-    /// Reads the keys that are not common to all sources into a struct of optional fields.
+impl EntryTable {
+    /// Reads the keys that are not common to all kinds into a struct of optional fields.
     ///
     /// # Errors
     /// [`ConfigError::UnknownKey`] for a key that the struct does not have; [`ConfigError::Value`] for a wrong type.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         let explained = |error: toml::de::Error| explain(&error, &self.document.places);
         let root = DeTable::parse(&self.document.text).map_err(explained)?;
-        let written = root.get_ref().get("source").and_then(|list| list.get_ref().get(self.index));
+        let written = root.get_ref().get(self.list.name).and_then(|list| list.get_ref().get(self.index));
         let Some(mut table) = written.cloned() else {
             return Err(self.checker().wrong(&self.path(), "is missing", ""));
         };
         if let DeValue::Table(table) = table.get_mut() {
-            COMMON_KEYS.iter().for_each(|key| drop(table.remove(*key)));
+            self.list.common.iter().for_each(|key| drop(table.remove(*key)));
         }
         T::deserialize(ValueDeserializer::from(table)).map_err(explained)
     }
@@ -135,6 +156,24 @@ impl SourceTable {
         Err(self.wrong(key, format!("{value:?} is no address"), "write https://…; http:// only to 127.0.0.1"))
     }
 
+    /// Checks an address that people open and cuts the slash at its end; without one, it is empty.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] for what a browser does not open, and for a password in it.
+    pub fn url(&self, key: &str, value: Option<String>) -> Result<String, ConfigError> {
+        let Some(value) = value else { return Ok(String::new()) };
+        let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://")).unwrap_or_default();
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if host.is_empty() || value.chars().any(|c| c.is_whitespace() || c.is_control() || "\"<>|".contains(c)) {
+            return Err(self.wrong(key, "is no address that a browser opens", "write https://…"));
+        }
+        if host.contains('@') || value.contains('?') {
+            // It is printed and posted, so nothing that could be a key may be in it.
+            return Err(self.wrong(key, "holds a user or a query", "leave out what comes before `@` and after `?`"));
+        }
+        Ok(value.trim_end_matches('/').to_owned())
+    }
+
     /// Checks the name of an environment variable; the value itself never stands in the file.
     ///
     /// # Errors
@@ -155,7 +194,7 @@ impl SourceTable {
     }
 
     fn path(&self) -> String {
-        format!("source[{}]", self.index)
+        format!("{}[{}]", self.list.name, self.index)
     }
 
     fn at(&self, key: &str) -> String {
@@ -165,22 +204,22 @@ impl SourceTable {
     /// Returns what is written, without places.
     fn values(&self) -> toml::Table {
         let root: toml::Table = toml::from_str(&self.document.text).unwrap_or_default();
-        let table = root.get("source").and_then(|list| list.get(self.index)).and_then(toml::Value::as_table);
+        let table = root.get(self.list.name).and_then(|list| list.get(self.index)).and_then(toml::Value::as_table);
         let mut table = table.cloned().unwrap_or_default();
-        COMMON_KEYS.iter().for_each(|key| drop(table.remove(*key)));
+        self.list.common.iter().for_each(|key| drop(table.remove(*key)));
         table
     }
 }
 
-impl PartialEq for SourceTable {
+impl PartialEq for EntryTable {
     fn eq(&self, other: &Self) -> bool {
         self.values() == other.values() && self.folder == other.folder
     }
 }
 
-impl std::fmt::Debug for SourceTable {
+impl std::fmt::Debug for EntryTable {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("SourceTable").field(&self.values()).finish()
+        formatter.debug_tuple("EntryTable").field(&self.values()).finish()
     }
 }
 
@@ -196,22 +235,51 @@ pub(super) fn sources(raw: Vec<RawSource>, folder: &Path, document: &Arc<Documen
     }
     let mut sources: Vec<Source> = Vec::new();
     for (index, raw) in raw.into_iter().enumerate() {
-        let table = SourceTable { document: Arc::clone(document), index, folder: folder.to_owned() };
-        let kind = raw.kind.unwrap_or_default();
-        if kind.is_empty() {
-            return Err(table.wrong("kind", "is missing", "add kind = \"files\""));
-        }
-        let id = match raw.id {
-            Some(id) if id.trim().is_empty() => return Err(table.wrong("id", "is empty", "")),
-            Some(id) => id,
-            None if sources.iter().any(|source| source.id == kind) => format!("{kind}-{}", sources.len() + 1),
-            None => kind.clone(),
-        };
-        if sources.iter().any(|other| other.id == id) {
-            let reason = format!("{id:?} is the id of an earlier source");
-            return Err(table.wrong("id", reason, "give each source an id of its own"));
-        }
+        let table = EntryTable { document: Arc::clone(document), list: SOURCES, index, folder: folder.to_owned() };
+        let ids = sources.iter().map(|source| source.id.as_str()).collect();
+        let (id, kind) = named(&table, ids, raw.id, raw.kind, "add kind = \"files\"")?;
         sources.push(Source { id, optional: raw.optional.unwrap_or(false), kind, table });
     }
     Ok(sources)
+}
+
+/// Gives each place that reports are brought to an id, and keeps its table.
+///
+/// # Errors
+/// A place without a kind, an id that two places have.
+pub(super) fn targets(raw: Vec<RawPublish>, folder: &Path, document: &Arc<Document>) -> Checked<Vec<PublishTarget>> {
+    let mut targets: Vec<PublishTarget> = Vec::new();
+    for (index, raw) in raw.into_iter().enumerate() {
+        let table = EntryTable { document: Arc::clone(document), list: TARGETS, index, folder: folder.to_owned() };
+        let ids = targets.iter().map(|target| target.id.as_str()).collect();
+        let (id, kind) = named(&table, ids, raw.id, raw.kind, "add kind = \"folder\"")?;
+        targets.push(PublishTarget { id, kind, table });
+    }
+    Ok(targets)
+}
+
+/// Returns id and kind of an entry; without an id, it is the kind, numbered where that is taken.
+fn named(
+    table: &EntryTable,
+    ids: Vec<&str>,
+    id: Option<String>,
+    kind: Option<String>,
+    example: &str,
+) -> Checked<(String, String)> {
+    let kind = kind.unwrap_or_default();
+    if kind.is_empty() {
+        return Err(table.wrong("kind", "is missing", example));
+    }
+    let id = match id {
+        Some(id) if id.trim().is_empty() => return Err(table.wrong("id", "is empty", "")),
+        Some(id) => id,
+        None if ids.contains(&kind.as_str()) => format!("{kind}-{}", ids.len() + 1),
+        None => kind.clone(),
+    };
+    if ids.contains(&id.as_str()) {
+        let reason = format!("{id:?} is the id of an earlier {}", table.list.name);
+        let help = format!("give each [[{}]] an id of its own", table.list.name);
+        return Err(table.wrong("id", reason, help));
+    }
+    Ok((id, kind))
 }

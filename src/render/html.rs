@@ -15,11 +15,15 @@ use super::i18n::{Arg, Localized, Phrase};
 use super::view::Page;
 use super::view::parts::Block;
 use crate::config::Language;
+use crate::review::archive::tag;
 
 const STYLE: &str = include_str!("../../templates/style.css");
 
 /// The style sheet as it is in the page: comments and line ends cost every reader bytes.
 static COMPACT_STYLE: LazyLock<String> = LazyLock::new(|| compact(STYLE));
+
+static INDEX_STYLE: LazyLock<String> =
+    LazyLock::new(|| compact(&format!("{STYLE}{}", include_str!("../../templates/index.css"))));
 
 #[derive(Template)]
 #[template(path = "page.html")]
@@ -37,10 +41,7 @@ impl PageTemplate<'_> {
     }
 
     fn own_name(&self, language: &Language) -> &'static str {
-        match language {
-            Language::En => "English",
-            Language::Ja => "日本語",
-        }
+        own_name(*language)
     }
 
     fn bare(&self, key: &str) -> String {
@@ -52,11 +53,17 @@ impl PageTemplate<'_> {
     }
 }
 
-fn tag(language: Language) -> &'static str {
+/// Returns the name of a language in that language.
+pub(super) fn own_name(language: Language) -> &'static str {
     match language {
-        Language::En => "en",
-        Language::Ja => "ja",
+        Language::En => "English",
+        Language::Ja => "日本語",
     }
+}
+
+/// Returns the style sheet of the pages around the reports: that of the report with a few rules more.
+pub(super) fn index_style() -> &'static str {
+    INDEX_STYLE.as_str()
 }
 
 /// Lays the report out as one HTML file.
@@ -77,7 +84,7 @@ pub fn render(page: &Page) -> Result<String, ReportError> {
 }
 
 /// Returns the page's policy: this one style sheet, images within the page, nothing else.
-fn policy(style: &str) -> String {
+pub(super) fn policy(style: &str) -> String {
     let hash = STANDARD.encode(Sha256::digest(style.as_bytes()));
     format!("default-src 'none'; style-src 'sha256-{hash}'; img-src data:; base-uri 'none'; form-action 'none'")
 }

@@ -1,12 +1,13 @@
 //! Lays the document out for people: one HTML page in English and Japanese, Markdown, lines for a terminal.
 //!
 //! `view` decides everything that a reader sees (scale, rounding, order, words) and writes it into view structs; `html` and
-//! `markdown` only lay those out. `terminal`, `deploy` and `explain` print. Read `i18n` (every sentence), `number` (every number) and
+//! `markdown` only lay those out. `terminal`, `deploy` and `explain` print; `archive` makes the pages around many reports. Read `i18n` (every sentence), `number` (every number) and
 //! `message` (sentences about findings) first, then `view`, then `chart`, which is the only user of the drawing library.
 //!
 //! This room reads [`crate::review`] and the vocabulary, never the judge or the sources. It must not compute evidence, and
 //! must not ask for the time of day, a random number or the order of a hash map: the same document gives the same bytes.
 
+pub mod archive;
 mod calendar;
 mod change;
 mod chart;

@@ -2,10 +2,16 @@
 
 use chrono_tz::Tz;
 
-use super::{Comparison, Deploy, Event, Finding, Group, Period, Review, Series, Service, SourceHealth};
+use super::{Comparison, Deploy, Event, Finding, Group, Instant, Period, Review, Series, Service, SourceHealth};
 use crate::model::time::Window;
 
 impl Period {
+    /// Makes the period of a window.
+    pub fn new(window: Window, zone: Tz) -> Self {
+        let instant = |at| Instant::new(at, zone);
+        Self { from: instant(window.start), to: instant(window.end), timezone: zone.name().to_owned() }
+    }
+
     /// Returns it in UTC milliseconds.
     pub fn window(&self) -> Window {
         Window::new(self.from.ms(), self.to.ms())

@@ -4,10 +4,12 @@
 //! what is read back equals what was built. Page, Markdown, terminal, `explain` and exit codes read only the document.
 //!
 //! Read `comparison`, `finding`, `deploy`, `series`, then `build`, `chapter` (what is shown) and `explanation`; `write`,
-//! `read`, `pick` and `deploy_name` know the file and what is in it by name; `one_deploy` is one deploy of it. `placebo` holds the other document, that of `doctor --placebo`.
+//! `read`, `pick` and `deploy_name` know the file and what is in it by name; `one_deploy` is one deploy of it, `archive` what is kept of many. `placebo` holds the
+//! other document, that of `doctor --placebo`.
 //!
 //! This room must not choose words, colours or formats of numbers (`render` does), and must not judge (`detect` does).
 
+pub mod archive;
 mod audit;
 mod build;
 mod change;
@@ -40,6 +42,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 
+pub use archive::{Archive, ArchivedReport, Reviewed, Told};
 pub use audit::{Audit, CheckCounts, Counts, FindingCounts};
 pub use build::{Input, build};
 pub use change::{Change, Scale};

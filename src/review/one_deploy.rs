@@ -83,7 +83,7 @@ impl<'a> OneDeploy<'a> {
             verdict: Verdict::ALL.into_iter().find(|one| counts.of(*one) > 0).unwrap_or(Verdict::NoData),
             is_judged: counts.total > counts.open + counts.no_data,
             ready_at: early.filter_map(|one| one.ready_at).max(),
-            cost_ms: cost(&findings),
+            cost_ms: added_waiting(&findings),
             limit: review.settings.limit,
             baseline_days: review.settings.baseline_days,
             groups: review.groups.iter().filter(|group| numbers.contains(&group.number)).collect(),
@@ -132,7 +132,7 @@ fn order(signal: &str) -> usize {
 /// them, and a service as a whole has them all: of each service the endpoints or the whole count, whichever waited
 /// longer. What a database took is part of that already and may run beside other work, so it counts only where no
 /// endpoint became slower.
-fn cost(findings: &[&Finding]) -> Option<f64> {
+pub(super) fn added_waiting(findings: &[&Finding]) -> Option<f64> {
     let is_harm = |finding: &&&Finding| matches!(finding.topic(), Topic::Worse | Topic::PossiblyWorse | Topic::Burst);
     let of = |finding: &Finding| -> Vec<(SeriesKey, f64)> {
         let target = |target: &Target| {
@@ -191,11 +191,11 @@ mod tests {
             target(Kind::Operation, &api, 480.0),
             target(Kind::Datastore, "select a", 900.0),
         ];
-        assert_eq!(cost(&[&finding]), Some(500.0));
+        assert_eq!(added_waiting(&[&finding]), Some(500.0));
         finding.targets.retain(|target| target.kind == Kind::Datastore);
-        assert_eq!(cost(&[&finding]), Some(900.0));
+        assert_eq!(added_waiting(&[&finding]), Some(900.0));
         finding.targets.iter_mut().for_each(|target| target.cost_ms = Some(-1.0));
-        assert_eq!(cost(&[&finding]), None);
+        assert_eq!(added_waiting(&[&finding]), None);
     }
 
     #[test]

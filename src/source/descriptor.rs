@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{OpenSource, SourceError};
-use crate::config::{Config, ConfigError, SourceTable};
+use crate::config::{Config, ConfigError, EntryTable};
 use crate::model::clock::Clock;
 use crate::model::metric::{Class, Polarity};
 
@@ -27,7 +27,7 @@ pub struct SourceDescriptor {
     /// Returns the JSON Schema of the keys that only it takes.
     pub schema: fn() -> Value,
     /// Checks the keys that only it takes.
-    pub settings: fn(&SourceTable) -> Result<Box<dyn SourceSettings>, ConfigError>,
+    pub settings: fn(&EntryTable) -> Result<Box<dyn SourceSettings>, ConfigError>,
 }
 
 /// Where a source is read.

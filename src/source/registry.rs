@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::descriptor::{Reading, SourceDescriptor, SourceSettings};
 use super::{CollectedSource, OpenSource, RecordedSource, SOURCES, SourceError};
-use crate::config::{Config, ConfigError, Source, schema};
+use crate::config::{Config, ConfigError, Source};
 use crate::model::clock::Clock;
 use crate::model::metric::is_known_signal;
 
@@ -116,16 +116,14 @@ pub fn learn_signals(config: &mut Config) -> Result<(), SourceError> {
     Ok(())
 }
 
-/// Returns the JSON Schema of the config file.
-pub fn config_schema() -> Value {
-    let kinds: Vec<(&str, Value)> = SOURCES.iter().map(|descriptor| (descriptor.kind, (descriptor.schema)())).collect();
-    schema::schema(&kinds)
+/// Returns the word of each kind with the schema of the keys that only it takes.
+pub fn schemas() -> Vec<(&'static str, Value)> {
+    SOURCES.iter().map(|descriptor| (descriptor.kind, (descriptor.schema)())).collect()
 }
 
-/// Returns the commented config with every key and its default.
-pub fn default_config() -> String {
-    let examples: Vec<&str> = SOURCES.iter().map(|descriptor| descriptor.example).collect();
-    schema::default_toml(&examples)
+/// Returns one `[[source]]` with every key for each kind.
+pub fn examples() -> Vec<&'static str> {
+    SOURCES.iter().map(|descriptor| descriptor.example).collect()
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod intake;
 mod newrelic;
 mod open_days;
 mod parquet;
+mod publish;
 mod scrubbed;
 mod setup;
 mod snapshots;

@@ -165,6 +165,38 @@ fn session_name(source: &str) -> String {
     format!("fortnight-{word}").chars().take(LONGEST).collect()
 }
 
+/// Where keys are looked for outside of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainSettings {
+    /// Who asks, for the session name of a role.
+    pub name: String,
+    /// Region; empty for the chain's.
+    pub region: String,
+    /// Profile; empty for the usual chain.
+    pub profile: String,
+    /// Role to assume; empty for none.
+    pub role_arn: String,
+}
+
+/// Opens the chain by which a source finds its keys, for others that need some; `None` if the chain is empty.
+pub async fn chain(settings: &ChainSettings) -> Option<SharedCredentialsProvider> {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client());
+    if !settings.region.is_empty() {
+        loader = loader.region(Region::new(settings.region.clone()));
+    }
+    if !settings.profile.is_empty() {
+        loader = loader.profile_name(&settings.profile);
+    }
+    let config = loader.load().await;
+    if settings.role_arn.is_empty() {
+        return config.credentials_provider();
+    }
+    let role = aws_config::sts::AssumeRoleProvider::builder(&settings.role_arn)
+        .session_name(session_name(&settings.name))
+        .configure(&config);
+    Some(SharedCredentialsProvider::new(role.build().await))
+}
+
 /// TLS by ring with the system's roots, through the proxy that the environment names.
 fn http_client() -> SharedHttpClient {
     // The client's own short cut takes no proxy, so the connector is made by hand, as the SDK makes it.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::{ConfigError, SourceTable};
+use crate::config::{ConfigError, EntryTable};
 
 /// One account of Amazon CloudWatch, in one or several regions.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -70,7 +70,7 @@ impl CloudWatchSettings {
     ///
     /// # Errors
     /// [`ConfigError`] for a key without a meaning.
-    pub fn of(table: &SourceTable) -> Result<Self, ConfigError> {
+    pub fn of(table: &EntryTable) -> Result<Self, ConfigError> {
         let raw: RawCloudWatch = table.read()?;
         let regions = raw.regions.unwrap_or_default();
         if regions.is_empty() || regions.iter().any(|region| region.trim().is_empty()) {
@@ -97,7 +97,7 @@ impl CloudWatchSettings {
 }
 
 /// Reads the key of a tag, or a list of such keys.
-fn tags(table: &SourceTable, key: &str, value: Option<toml::Value>) -> Result<Vec<String>, ConfigError> {
+fn tags(table: &EntryTable, key: &str, value: Option<toml::Value>) -> Result<Vec<String>, ConfigError> {
     /// Amazon's limit of a key, characters.
     const LONGEST: usize = 128;
     /// Each key is asked for by itself.

@@ -67,6 +67,8 @@ use super::{OpenSource, SourceError};
 use crate::config::Config;
 use crate::model::clock::Clock;
 
+#[cfg(feature = "aws")]
+pub use client::{ChainSettings, chain};
 pub use config::CloudWatchSettings;
 
 /// What the program has to know of this kind.

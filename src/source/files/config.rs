@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::{ConfigError, SourceTable};
+use crate::config::{ConfigError, EntryTable};
 
 /// Recorded series and events in files.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -31,7 +31,7 @@ impl FilesSettings {
     ///
     /// # Errors
     /// [`ConfigError`] for no file at all, or a pattern that is not valid.
-    pub fn of(table: &SourceTable) -> Result<Self, ConfigError> {
+    pub fn of(table: &EntryTable) -> Result<Self, ConfigError> {
         let raw: RawFiles = table.read()?;
         Ok(Self {
             series: table.patterns("series", raw.series, true)?,

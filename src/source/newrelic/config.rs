@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::{ConfigError, SourceTable};
+use crate::config::{ConfigError, EntryTable};
 
 /// One account of New Relic.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -52,7 +52,7 @@ impl NewRelicSettings {
     ///
     /// # Errors
     /// [`ConfigError`] for a key without a meaning.
-    pub fn of(table: &SourceTable) -> Result<Self, ConfigError> {
+    pub fn of(table: &EntryTable) -> Result<Self, ConfigError> {
         let raw: RawNewRelic = table.read()?;
         let account = raw.account.unwrap_or_default();
         if account.is_empty() || !account.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,95 +1,15 @@
-//! What every kind of source owes: checked keys, a schema, an example, docs. Loops over the list.
+//! What every kind of source owes: checked keys, an example, docs. Loops over the list.
 
 use std::path::Path;
 
 use super::*;
 use crate::config::ConfigError;
 use crate::source::cloudwatch::CloudWatchSettings;
-use crate::source::files::FilesSettings;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     let config = Config::parse(text, Path::new("team/fortnight.toml"))?;
     check(&config)?;
     Ok(config)
-}
-
-#[test]
-fn the_commented_file_is_the_default() {
-    let least = "[[source]]\nkind = \"files\"\nseries = [\"series.parquet\"]\n";
-    let (default, least) = (parse(&default_config()).expect("valid"), parse(least).expect("valid"));
-    let settings = |config: &Config| FilesSettings::of(&config.sources[0].table).expect("valid");
-    assert_eq!(settings(&default), settings(&least));
-    let (mut one, mut other) = (default.sources, least.sources);
-    assert_eq!((one.len(), &one[0].id, one[0].optional), (1, &other[0].id, other[0].optional));
-    one.clear();
-    other.clear();
-    assert_eq!(Config { sources: one, ..default }, Config { sources: other, ..least });
-}
-
-#[test]
-fn the_commented_file_has_every_key_and_its_examples_are_valid() {
-    let default = default_config();
-    let whole: String = default
-        .lines()
-        .map(|line| match line.strip_prefix('#') {
-            // "#key" is an example to switch on, "# text" is talk.
-            Some(example) if !example.starts_with(' ') => format!("{example}\n"),
-            _ => format!("{line}\n"),
-        })
-        .collect();
-    let config = parse(&whole).expect("examples are valid");
-    assert_eq!((config.services.len(), config.holidays.len(), config.signals.len()), (1, 1, 1));
-    let written: toml::Table = toml::from_str(&whole).expect("valid");
-
-    let schema = config_schema();
-    let mut missing = Vec::new();
-    compare(&schema, &schema, &toml::Value::Table(written), "", &mut missing);
-    assert!(missing.is_empty(), "not in default.toml: {missing:?}");
-}
-
-/// Collects the keys of a schema that a file lacks, following references, lists and named tables.
-fn compare(
-    root: &serde_json::Value,
-    schema: &serde_json::Value,
-    written: &toml::Value,
-    path: &str,
-    missing: &mut Vec<String>,
-) {
-    for key in ["$ref", "anyOf", "oneOf", "items", "additionalProperties"] {
-        let Some(inner) = schema.get(key) else { continue };
-        match (inner, written) {
-            (serde_json::Value::String(name), _) => {
-                let target = root.pointer(name.trim_start_matches('#')).expect("reference");
-                compare(root, target, written, path, missing);
-            }
-            (serde_json::Value::Array(choices), _) => {
-                choices.iter().for_each(|choice| compare(root, choice, written, path, missing));
-            }
-            (_, toml::Value::Array(items)) if key == "items" => {
-                // Not every kind takes every key: one of the examples must have it.
-                let mut lacking = items.iter().map(|item| {
-                    let mut missing = Vec::new();
-                    compare(root, inner, item, path, &mut missing);
-                    missing
-                });
-                let first = lacking.next().unwrap_or_default();
-                missing
-                    .extend(lacking.fold(first, |all, one| all.into_iter().filter(|key| one.contains(key)).collect()));
-            }
-            (_, toml::Value::Table(table)) if key == "additionalProperties" => {
-                table.values().for_each(|value| compare(root, inner, value, path, missing));
-            }
-            _ => {}
-        }
-    }
-    let Some(properties) = schema.get("properties").and_then(|properties| properties.as_object()) else { return };
-    for (name, inner) in properties {
-        assert!(inner.get("description").is_some(), "{path}.{name} has no description");
-        match written.get(name) {
-            Some(value) => compare(root, inner, value, &format!("{path}.{name}"), missing),
-            None => missing.push(format!("{path}.{name}")),
-        }
-    }
 }
 
 #[test]
