@@ -145,7 +145,8 @@ pub enum Command {
     /// Print one finding of a written report in full: hours, values, estimate, rule, rival explanations.
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
-    /// Bring a written report to where people read it: folders, object storage, with an index and a feed of all reports.
+    /// Bring a written report to where people read it: folders and object storage with an index of all reports, Slack, Teams,
+    /// webhooks.
     #[command(after_help = publish::PUBLISH_EXAMPLES)]
     Publish(PublishArgs),
     /// Print whether a report is due, and the periods to come.

@@ -11,6 +11,7 @@ Examples:
   fortnight publish                                 the last written report, to every [[publish]] of the config
   fortnight publish --only folder --dry-run         what that would write
   fortnight publish --reviewed-by \"Aya Sato\"        record that somebody has read the published report
+  fortnight publish --only slack --dry-run          the message as Slack would get it
   fortnight publish --link 12h                      addresses of the page that need no key, where a place signs them
 
 Running it again changes nothing. A place that fails does not keep the others from being served; the exit code is 1 then.";
@@ -27,6 +28,9 @@ pub struct PublishArgs {
     /// Print what would be written, and write nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Post messages again, also those that are there or may be there.
+    #[arg(long, conflicts_with_all = ["dry_run", "reviewed_by", "link"])]
+    pub again: bool,
     /// Record in the archive that this person has reviewed the published report, with date and digest.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["dry_run", "link"])]
     pub reviewed_by: Option<String>,

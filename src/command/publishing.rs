@@ -1,7 +1,7 @@
 //! `publish`, and `report --publish`: brings a written report to every place of the config.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -10,8 +10,11 @@ use super::collector::block_on;
 use super::{Exit, Failure, Ui, load, outcome, write_stdout};
 use crate::cli::{Global, PublishArgs};
 use crate::config::{Config, Format, Language, PublishTarget};
+use crate::publish::channel::{Channel, Delivered, Entry, Notice};
+use crate::publish::folder::FolderPlace;
 use crate::publish::shelf::{self, Composed, NamedFile};
 use crate::publish::{OpenTarget, Place, PublishError, registry};
+use crate::render::chat::News;
 use crate::render::terminal::plain;
 use crate::render::{self, archive as pages};
 use crate::review::archive::{ARCHIVE_SCHEMA, key_of};
@@ -35,6 +38,16 @@ struct Target<'a> {
     place: Box<dyn Place>,
 }
 
+/// What is known before a message is written.
+struct Memory<'a> {
+    /// Where the log of messages is.
+    place: &'a dyn Place,
+    /// Regressions of the report that no earlier one has open, by id.
+    new: Vec<String>,
+    /// Address of the page; empty for none.
+    link: String,
+}
+
 /// Brings the last written report to the places of the config.
 pub(super) fn publish(args: &PublishArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> {
     let config = load(&global.config, global.tz.as_deref())?;
@@ -45,25 +58,100 @@ pub(super) fn publish(args: &PublishArgs, global: &Global, ui: &Ui) -> Result<Ex
         None => config.output.folder.join(Format::Json.file_name()),
     };
     let bundle = bundle(&path)?;
-    if args.dry_run {
-        return dry_run(&config, &chosen, &bundle);
-    }
+    let places: Vec<&PublishTarget> = chosen.iter().copied().filter(|target| registry::is_place(target)).collect();
     match (&args.reviewed_by, args.link) {
+        _ if args.dry_run => dry_run(&config, &chosen, &bundle)?,
         (Some(name), _) => {
             let line = reviewed(name, &bundle, &config)?;
-            serve(&config, &chosen, ui, |target| sign(target, &bundle.key, &line, &config))
+            let one = |target: &PublishTarget| sign(&open_place(&config, target)?, &bundle.key, &line, &config);
+            serve(&places, ui, one)?;
         }
-        (None, Some(life)) => serve(&config, &chosen, ui, |target| link(target, &bundle, life)),
-        (None, None) => serve(&config, &chosen, ui, |target| put(target, &bundle, &config)),
+        (None, Some(life)) => {
+            serve(&places, ui, |target| link(&open_place(&config, target)?, &bundle, life))?;
+        }
+        (None, None) => everywhere(&config, &chosen, &bundle, args.again, ui)?,
     }
-    .map(|()| Exit::Done)
+    Ok(Exit::Done)
 }
 
 /// Publishes a report that was just written.
 pub(super) fn publish_written(config: &Config, path: &Path, ui: &Ui) -> Result<(), Failure> {
     let chosen = chosen(config, &[])?;
-    let bundle = bundle(path)?;
-    serve(config, &chosen, ui, |target| put(target, &bundle, config))
+    everywhere(config, &chosen, &bundle(path)?, false, ui)
+}
+
+/// Serves the places first, because messages link to them, then the channels.
+fn everywhere(
+    config: &Config,
+    chosen: &[&PublishTarget],
+    bundle: &Bundle,
+    again: bool,
+    ui: &Ui,
+) -> Result<(), Failure> {
+    let (places, channels): (Vec<&PublishTarget>, Vec<&PublishTarget>) =
+        chosen.iter().partition(|target| registry::is_place(target));
+    let served = serve(&places, ui, |target| put(&open_place(config, target)?, bundle, config));
+    if channels.is_empty() {
+        return served;
+    }
+    if let Err(failure) = served {
+        // A message that leads nowhere is worse than a late one.
+        ui.say("error: nothing was posted, because messages would link to a report that is not there");
+        return Err(failure);
+    }
+    let first = config.targets.iter().find(|target| registry::is_place(target));
+    let place: Box<dyn Place> = match first {
+        Some(target) => open_place(config, target)?.place,
+        None => Box::new(FolderPlace::new(&config.store.folder)),
+    };
+    let memory = memory(config, &*place, bundle)?;
+    serve(&channels, ui, |target| post(config, target, bundle, &memory, again))
+}
+
+/// Returns what is known of earlier reports, and where the page is.
+fn memory<'a>(config: &Config, place: &'a dyn Place, bundle: &Bundle) -> Result<Memory<'a>, Failure> {
+    let mut archive = parse(block_on(shelf::archive(place))??.as_deref())?;
+    archive.put(bundle.report.clone());
+    let new = archive.new_in(&bundle.key).into_iter().map(|finding| finding.id.clone()).collect();
+    let mut urls = config.targets.iter().filter_map(|target| registry::settings(target).ok());
+    let url = urls.find_map(|settings| Some(settings.url().to_owned()).filter(|url| !url.is_empty()));
+    let link = url.map(|url| format!("{url}/{}/{}", bundle.key, Format::Html.file_name())).unwrap_or_default();
+    Ok(Memory { place, new, link })
+}
+
+/// Posts a report in a channel, and says what became of it.
+fn post(
+    config: &Config,
+    target: &PublishTarget,
+    bundle: &Bundle,
+    memory: &Memory<'_>,
+    again: bool,
+) -> Result<String, Failure> {
+    let channel = open_channel(config, target)?;
+    let notice = notice(config, &*channel, bundle, memory);
+    let delivered = block_on(async {
+        let mut entry = Entry::read(memory.place, &target.id, &bundle.key).await?;
+        channel.deliver(&notice, &mut entry, again).await
+    })??;
+    let said = match delivered {
+        Delivered::Posted => "posted to",
+        Delivered::Updated => "changed in",
+        Delivered::There => "is there already:",
+    };
+    Ok(format!("{}: {said} {}", target.id, channel.name()))
+}
+
+fn notice(config: &Config, channel: &dyn Channel, bundle: &Bundle, memory: &Memory<'_>) -> Notice {
+    let first = config.languages.first().copied().unwrap_or(Language::En);
+    let news = News {
+        review: &bundle.review,
+        new: &memory.new,
+        link: &memory.link,
+        language: channel.language().unwrap_or(first),
+        mentions: channel.mentions(),
+    };
+    let page = bundle.files.iter().find(|(name, _)| name == Format::Html.file_name()).cloned();
+    Notice { page, ..channel.compose(news) }
 }
 
 /// Returns the first local days of the reports that every place has; `None` without a place.
@@ -72,8 +160,8 @@ pub(super) fn publish_written(config: &Config, path: &Path, ui: &Ui) -> Result<(
 /// A place cannot be asked.
 pub(super) fn archives(config: &Config) -> Result<Option<BTreeSet<String>>, Failure> {
     let mut common: Option<BTreeSet<String>> = None;
-    for target in &config.targets {
-        let opened = open(config, target)?;
+    for target in config.targets.iter().filter(|target| registry::is_place(target)) {
+        let opened = open_place(config, target)?;
         let archive = block_on(shelf::archive(&*opened.place))?.map_err(|error| at(&opened, error))?;
         let archive = parse(archive.as_deref()).map_err(|error| at(&opened, error))?;
         let keys: BTreeSet<String> = archive.reports.into_iter().map(|report| report.key).collect();
@@ -133,10 +221,18 @@ fn bundle(path: &Path) -> Result<Bundle, Failure> {
     Ok(Bundle { key: key_of(&review.period), review, files, report })
 }
 
-fn open<'a>(config: &Config, target: &'a PublishTarget) -> Result<Target<'a>, Failure> {
+fn open_place<'a>(config: &Config, target: &'a PublishTarget) -> Result<Target<'a>, Failure> {
     let settings = registry::settings(target)?;
     match registry::open(config, target)? {
         OpenTarget::Place(place) => Ok(Target { id: &target.id, url: settings.url().to_owned(), place }),
+        OpenTarget::Channel(_) => Err(anyhow!("open `{}`: it keeps no files", target.id).into()),
+    }
+}
+
+fn open_channel(config: &Config, target: &PublishTarget) -> Result<Box<dyn Channel>, Failure> {
+    match registry::open(config, target)? {
+        OpenTarget::Channel(channel) => Ok(channel),
+        OpenTarget::Place(_) => Err(anyhow!("open `{}`: it takes no messages", target.id).into()),
     }
 }
 
@@ -144,24 +240,23 @@ fn open<'a>(config: &Config, target: &'a PublishTarget) -> Result<Target<'a>, Fa
 ///
 /// `one`: serves a place and returns the line to print.
 fn serve(
-    config: &Config,
     chosen: &[&PublishTarget],
     ui: &Ui,
-    one: impl Fn(&Target<'_>) -> Result<String, Failure>,
+    one: impl Fn(&PublishTarget) -> Result<String, Failure>,
 ) -> Result<(), Failure> {
     let mut failures: Vec<(&str, Failure)> = Vec::new();
     for target in chosen {
-        match open(config, target).and_then(|target| one(&target)) {
+        match one(target) {
             Ok(line) => write_stdout(format!("{line}\n").as_bytes())?,
             Err(failure) => failures.push((&target.id, failure)),
         }
     }
-    let Some((first, mut failure)) = failures.pop() else { return Ok(()) };
+    let Some((last, mut failure)) = failures.pop() else { return Ok(()) };
     for (id, other) in failures {
-        ui.say(&format!("error: place `{id}`: failed to {:#}", other.error));
+        ui.say(&format!("error: failed to serve the place `{id}`: {:#}", other.error));
     }
-    failure.error = failure.error.context(format!("serve the place `{first}`"));
-    failure.help.push(format!("the report itself is there; then run `fortnight publish --only {first}`"));
+    failure.error = failure.error.context(format!("serve the place `{last}`"));
+    failure.help.push(format!("the report itself is written; go on with `fortnight publish --only {last}`"));
     failure.exit = Exit::Failed;
     Err(failure)
 }
@@ -262,11 +357,25 @@ fn link(target: &Target<'_>, bundle: &Bundle, life: Duration) -> Result<String, 
     Ok(signed.url)
 }
 
-/// Prints what would be written where, and writes nothing.
-fn dry_run(config: &Config, chosen: &[&PublishTarget], bundle: &Bundle) -> Result<Exit, Failure> {
-    let mut lines: BTreeMap<&str, String> = BTreeMap::new();
+/// Prints what would be written where, and what would be posted; does neither.
+fn dry_run(config: &Config, chosen: &[&PublishTarget], bundle: &Bundle) -> Result<(), Failure> {
+    let first = config.targets.iter().find(|target| registry::is_place(target));
+    let place: Box<dyn Place> = match first {
+        Some(target) => open_place(config, target)?.place,
+        None => Box::new(FolderPlace::new(&config.store.folder)),
+    };
+    let memory = memory(config, &*place, bundle)?;
+    let mut text = String::new();
     for target in chosen {
-        let opened = open(config, target)?;
+        if !registry::is_place(target) {
+            let notice = notice(config, &*open_channel(config, target)?, bundle, &memory);
+            let replies: Vec<&serde_json::Value> = notice.replies.iter().map(|(_, reply)| reply).collect();
+            let payload = serde_json::json!({"target": target.id, "message": notice.message, "replies": replies});
+            text.push_str(&serde_json::to_string_pretty(&payload).context("write the message")?);
+            text.push('\n');
+            continue;
+        }
+        let opened = open_place(config, target)?;
         let archive = block_on(shelf::archive(&*opened.place))?.map_err(|error| at(&opened, error))?;
         let archive = parse(archive.as_deref()).map_err(|error| at(&opened, error))?;
         let state = match archive.report(&bundle.key) {
@@ -274,12 +383,9 @@ fn dry_run(config: &Config, chosen: &[&PublishTarget], bundle: &Bundle) -> Resul
             Some(_) => "would replace the one of the same period",
             None => "would be new",
         };
-        let names: Vec<PathBuf> = bundle.files.iter().map(|(name, _)| Path::new(&bundle.key).join(name)).collect();
-        let names: Vec<String> = names.iter().map(|name| name.display().to_string()).collect();
+        let names: Vec<String> = bundle.files.iter().map(|(name, _)| format!("{}/{name}", bundle.key)).collect();
         let size: usize = bundle.files.iter().map(|(_, bytes)| bytes.len()).sum();
-        let line = format!("{}: {} ({} kB) {state}\n", opened.id, names.join(", "), size / 1000);
-        lines.insert(opened.id, line);
+        text.push_str(&format!("{}: {} ({} kB) {state}\n", opened.id, names.join(", "), size / 1000));
     }
-    write_stdout(lines.into_values().collect::<String>().as_bytes())?;
-    Ok(Exit::Done)
+    write_stdout(text.as_bytes())
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use super::Language;
 use super::checker::{Checked, Checker};
 use super::error::{ConfigError, explain};
 use super::place::Places;
@@ -172,6 +173,18 @@ impl EntryTable {
             return Err(self.wrong(key, "holds a user or a query", "leave out what comes before `@` and after `?`"));
         }
         Ok(value.trim_end_matches('/').to_owned())
+    }
+
+    /// Checks the tag of a language.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] for a language that the program does not speak.
+    pub fn language(&self, key: &str, value: Option<String>) -> Result<Option<Language>, ConfigError> {
+        let Some(value) = value else { return Ok(None) };
+        match Language::ALL.iter().find(|(tag, _)| *tag == value) {
+            Some((_, language)) => Ok(Some(*language)),
+            None => Err(self.wrong(key, format!("unknown language {value:?}"), "choose from `en`, `ja`")),
+        }
     }
 
     /// Checks the name of an environment variable; the value itself never stands in the file.

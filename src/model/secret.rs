@@ -61,6 +61,11 @@ impl Secret {
         Ok(Self(value.to_owned()))
     }
 
+    /// Returns the value of an `Authorization` header that shows this token.
+    pub fn bearer(&self) -> Self {
+        Self(format!("Bearer {}", self.0))
+    }
+
     /// Shows the value. For the code that builds a request or hands it to a vendor's client, and nobody else.
     pub fn reveal(&self) -> &str {
         &self.0

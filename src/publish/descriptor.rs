@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::channel::Channel;
 use super::{Place, PublishError};
 use crate::config::{Config, ConfigError, EntryTable};
 
@@ -11,6 +12,8 @@ pub struct TargetDescriptor {
     pub kind: &'static str,
     /// What it is, a few words without a full stop.
     pub about: &'static str,
+    /// It keeps files; otherwise it takes messages.
+    pub keeps_files: bool,
     /// One `[[publish]]` with every key, for the default config.
     pub example: &'static str,
     /// Returns the JSON Schema of the keys that only it takes.
@@ -26,6 +29,11 @@ pub trait TargetSettings: Send + Sync {
         ""
     }
 
+    /// Returns the environment variables that have to be set.
+    fn variables(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Opens it. Nothing is asked over the network yet, but for keys.
     ///
     /// `id`: for messages.
@@ -39,4 +47,6 @@ pub trait TargetSettings: Send + Sync {
 pub enum OpenTarget {
     /// Keeps files.
     Place(Box<dyn Place>),
+    /// Takes messages.
+    Channel(Box<dyn Channel>),
 }

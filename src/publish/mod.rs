@@ -1,29 +1,39 @@
 //! Brings finished reports to where they are read: folders, object storage, channels.
 //!
-//! Read this file first (what a place and a channel can do), then `descriptor` (what the program has to know of a kind),
-//! [`TARGETS`] and `registry`, `shelf` (in which order the files of a report are written, so that the index never names one
-//! that is not whole), and one folder, such as `folder`. `file` writes files of this machine whole or not at all.
+//! Read this file first (what a place can do), then `descriptor` (what the program has to know of a kind), [`TARGETS`] and
+//! `registry`, `shelf` (in which order the files of a report are written, so that the index never names one that is not
+//! whole), `channel` (how nothing is posted twice), and one folder, such as `folder` or `slack`. `file` writes files of
+//! this machine whole or not at all.
 //!
-//! A new kind of place is a folder and its two lines here: its module, and its place in [`TARGETS`].
+//! A new kind is a folder and its two lines here: its module, and its place in [`TARGETS`].
 //!
 //! Places see names and bytes only. What a report means is decided in `review`, what a message says in `render`.
 
+pub mod channel;
 pub mod descriptor;
 pub mod file;
 pub mod folder;
+mod hook;
 pub mod object_store;
 pub mod registry;
 pub mod shelf;
+pub mod slack;
+pub mod teams;
+pub mod webhook;
 
 use std::io;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 
+use crate::model::secret::SecretError;
+use crate::source::http::HttpError;
+
 pub use descriptor::{OpenTarget, TargetDescriptor};
 
 /// Every kind of place, in the order in which help and docs list them.
-pub static TARGETS: &[&TargetDescriptor] = &[&folder::DESCRIPTOR, &object_store::DESCRIPTOR];
+pub static TARGETS: &[&TargetDescriptor] =
+    &[&folder::DESCRIPTOR, &object_store::DESCRIPTOR, &slack::DESCRIPTOR, &teams::DESCRIPTOR, &webhook::DESCRIPTOR];
 
 /// A file to be written at a place.
 #[derive(Debug, Clone, Copy)]
@@ -202,6 +212,48 @@ pub enum PublishError {
         /// Why.
         reason: String,
     },
+    /// The log of what was posted cannot be read.
+    #[error("read posts.json, the log of what was posted: {reason}")]
+    Log {
+        /// Why.
+        reason: String,
+    },
+    /// A service refuses what it was sent.
+    #[error("post to {channel}: {reason}")]
+    Refused {
+        /// The channel.
+        channel: String,
+        /// What the service said, from outside: sanitised.
+        reason: String,
+        /// What to do next; empty if nothing is known.
+        help: String,
+    },
+    /// A service cannot be reached.
+    #[error("post to {channel}")]
+    Unreached {
+        /// The channel.
+        channel: String,
+        /// Why.
+        #[source]
+        source: HttpError,
+    },
+    /// An answer was lost, and the service cannot be asked whether the message arrived.
+    #[error("post to {channel}: it is not known whether the message of an earlier run arrived")]
+    Unknown {
+        /// The channel.
+        channel: String,
+        /// Id of the target.
+        target: String,
+    },
+    /// A secret is not there.
+    #[error("read the key of the place `{id}`")]
+    Secret {
+        /// Id of the place.
+        id: String,
+        /// Why.
+        #[source]
+        source: SecretError,
+    },
     /// The place has no address to give away.
     #[error("make a link to {name}: {reason}")]
     NoLink {
@@ -225,6 +277,13 @@ impl PublishError {
             Self::Archive { .. } => {
                 "look at index.json there; if it is moved away, publishing makes a new one".to_owned()
             }
+            Self::Refused { help, .. } => help.clone(),
+            Self::Unreached { source, .. } => source.help().unwrap_or_default().to_owned(),
+            Self::Unknown { target, .. } => {
+                format!("look there; if it is missing, run `fortnight publish --only {target} --again`")
+            }
+            Self::Secret { source, .. } => source.help(),
+            Self::Log { .. } => "look at posts.json; if it is moved away, messages may be posted twice".to_owned(),
             _ => String::new(),
         };
         Some(help).filter(|help| !help.is_empty())

@@ -32,6 +32,11 @@ pub fn settings(target: &PublishTarget) -> Result<Box<dyn TargetSettings>, Confi
     (descriptor.settings)(&target.table)
 }
 
+/// Returns whether a target keeps files; the others take messages.
+pub fn is_place(target: &PublishTarget) -> bool {
+    descriptor(&target.kind).is_some_and(|descriptor| descriptor.keeps_files)
+}
+
 /// Opens a place.
 ///
 /// # Errors

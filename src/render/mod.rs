@@ -1,7 +1,8 @@
 //! Lays the document out for people: one HTML page in English and Japanese, Markdown, lines for a terminal.
 //!
 //! `view` decides everything that a reader sees (scale, rounding, order, words) and writes it into view structs; `html` and
-//! `markdown` only lay those out. `terminal`, `deploy` and `explain` print; `archive` makes the pages around many reports. Read `i18n` (every sentence), `number` (every number) and
+//! `markdown` only lay those out. `terminal`, `deploy` and `explain` print; `archive` makes the pages around
+//! many reports, `chat` the messages about one. Read `i18n` (every sentence), `number` (every number) and
 //! `message` (sentences about findings) first, then `view`, then `chart`, which is the only user of the drawing library.
 //!
 //! This room reads [`crate::review`] and the vocabulary, never the judge or the sources. It must not compute evidence, and
@@ -11,6 +12,7 @@ pub mod archive;
 mod calendar;
 mod change;
 mod chart;
+pub mod chat;
 pub mod deploy;
 mod details;
 pub mod doctor;

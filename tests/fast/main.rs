@@ -6,6 +6,7 @@ mod support;
 mod architecture;
 mod build;
 mod causes;
+mod channels;
 mod cli;
 mod cloudwatch;
 mod collect;

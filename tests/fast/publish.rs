@@ -35,7 +35,7 @@ fn chrono_seconds(day: &str) -> i64 {
 }
 
 /// Six weeks of hourly response times of one service that a deploy on 11 November made slower by a half.
-fn team(places: &str) -> TempDir {
+pub fn team(places: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("temporary folder");
     let start = chrono_seconds("2026-10-12") - 3 * 3600 - 9 * 3600;
     let mut text = String::from("time,service,kind,target,signal,unit,value\n");

@@ -20,6 +20,7 @@ use crate::config::{Config, ConfigError, EntryTable};
 pub static DESCRIPTOR: TargetDescriptor = TargetDescriptor {
     kind: "folder",
     about: "A folder, such as one that a web server shows",
+    keeps_files: true,
     example: include_str!("example.toml"),
     schema: || schemars::schema_for!(RawFolder).to_value(),
     settings: |table| Ok(Box::new(FolderSettings::of(table)?)),

@@ -35,6 +35,7 @@ pub use config::{Cloud, ObjectStoreSettings};
 pub static DESCRIPTOR: TargetDescriptor = TargetDescriptor {
     kind: "object_store",
     about: "A bucket in S3 and whatever speaks it, Google Cloud Storage or Azure",
+    keeps_files: true,
     example: include_str!("example.toml"),
     schema: || schemars::schema_for!(config::RawObjectStore).to_value(),
     settings: |table| Ok(Box::new(ObjectStoreSettings::of(table)?)),

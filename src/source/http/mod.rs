@@ -106,6 +106,17 @@ pub struct Answer {
     pub tries: u32,
 }
 
+/// An answer of any status, for callers that must know whether what they sent has arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// The body, with the secrets that were sent blotted out.
+    pub text: String,
+    /// How long the server asks to wait.
+    pub after: Option<Duration>,
+}
+
 /// How one try ended badly: for good, or perhaps not.
 enum Miss {
     Final(HttpError),
@@ -190,6 +201,41 @@ impl Http {
     /// [`HttpError`].
     pub async fn get_json(&self, url: &str) -> Result<Answer, HttpError> {
         self.request_json(url, &[], None, &|_| false).await
+    }
+
+    /// Sends once and returns whatever answer there is. For what must not be done twice: nothing is tried again here.
+    ///
+    /// `secrets`: headers that nothing may show; an address that is one itself is given as the first of `hidden`.
+    ///
+    /// # Errors
+    /// [`HttpError`] when there is no answer; then it is not known whether the server has what was sent.
+    pub async fn send_once(
+        &self,
+        method: reqwest::Method,
+        url: &str,
+        secrets: &[(&'static str, &Secret)],
+        hidden: &[(&'static str, &Secret)],
+        body: Vec<u8>,
+    ) -> Result<Reply, HttpError> {
+        let _slot = self.slots.acquire().await;
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let error = |miss: Miss| match miss {
+            Miss::Final(error) | Miss::Again { error, .. } => error,
+        };
+        let request = self.client.request(method, url).headers(headers(secrets)?).body(body);
+        let mut response = request.send().await.map_err(|broke| error(broken(broke, 1)))?;
+        let status = response.status().as_u16();
+        let date_ms = response.headers().get(DATE).and_then(http_date);
+        let after = retry_after(response.headers(), date_ms);
+        if (300..400).contains(&status) {
+            return Err(HttpError::Redirect { status, host: sent_on_to(response.headers()) });
+        }
+        let bytes = self.body(&mut response, 1).await.map_err(error)?;
+        let mut text = String::from_utf8_lossy(&bytes).into_owned();
+        for (_, secret) in secrets.iter().chain(hidden) {
+            text = secret.blot(&text);
+        }
+        Ok(Reply { status, text, after })
     }
 
     async fn request_json(

@@ -7,6 +7,7 @@ pub mod nerdgraph;
 pub mod nrql;
 pub mod process;
 pub mod raw;
+pub mod slack;
 pub mod world;
 
 /// The midnight of UTC at which the made-up worlds stand: 2026-11-23.
