@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 
 use super::collector::{Order, block_on, collect_all, warn_of};
-use super::days::{hull, missing, within_retention};
+use super::days::{Pick, from_midnight, hull, missing, within_retention};
 use super::history::each_recorded;
 use super::{Exit, Failure, Ui, load, outcome, period, plain, write_stdout};
 use crate::cli::{CollectArgs, CollectFailOn, Global};
@@ -33,7 +33,8 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, ui: &Ui) -> Result<Ex
         args.since.as_ref().map_or(wanted(&config, now).start, |_| typed.start),
         args.until.as_ref().map_or(now, |_| typed.end.min(now)),
     );
-    let order = Order { span, now, clock, again: args.again, most_requests: args.max_requests };
+    let pick = if args.again { Pick::Again } else { Pick::Open };
+    let order = Order { span, now, clock, pick, most_requests: args.max_requests };
     if args.dry_run {
         return dry_run(&config, &chosen, &store, order);
     }
@@ -116,7 +117,7 @@ fn chosen<'a>(config: &'a Config, args: &CollectArgs) -> Result<Vec<&'a Source>,
 /// Returns what a report of the last whole period needs, up to now.
 fn wanted(config: &Config, now: i64) -> Window {
     let last = crate::model::time::last_period(config.period.anchor, config.period.days, now, config.zone);
-    Window::new(last.start - i64::from(config.judge.baseline_days) * DAY, now)
+    from_midnight(Window::new(last.start - i64::from(config.judge.baseline_days) * DAY, now))
 }
 
 /// Keeps what a source of files has now.
@@ -153,7 +154,7 @@ fn dry_run(config: &Config, chosen: &[&Source], store: &Store, order: Order) -> 
             continue;
         };
         let span = within_retention(order.span, asked.retention_ms, order.now);
-        let slices = missing(&catalog.days(&source.id), span, order.now, order.again);
+        let slices = missing(&catalog.days(&source.id), span, order.now, order.pick);
         let Some(window) = hull(&slices) else {
             text.push_str(&format!("{}\tnothing is missing\n", plain(&source.id)));
             continue;

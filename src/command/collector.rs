@@ -14,15 +14,15 @@ use anyhow::Context as _;
 use chrono::NaiveDate;
 use futures_util::future::join_all;
 
-use super::days::{DaySlice, date_of, hull, missing, until, within_retention};
+use super::days::{DaySlice, Pick, date_of, hull, missing, until, within_retention};
 use super::progress::progress;
-use super::{Failure, Ui, outcome, plain, stored};
+use super::{Failure, Ui, plain, stored};
 use crate::config::{Config, Source};
 use crate::model::clock::Clock;
 use crate::model::diagnostic::{self, Diagnostic, Stage};
 use crate::model::time::{MINUTE, Window};
-use crate::source::{CollectedSource, SourceState, registry, scrub_events};
-use crate::store::{Coverage, DayState, Repaired, SourceDays, Store, StoreError};
+use crate::source::{CollectedSource, registry, scrub_events};
+use crate::store::{Answered, Coverage, DayState, Repaired, SourceDays, Store, StoreError};
 
 /// A clock that is further ahead of the source's than this is worth a warning.
 const CLOCK_AHEAD: i64 = 5 * MINUTE;
@@ -43,8 +43,8 @@ pub(super) struct Order {
     pub(super) now: i64,
     /// For the sources, which may need the time later on.
     pub(super) clock: Clock,
-    /// Also days that are sealed, or were requested today.
-    pub(super) again: bool,
+    /// Which days of the span.
+    pub(super) pick: Pick,
     pub(super) most_requests: Option<u64>,
 }
 
@@ -66,25 +66,6 @@ struct Job<'a> {
     /// Span of the events.
     events: Option<Window>,
     days: SourceDays,
-}
-
-/// Collects what a report needs from the sources over the network; a failed one leaves the report standing, and its state
-/// says so.
-pub(super) fn refresh(config: &Config, window: Window, ui: &Ui) -> Result<Vec<SourceState>, Failure> {
-    let sources: Vec<&Source> = config.sources.iter().filter(|source| !registry::is_recorded(source)).collect();
-    if sources.is_empty() {
-        return Ok(Vec::new());
-    }
-    let store = Store::open(&config.store.folder)?;
-    let clock = outcome::clock()?;
-    let order = Order { span: window, now: clock.now(), clock, again: false, most_requests: None };
-    let (collected, _) = collect_all(config, &sources, &store, order, ui)?;
-    let state = |source: &&Source| {
-        let collected = collected.get(&source.id)?;
-        let diagnostics = collected.failure.iter().chain(&collected.warnings).cloned().collect();
-        Some(SourceState { diagnostics, ..SourceState::of(source) })
-    };
-    Ok(sources.iter().filter_map(state).collect())
 }
 
 /// Requests what is missing from all sources at once, from each in the order of days, after the store was put in order.
@@ -122,7 +103,7 @@ pub(super) fn collect_all(
 
 fn job<'a>(id: &'a str, source: CollectedSource, repaired: &Repaired, order: Order) -> Job<'a> {
     let span = within_retention(order.span, source.retention_ms, order.now);
-    let slices = missing(&repaired.catalog.days(id), span, order.now, order.again);
+    let slices = missing(&repaired.catalog.days(id), span, order.now, order.pick);
     // Events that were lost may be of any day.
     let whole = Window::new(span.start, span.end.min(order.now));
     let events = if repaired.lacks_events && whole.start < whole.end { Some(whole) } else { hull(&slices) };
@@ -182,12 +163,16 @@ async fn request(
         let batch = source.series(slice.window).await.map_err(|error| error.diagnostic())?;
         days.add_series(slice.day, &batch.series);
         let coverage = days.coverage(slice.day, today);
+        let at = order.now.min(clock);
+        let part = Answered { from: slice.window.start, until: slice.window.end, at };
         let state = match coverage {
-            _ if !slice.is_over => DayState::UNFINISHED,
+            _ if !slice.is_over => DayState::Begun(part),
             Coverage::Complete => DayState::Sealed,
             Coverage::Partial { .. } | Coverage::Empty => DayState::Open { requested: Some(today) },
         };
-        let states: &[(NaiveDate, DayState)] = if slice.is_over { &[(slice.day, state)] } else { &[] };
+        // A running day without a point stays out of the store: it would pass for one that was there.
+        let is_kept = slice.is_over || !batch.series.is_empty();
+        let states: &[(NaiveDate, DayState)] = if is_kept { &[(slice.day, state)] } else { &[] };
         let appended = store.append(id, &batch.series, states).map_err(stored)?;
         warn_of(&appended.refused);
         tracing::debug!(source = id, day = %slice.day, rows = batch.rows, ?state, "kept");

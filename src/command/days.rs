@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use crate::model::time::{DAY, HOUR, Window};
-use crate::store::DayState;
+use crate::store::{Answered, DayState};
 
 /// Points may come as late as this after their day is over; a day that was requested before is requested again.
 const LATE: i64 = 2 * HOUR;
@@ -19,9 +19,20 @@ pub(super) struct DaySlice {
     pub(super) is_over: bool,
 }
 
-/// Cuts a span into UTC days, from a whole hour to a whole hour.
+/// Which days are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pick {
+    /// All of them, whatever is known.
+    Again,
+    /// Those that are not sealed.
+    Open,
+    /// Those of which the store lacks a part of the span.
+    Lacking,
+}
+
+/// Cuts a span into UTC days, from a whole hour to a whole hour; an end within an hour takes that hour along.
 pub(super) fn day_slices(span: Window) -> impl Iterator<Item = DaySlice> {
-    let (start, end) = (span.start.div_euclid(HOUR) * HOUR, span.end.div_euclid(HOUR) * HOUR);
+    let (start, end) = (span.start.div_euclid(HOUR) * HOUR, -(-span.end).div_euclid(HOUR) * HOUR);
     let first = start.div_euclid(DAY);
     (first..).map(|day| day * DAY).take_while(move |day| *day < end).filter_map(move |day| {
         let date = chrono::DateTime::from_timestamp_millis(day)?.date_naive();
@@ -32,17 +43,51 @@ pub(super) fn day_slices(span: Window) -> impl Iterator<Item = DaySlice> {
 
 /// Returns what is to be requested: the days of a span that are not sealed, up to the last whole hour.
 ///
-/// A day that stayed open although it was over is requested once a UTC date. `again`: all days, whatever is known of them.
-pub(super) fn missing(known: &BTreeMap<NaiveDate, DayState>, span: Window, now: i64, again: bool) -> Vec<DaySlice> {
+/// A day that stayed open although it was over is requested once a UTC date.
+pub(super) fn missing(known: &BTreeMap<NaiveDate, DayState>, span: Window, now: i64, pick: Pick) -> Vec<DaySlice> {
     let today = date_of(now);
     let is_wanted = |slice: &DaySlice| match known.get(&slice.day) {
-        _ if again => true,
+        _ if pick == Pick::Again => true,
         Some(DayState::Sealed) => false,
         // A date to come is one of a clock that was ahead.
         Some(DayState::Open { requested: Some(date) }) => *date != today,
+        Some(DayState::Begun(part)) => pick != Pick::Lacking || !holds(*part, slice.window, LATE),
         Some(DayState::Open { requested: None }) | None => true,
     };
-    until(day_slices(Window::new(span.start, span.end.min(now))).filter(is_wanted).collect(), now)
+    let slices = until(day_slices(Window::new(span.start, span.end.min(now))).collect(), now);
+    slices.into_iter().filter(is_wanted).collect()
+}
+
+/// Returns the days of a span of which the store has not everything that the source was able to say by then.
+///
+/// A day that was requested whole is not among them, even if little came: it has a diagnostic of its own.
+pub(super) fn absent(known: &BTreeMap<NaiveDate, DayState>, span: Window, now: i64) -> Vec<NaiveDate> {
+    let is_absent = |slice: &DaySlice| match known.get(&slice.day) {
+        Some(DayState::Sealed | DayState::Open { requested: Some(_) }) => false,
+        Some(DayState::Begun(part)) => !holds(*part, slice.window, 0),
+        Some(DayState::Open { requested: None }) | None => true,
+    };
+    let slices = until(day_slices(Window::new(span.start, span.end.min(now))).collect(), now);
+    slices.into_iter().filter(is_absent).map(|slice| slice.day).collect()
+}
+
+/// Tells whether an answer for a part of a day holds a window, with its points that may come this late.
+fn holds(part: Answered, window: Window, late: i64) -> bool {
+    part.from <= window.start && window.end <= part.until.min(part.at - late)
+}
+
+/// Returns the time at which the store's data of a source end, by its last day; `None` if that is not known.
+pub(super) fn data_until(known: &BTreeMap<NaiveDate, DayState>) -> Option<i64> {
+    match known.last_key_value()? {
+        (_, DayState::Begun(part)) => Some(part.until),
+        (_, DayState::Open { requested: None }) => None,
+        (day, _) => Some(crate::model::time::midnight(*day, chrono_tz::UTC) + DAY),
+    }
+}
+
+/// Lets a span begin with the UTC day in which it begins, so that its first day can be sealed.
+pub(super) fn from_midnight(span: Window) -> Window {
+    Window::new(span.start.div_euclid(DAY) * DAY, span.end)
 }
 
 /// Cuts off what is not over by a clock, and says of each day whether it is.

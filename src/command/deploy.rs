@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 
 use super::explain::{command, command_line};
 use super::history::with_kept;
-use super::{Exit, Failure, Ui, collector, judge, load, outcome, period, write_stdout};
+use super::{Exit, Failure, Ui, collector, judge, load, outcome, period, refresh, write_stdout};
 use crate::cli::{DEFAULT_CONFIG, DeployArgs, DeployFailOn, Global};
 use crate::config::{Config, Format, Language};
 use crate::model::event::Event;
@@ -124,13 +124,12 @@ fn judged(args: &DeployArgs, config: &Config, ui: &Ui) -> Result<(Review, String
     let now = outcome::clock()?.now();
     let is_given = args.span.from.is_some() || args.span.to.is_some();
     let given = is_given.then(|| period::asked(config, &args.span, now)).transpose()?;
-    let back = |window: Window| Window::new(window.start - i64::from(config.judge.baseline_days) * DAY, window.end);
-    let refresh = |window: Window| match args.offline {
+    let request = |window: Window| match args.offline {
         true => Ok(Vec::new()),
-        false => collector::refresh(config, back(window), ui),
+        false => refresh::refresh(config, window, ui),
     };
     // Deploys that only the network knows have to be there before one can be picked.
-    let mut asked = refresh(given.unwrap_or_else(|| until_now(config, now)))?;
+    let mut asked = request(given.unwrap_or_else(|| until_now(config, now)))?;
     let events = known_events(config)?;
     let is_there = |event: &&Event| {
         event.kind.is_judged() && event.at <= now && given.is_none_or(|window| window.contains(event.at))
@@ -143,7 +142,7 @@ fn judged(args: &DeployArgs, config: &Config, ui: &Ui) -> Result<(Review, String
     let at = names.iter().filter(|name| name.id == id).map(|name| name.at).max().unwrap_or(now);
     let window = given.unwrap_or_else(|| window_of(config, at, now));
     if given.is_none() && window.start < until_now(config, now).start {
-        asked = refresh(window)?;
+        asked = request(window)?;
     }
     let mut judged = judge(config, window, ui)?;
     // Where the data end early, hours to come would count as gaps.
@@ -152,6 +151,7 @@ fn judged(args: &DeployArgs, config: &Config, ui: &Ui) -> Result<(Review, String
         judged = judge(config, Window::new(window.start, end), ui)?;
     }
     source::add_states(&mut judged.sources, asked);
+    outcome::print_failures(&judged.sources);
     Ok((judged.review(config)?, id))
 }
 

@@ -142,7 +142,7 @@ impl<'a> History<'a> {
         let store = Store::open(&config.store.folder)?;
         let view = store.view(history)?;
         let kept = store.events()?;
-        sources.extend(stored::states(config, &view.catalog, &kept, period, history));
+        sources.extend(stored::states(config, &view.catalog, &kept, [period, history], outcome::clock()?.now()));
         let recorded = events.len();
         let events = with_kept(events, kept.events);
         let rows = Rows::decode(config, history, Some(&view.catalog), &events, ui)?;

@@ -1,7 +1,7 @@
 //! The story: hands values from room to room, one file a command. The only place that knows all the rooms.
 //!
-//! Read this file first (`run`, `report`), then `history` (every point, decoded once), `collector` and `collect` (what the
-//! network sources are asked), `doctor` with `source_checks` and `checks`, and the other commands by name. `failure` and
+//! Read this file first (`run`, `report`), then `history` (every point, decoded once), `collector`, `collect` and `refresh` (what
+//! is requested over the network), `doctor` with `source_checks` and `checks`, and the other commands by name. `failure` and
 //! `outcome` know exit codes, `ui` what is said at the terminal, `period` and `days` which hours are meant.
 //!
 //! This room must not judge, count or choose words of its own for a report: it asks the rooms for that.
@@ -23,6 +23,7 @@ mod outcome;
 mod period;
 mod progress;
 mod publishing;
+mod refresh;
 pub mod sample;
 mod services;
 mod source_checks;
@@ -42,7 +43,7 @@ use crate::cli::{Cli, Command, DemoArgs, Global, ReportArgs, SchemaArgs, SchemaO
 use crate::config::{self, Config, Format};
 use crate::model::event::Event;
 
-use crate::model::time::{DAY, Window};
+use crate::model::time::Window;
 use crate::render::terminal::plain;
 use crate::review::{self, Review};
 use crate::{detect, publish, render, source};
@@ -103,21 +104,21 @@ fn report(args: &ReportArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> 
         ui.say(&due::not_due(&config, now));
         return Ok(if args.exit_not_due { Exit::NotDue } else { Exit::Done });
     }
-    // The worst end of several: an error at once, else the last that is not plain success.
-    let mut exit = Exit::Done;
+    // An error ends the run: what was made before it stays, and the next run goes on there.
+    let mut ends = Vec::new();
     for window in due {
-        let one = report_of(&config, window, args, global, ui)?;
-        exit = if one == Exit::Done { exit } else { one };
+        ends.push(report_of(&config, window, args, global, ui)?);
     }
-    Ok(exit)
+    let gravest = [Exit::Regression, Exit::Partial, Exit::NotEnough].into_iter().find(|exit| ends.contains(exit));
+    Ok(gravest.unwrap_or(Exit::Done))
 }
 
 /// Judges one period, writes its report, and publishes it if that is asked for.
 fn report_of(config: &Config, window: Window, args: &ReportArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> {
-    let history = Window::new(window.start - i64::from(config.judge.baseline_days) * DAY, window.end);
-    let asked = if args.offline { Vec::new() } else { collector::refresh(config, history, ui)? };
+    let asked = if args.offline { Vec::new() } else { refresh::refresh(config, window, ui)? };
     let mut judged = judge(config, window, ui)?;
     source::add_states(&mut judged.sources, asked);
+    outcome::print_failures(&judged.sources);
     let review = judged.review(config)?;
     write_report(config, &review, ui, &explain::options(global, args.out.as_ref()))?;
     if args.publish {

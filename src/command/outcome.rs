@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::model::clock::Clock;
 use crate::model::time::Window;
 use crate::model::verdict::Verdict;
+use crate::render::terminal::plain;
 use crate::review::Review;
 use crate::source::{SourceState, registry};
 
@@ -50,6 +51,15 @@ pub(super) fn refuse_failed(config: &Config, states: &[SourceState]) -> Result<(
         return Err(Failure { exit: Exit::Failed, error, help });
     }
     Ok(())
+}
+
+/// Prints one error line for each source that failed, with `--quiet` too: what fails every week must not go unnoticed.
+pub(super) fn print_failures(states: &[SourceState]) {
+    for state in states {
+        let Some(failure) = state.failure() else { continue };
+        let (id, reason, help) = (plain(&state.id), plain(&failure.reason()), plain(&failure.help.join("; ")));
+        tracing::error!(source = %id, error = %reason, %help, "a source failed");
+    }
 }
 
 /// Explains a period without data by what the sources cover.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, TimeDelta};
 
-use super::days::{day_slices, since_and_until};
+use super::days::{absent, data_until, day_slices, since_and_until};
 use crate::config::{Config, Source};
 use crate::model::diagnostic::{Diagnostic, Stage};
-use crate::model::time::Window;
+use crate::model::time::{Window, rfc3339};
 use crate::source::{SourceState, registry};
 use crate::store::{Catalog, DayState, StoredEvents};
 
@@ -17,13 +17,13 @@ const NAMED: usize = 5;
 /// Returns what the store holds of the sources over the network, and of those that the config does not have (any more):
 /// what another collector brought.
 ///
-/// `catalog`: of the history. `history`: the period and what it is compared with.
+/// `catalog`: of the history. `history`: the period and what it is compared with. `now`: UTC milliseconds.
 pub(super) fn states(
     config: &Config,
     catalog: &Catalog,
     events: &StoredEvents,
-    period: Window,
-    history: Window,
+    [period, history]: [Window; 2],
+    now: i64,
 ) -> Vec<SourceState> {
     let count_events = |id: &str| {
         let own = events.event_sources.get(id);
@@ -33,7 +33,15 @@ pub(super) fn states(
     let mut states = Vec::new();
     for source in config.sources.iter().filter(|source| !registry::is_recorded(source)) {
         let (rows, series) = catalog.point_count(&source.id, period);
-        let diagnostics = of_days(source, &catalog.days(&source.id), period);
+        let days = catalog.days(&source.id);
+        let mut diagnostics = of_days(source, &days, period);
+        if let Some(until) = data_until(&days).filter(|until| *until < period.end.min(now)) {
+            let partly = absent(&days, period, now);
+            let count = partly.iter().filter(|day| days.contains_key(day)).count() as u64;
+            let ends = rfc3339(until, config.zone);
+            let ends = Diagnostic::counted(Stage::Store, &source.id, "data_until", count, ends);
+            diagnostics.extend((count > 0).then_some(ends));
+        }
         states.push(SourceState {
             rows,
             series,

@@ -33,6 +33,8 @@ pub const REASONS: &[&str] = &[
     "event_in_two_sources",
     "days_missing",
     "days_open",
+    "data_until",
+    "not_requested",
     "clock_ahead",
     "message_of_source",
     "resources_of_one_name",

@@ -94,7 +94,7 @@ impl Store {
             }
         }
         let known = segment::decode(&files, whole(day))?;
-        let state = if was == DayState::Sealed || newer.state == DayState::UNFINISHED { was } else { newer.state };
+        let state = was.after(newer.state);
         let merged = merge(newer.series, known.clone());
         let name = layout::name(day);
         let is_there = older.iter().map(|segment| &segment.path).eq([&folder.join(&name)]);

@@ -30,6 +30,8 @@ pub(super) const VERSION_KEY: &str = "fortnight.store";
 pub(super) const SEALED_KEY: &str = "fortnight.sealed";
 /// Key of the footer of a day that was over when it was requested, and stayed open.
 pub(super) const REQUESTED_KEY: &str = "fortnight.requested";
+/// Key of the footer of a day that was not over when it was requested: from when, until when, and when that was.
+pub(super) const ANSWERED_KEY: &str = "fortnight.answered";
 /// Key of the footer under which the list of series is kept.
 pub(super) const INDEX_KEY: &str = "fortnight.series";
 
@@ -41,13 +43,57 @@ pub enum DayState {
         /// The UTC date of the last request after the day was over.
         requested: Option<NaiveDate>,
     },
+    /// The source answered for a part of the day.
+    Begun(Answered),
     /// Nothing more is expected.
     Sealed,
+}
+
+/// The part of a day that a source answered for. All times are UTC milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Answered {
+    /// Where the part begins.
+    pub from: i64,
+    /// Where it ends; not included.
+    pub until: i64,
+    /// When the source was asked for it.
+    pub at: i64,
+}
+
+impl Answered {
+    /// Returns what both parts are together: where they do not touch, the later request alone counts.
+    fn with(self, newer: Self) -> Self {
+        if newer.from > self.until || self.from > newer.until {
+            return newer;
+        }
+        let is_within = newer.from <= self.from && self.until <= newer.until;
+        let at = if is_within { newer.at } else { self.at.min(newer.at) };
+        Self { from: self.from.min(newer.from), until: self.until.max(newer.until), at }
+    }
+
+    /// Reads `1795392000000 1795413600000 1795413900000`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split(' ').map(|word| word.parse().ok());
+        let mut next = || numbers.next().flatten();
+        Some(Self { from: next()?, until: next()?, at: next()? })
+    }
 }
 
 impl DayState {
     /// A day that was not requested after it was over.
     pub const UNFINISHED: Self = Self::Open { requested: None };
+
+    /// Returns what is known of a day after another answer.
+    ///
+    /// A day that was sealed stays sealed, and one that was requested whole does not go back to a part of it.
+    pub(super) fn after(self, newer: Self) -> Self {
+        match (self, newer) {
+            (Self::Sealed, _) | (_, Self::Open { requested: None }) => self,
+            (Self::Open { requested: Some(_) }, Self::Begun(_)) => self,
+            (Self::Begun(known), Self::Begun(newer)) => Self::Begun(known.with(newer)),
+            (_, newer) => newer,
+        }
+    }
 }
 
 /// Writes a whole segment into a file that is open for reading and writing.
@@ -59,6 +105,7 @@ pub(super) fn encode(file: &mut fs::File, series: &[Series], version: u32, state
     match state {
         DayState::Sealed => keys.push(key(SEALED_KEY, "yes".to_owned())),
         DayState::Open { requested } => keys.extend(requested.map(|day| key(REQUESTED_KEY, day.to_string()))),
+        DayState::Begun(Answered { from, until, at }) => keys.push(key(ANSWERED_KEY, format!("{from} {until} {at}"))),
     }
     keys.extend([key(INDEX_KEY, index), key(digest::KEY, digest::BLANK.to_owned())]);
     let properties = WriterProperties::builder()
@@ -141,6 +188,18 @@ fn base_symbol(dimension: Dimension) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_a_day_that_touch_are_one_and_others_are_not() {
+        let part = |from, until, at| Answered { from, until, at };
+        let both = |one: Answered, other: Answered| one.with(other);
+        assert_eq!(both(part(0, 6, 7), part(0, 9, 10)), part(0, 9, 10), "asked anew as a whole");
+        assert_eq!(both(part(0, 6, 7), part(6, 9, 10)), part(0, 9, 7), "the first part is as old as it was");
+        assert_eq!(both(part(0, 6, 7), part(8, 9, 10)), part(8, 9, 10), "nobody asked for what lies between");
+        assert_eq!(Answered::parse("0 6 7"), Some(part(0, 6, 7)));
+        assert_eq!(Answered::parse("0 6"), None);
+        assert_eq!(Answered::parse(""), None);
+    }
 
     #[test]
     fn every_dimension_has_a_base_unit() {

@@ -124,6 +124,11 @@ impl StoreError {
         matches!(self, Self::Damaged { .. } | Self::Foreign { .. })
     }
 
+    /// Tells whether events of the store are lost that their source may still have.
+    pub fn is_loss(&self) -> bool {
+        matches!(self, Self::DamagedEvents { .. } | Self::EventsCutOff { .. })
+    }
+
     /// Returns what people should know of it.
     pub fn diagnostic(&self) -> Diagnostic {
         let code = match self {

@@ -39,7 +39,7 @@ use segment::Listing;
 pub use append::Appended;
 pub use catalog::Catalog;
 pub use coverage::{Coverage, SourceDays};
-pub use encode::DayState;
+pub use encode::{Answered, DayState};
 pub use error::StoreError;
 pub use event_log::StoredEvents;
 pub use read::{History, StoreView};

@@ -19,6 +19,7 @@
 //! | `fortnight.store` | the format version |
 //! | `fortnight.sealed` | `yes`: nothing more is expected for the day |
 //! | `fortnight.requested` | the UTC date of the last request for a day that was over and stayed open |
+//! | `fortnight.answered` | the part of the day that the source answered for, and when: three numbers, UTC milliseconds |
 //! | `fortnight.series` | the series with their numbers of points, see [`Index`] |
 //! | `fortnight.sha256` | the digest of the file, see [`digest`](super::digest) |
 //!
@@ -36,7 +37,9 @@ use crate::model::metric::Series;
 use crate::model::time::Window;
 
 use super::digest::{self, Check};
-use super::encode::{DayState, INDEX_KEY, REQUESTED_KEY, SEALED_KEY, VERSION, VERSION_KEY, encode};
+use super::encode::{
+    ANSWERED_KEY, Answered, DayState, INDEX_KEY, REQUESTED_KEY, SEALED_KEY, VERSION, VERSION_KEY, encode,
+};
 use super::index::Index;
 use super::layout::{is_damaged, is_note, parse_name, source_of_segment, write_whole};
 use super::{EVER, StoreError};
@@ -125,7 +128,12 @@ pub(super) fn open(segment: &Segment, name: &str) -> Result<Opened, StoreError> 
     let index = index.map_err(|error| damaged(held(&file), error.into()))?;
     let requested = file.footer_text(REQUESTED_KEY).and_then(|text| text.parse().ok());
     let is_sealed = file.footer_text(SEALED_KEY).is_some();
-    let state = if is_sealed { DayState::Sealed } else { DayState::Open { requested } };
+    let answered = file.footer_text(ANSWERED_KEY).and_then(Answered::parse);
+    let state = match answered {
+        _ if is_sealed => DayState::Sealed,
+        Some(answered) if requested.is_none() => DayState::Begun(answered),
+        _ => DayState::Open { requested },
+    };
     Ok(Opened { file, state, is_old, index })
 }
 

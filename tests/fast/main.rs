@@ -23,6 +23,7 @@ mod newrelic;
 mod open_days;
 mod parquet;
 mod publish;
+mod refresh;
 mod scrubbed;
 mod setup;
 mod snapshots;

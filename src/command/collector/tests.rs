@@ -120,15 +120,15 @@ impl Checked for Fake {
 const NOW: i64 = 20_000 * DAY + 9 * HOUR + 25 * MINUTE;
 
 fn run(store: &Store, fake: Fake, span: Window) -> SourceOutcome {
-    let order = Order { span, now: fake.now, clock: Clock::Fixed(fake.now), again: false, most_requests: None };
+    let order = Order { span, now: fake.now, clock: Clock::Fixed(fake.now), pick: Pick::Open, most_requests: None };
     let repaired = store.repair().expect("repaired");
     let job = job("fake", CollectedSource::whole(fake, 400 * DAY), &repaired, order);
     block_on(collect_source(job, store, order, || ())).expect("runtime")
 }
 
 /// What is to be requested.
-fn left(store: &Store, now: i64, again: bool) -> Vec<DaySlice> {
-    missing(&store.catalog(span(9)).expect("read").days("fake"), span(3), now, again)
+fn left(store: &Store, now: i64, pick: Pick) -> Vec<DaySlice> {
+    missing(&store.catalog(span(9)).expect("read").days("fake"), span(3), now, pick)
 }
 
 fn span(days: i64) -> Window {
@@ -193,14 +193,14 @@ fn day_by_day_is_one_pull() {
 fn sealed_days_are_not_asked_again_and_others_are() {
     let (_folder, store) = store();
     run(&store, Fake::new(NOW, i64::MAX), span(3));
-    let again = left(&store, NOW, false);
+    let again = left(&store, NOW, Pick::Open);
     let days: Vec<i64> = again.iter().map(|slice| slice.window.start / HOUR - NOW / HOUR).collect();
     // The first day was not asked from its midnight on, and today is not over.
     assert_eq!(days, [-72, -9]);
     assert!(again.iter().all(|slice| !slice.is_over));
-    let soon = missing(&BTreeMap::new(), span(3), 20_000 * DAY + HOUR, false);
+    let soon = missing(&BTreeMap::new(), span(3), 20_000 * DAY + HOUR, Pick::Open);
     assert!(!soon[2].is_over, "an hour after midnight points may still come");
-    assert_eq!(left(&store, NOW, true).len(), 4);
+    assert_eq!(left(&store, NOW, Pick::Again).len(), 4);
 }
 
 /// The days that are left to request, counted back from the one of [`NOW`].
@@ -211,7 +211,7 @@ fn days_left(store: &Store, now: i64) -> Vec<i64> {
 
 fn left_of(store: &Store, now: i64) -> Vec<DaySlice> {
     let known = store.catalog(Window::new(0, i64::MAX)).expect("read").days("fake");
-    missing(&known, Window::new(20_000 * DAY - 12 * DAY, now), now, false)
+    missing(&known, Window::new(20_000 * DAY - 12 * DAY, now), now, Pick::Open)
 }
 
 /// Twelve whole days before the one of [`NOW`].
@@ -239,7 +239,8 @@ fn heals(broken: impl Fn(i64) -> Fake, days: &[i64]) {
     assert_eq!(days_left(&store, NOW + DAY), [days, &[0]].concat());
     let whole_day = Fake { clock: None, ..broken(NOW + DAY) };
     run(&store, whole_day, Window::new(twelve().start, NOW + DAY));
-    let healed = run(&store, Fake::new(NOW + 2 * DAY, i64::MAX), Window::new(twelve().start, NOW + DAY));
+    let last = Window::new(twelve().start, (NOW + DAY).div_euclid(HOUR) * HOUR);
+    let healed = run(&store, Fake::new(NOW + 2 * DAY, i64::MAX), last);
     assert!(healed.warnings.is_empty(), "{healed:?}");
     assert_eq!(days_left(&store, NOW + 2 * DAY), [1], "the running day alone, which the span did not hold whole");
     let points = |store: &Store| {
@@ -294,7 +295,7 @@ fn a_clock_that_is_ahead_asks_for_no_day_to_come_and_seals_none() {
     assert!(requested.lock().expect("whole").iter().all(|window| window.end <= NOW));
     let days = store.catalog(twelve()).expect("read").days("fake");
     assert_eq!(days.len(), 13);
-    assert_eq!(days.last_key_value().expect("days").1, &DayState::UNFINISHED, "today is not over");
+    assert!(matches!(days.last_key_value().expect("days").1, DayState::Begun(_)), "today is not over");
     // With the right clock it goes on as if nothing had happened.
     let (whole_folder, whole) = self::store();
     for store in [&store, &whole] {
@@ -389,10 +390,45 @@ fn too_many_requests_are_not_begun() {
     let (_folder, store) = store();
     let fake = Fake::new(NOW, i64::MAX);
     let calls = Arc::clone(&fake.calls);
-    let order = Order { span: span(20), now: NOW, clock: Clock::Fixed(NOW), again: false, most_requests: Some(3) };
+    let order = Order { span: span(20), now: NOW, clock: Clock::Fixed(NOW), pick: Pick::Open, most_requests: Some(3) };
     let job = job("fake", CollectedSource::whole(fake, 400 * DAY), &Repaired::default(), order);
     let outcome = block_on(collect_source(job, &store, order, || ())).expect("runtime");
     let failure = outcome.failure.expect("refused");
     assert!(failure.reason().ends_with("more than 3") && !failure.help.is_empty(), "{failure:?}");
     assert_eq!(calls.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_report_lacks_a_day_until_its_hours_are_there_with_time_to_spare() {
+    let today = date_of(NOW);
+    let midnight = NOW.div_euclid(DAY) * DAY;
+    let part = |from, until, at| DayState::Begun(Answered { from, until, at });
+    let known = |state| BTreeMap::from([(today, state)]);
+    // The period ends at six o'clock UTC, or within the hour before it.
+    for end in [midnight + 6 * HOUR, midnight + 5 * HOUR + 30 * MINUTE] {
+        let span = Window::new(midnight, end);
+        let lacks = |state| !missing(&known(state), span, NOW, Pick::Lacking).is_empty();
+        let is_absent = |state| !crate::command::days::absent(&known(state), span, NOW).is_empty();
+        let cases = [
+            (part(midnight, midnight + 8 * HOUR, midnight + 8 * HOUR + MINUTE), false, false, "two hours to spare"),
+            (
+                part(midnight, midnight + 6 * HOUR, midnight + 6 * HOUR + MINUTE),
+                true,
+                false,
+                "points may have come late",
+            ),
+            (part(midnight, midnight + 6 * HOUR, midnight + 9 * HOUR), false, false, "asked long afterwards"),
+            (part(midnight, midnight + 5 * HOUR, midnight + 9 * HOUR), true, true, "an hour is missing"),
+            (part(midnight + HOUR, midnight + 9 * HOUR, NOW), true, true, "its first hour is missing"),
+            (DayState::UNFINISHED, true, true, "an earlier program did not say"),
+            (DayState::Open { requested: Some(today) }, false, false, "requested today, as a whole"),
+            (DayState::Open { requested: today.pred_opt() }, true, false, "it has a diagnostic of its own"),
+            (DayState::Sealed, false, false, "sealed"),
+        ];
+        for (state, is_lacking, absent, why) in cases {
+            assert_eq!((lacks(state), is_absent(state)), (is_lacking, absent), "{why}");
+        }
+        assert_eq!(missing(&BTreeMap::new(), span, NOW, Pick::Lacking).len(), 1);
+    }
+    assert!(missing(&BTreeMap::new(), Window::new(NOW + DAY, NOW + 2 * DAY), NOW, Pick::Lacking).is_empty(), "to come");
 }
