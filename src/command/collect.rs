@@ -1,6 +1,9 @@
 //! `fortnight collect`: what was typed, and what is printed. The work is in `collector.rs`.
 
+use std::collections::BTreeMap;
+
 use anyhow::anyhow;
+use chrono::NaiveDate;
 
 use super::collector::{Order, block_on, collect_all, warn_of};
 use super::days::{Pick, from_midnight, hull, missing, within_retention};
@@ -10,8 +13,8 @@ use crate::cli::{CollectArgs, CollectFailOn, Global};
 use crate::config::{Config, Source};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::time::{DAY, Window};
-use crate::source::{self, CollectedEvents, SourceState, registry};
-use crate::store::Store;
+use crate::source::{self, CollectedEvents, Estimate, SourceError, SourceState, registry};
+use crate::store::{DayState, Store};
 
 /// Collects; prints source, days, points and new events, one source a line.
 pub(super) fn collect(args: &CollectArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> {
@@ -36,7 +39,7 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, ui: &Ui) -> Result<Ex
     let pick = if args.again { Pick::Again } else { Pick::Open };
     let order = Order { span, now, clock, pick, most_requests: args.max_requests };
     if args.dry_run {
-        return dry_run(&config, &chosen, &store, order);
+        return dry_run(&config, &chosen, &store, order, args);
     }
     let mut failures = Vec::new();
     let mut lines = String::new();
@@ -62,7 +65,19 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, ui: &Ui) -> Result<Ex
         store.export(file)?;
         write_stdout(format!("{}\n", plain(&file.to_string_lossy())).as_bytes())?;
     }
-    let is_needed = |source: &Source| !source.optional || chosen.len() == 1;
+    ended(&failures, chosen.len(), args.fail_on, "what was collected is kept; run it again to go on from there")
+}
+
+/// Says which sources failed; returns how the run ends, or the failure of those that are needed.
+///
+/// `then`: the last advice.
+fn ended(
+    failures: &[(&&Source, Diagnostic)],
+    chosen: usize,
+    fail_on: Option<CollectFailOn>,
+    then: &str,
+) -> Result<Exit, Failure> {
+    let is_needed = |source: &Source| !source.optional || chosen == 1;
     let (needed, optional): (Vec<_>, Vec<_>) = failures.iter().partition(|(source, _)| is_needed(source));
     for (source, failure) in &optional {
         let help = failure.help.join("; ");
@@ -72,8 +87,8 @@ pub(super) fn collect(args: &CollectArgs, global: &Global, ui: &Ui) -> Result<Ex
     }
     let needed: Vec<&Diagnostic> = needed.into_iter().map(|(_, failure)| failure).collect();
     match () {
-        () if !needed.is_empty() => Err(failed(&needed)),
-        () if !optional.is_empty() && args.fail_on == Some(CollectFailOn::Partial) => Ok(Exit::Partial),
+        () if !needed.is_empty() => Err(failed(&needed, then)),
+        () if !optional.is_empty() && fail_on == Some(CollectFailOn::Partial) => Ok(Exit::Partial),
         () => Ok(Exit::Done),
     }
 }
@@ -87,10 +102,10 @@ pub(super) fn warn(warnings: &[Diagnostic]) {
 }
 
 /// Joins what failed into one failure with all the advice.
-fn failed(failures: &[&Diagnostic]) -> Failure {
+fn failed(failures: &[&Diagnostic], then: &str) -> Failure {
     let reasons: Vec<String> = failures.iter().map(|failure| failure.reason()).collect();
     let mut help: Vec<String> = failures.iter().flat_map(|failure| failure.help.clone()).collect();
-    help.push("what was collected is kept; run it again to go on from there".to_owned());
+    help.push(then.to_owned());
     Failure { exit: Exit::Failed, error: anyhow!(reasons.join("; ")).context("collect"), help }
 }
 
@@ -143,37 +158,52 @@ fn files(
     Ok((days, points, changed, failure))
 }
 
-/// Says what collecting would ask, and asks nothing but what has to be known for that.
-fn dry_run(config: &Config, chosen: &[&Source], store: &Store, order: Order) -> Result<Exit, Failure> {
+/// Says what collecting would ask, and asks nothing but what has to be known for that. A source that fails has a line of
+/// its own, and the others their estimates.
+fn dry_run(
+    config: &Config,
+    chosen: &[&Source],
+    store: &Store,
+    order: Order,
+    args: &CollectArgs,
+) -> Result<Exit, Failure> {
     let mut text = String::new();
+    let mut failures = Vec::new();
     let catalog = store.catalog(period::EVER)?;
     for source in chosen.iter().filter(|source| !registry::is_recorded(source)) {
-        let Some(asked) =
-            registry::open(config, source, order.clock).map_err(|error| failed(&[&error.diagnostic()]))?
-        else {
-            continue;
-        };
-        let span = within_retention(order.span, asked.retention_ms, order.now);
-        let slices = missing(&catalog.days(&source.id), span, order.now, order.pick);
-        let Some(window) = hull(&slices) else {
-            text.push_str(&format!("{}\tnothing is missing\n", plain(&source.id)));
-            continue;
-        };
-        let estimate = block_on(asked.estimate(window))?.map_err(|error| failed(&[&error.diagnostic()]))?;
-        let cost = match estimate.cost_usd {
-            None => "no price".to_owned(),
-            Some(cost) if cost < 0.005 => "less than USD 0.01".to_owned(),
-            Some(cost) => format!("USD {cost:.2}"),
-        };
-        text.push_str(&format!(
-            "{}\t{} days\t{} requests\t{} series\t{cost}\n",
-            plain(&source.id),
-            slices.len(),
-            estimate.requests,
-            estimate.series
-        ));
-        estimate.asks.iter().for_each(|ask| text.push_str(&format!("  {}\n", plain(ask))));
+        let known = catalog.days(&source.id);
+        match block_on(estimate(config, source, &known, order))? {
+            Ok(lines) => text.push_str(&lines),
+            Err(error) => {
+                text.push_str(&format!("{}\tno estimate: the source failed\n", plain(&source.id)));
+                failures.push((source, error.diagnostic()));
+            }
+        }
     }
     write_stdout(text.as_bytes())?;
-    Ok(Exit::Done)
+    ended(&failures, chosen.len(), args.fail_on, "nothing was collected; `fortnight doctor` looks at each source")
+}
+
+/// Returns the lines of one source; none for one that is not collected.
+async fn estimate(
+    config: &Config,
+    source: &Source,
+    known: &BTreeMap<NaiveDate, DayState>,
+    order: Order,
+) -> Result<String, SourceError> {
+    let Some(asked) = registry::open(config, source, order.clock)? else { return Ok(String::new()) };
+    let span = within_retention(order.span, asked.retention_ms, order.now);
+    let slices = missing(known, span, order.now, order.pick);
+    let id = plain(&source.id);
+    let Some(window) = hull(&slices) else { return Ok(format!("{id}\tnothing is missing\n")) };
+    let estimate = asked.estimate(window).await?;
+    let cost = match estimate.cost_usd {
+        None => "no price".to_owned(),
+        Some(cost) if cost < 0.005 => "less than USD 0.01".to_owned(),
+        Some(cost) => format!("USD {cost:.2}"),
+    };
+    let Estimate { requests, series, asks, .. } = estimate;
+    let mut text = format!("{id}\t{} days\t{requests} requests\t{series} series\t{cost}\n", slices.len());
+    asks.iter().for_each(|ask| text.push_str(&format!("  {}\n", plain(ask))));
+    Ok(text)
 }

@@ -12,7 +12,7 @@ use crate::source::descriptor::{SourceSettings, Variable};
 use crate::source::{CollectedSource, Estimate, SourceCheck, SourceHealth, registry};
 
 /// Longest that one source may take for one question, so that `doctor` ends whatever a server does.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(50);
 
 /// Days of a month, for a price that people can hold against a bill.
 const MONTH: f64 = 30.0;
@@ -45,7 +45,9 @@ pub(super) async fn all(
         let if_empty = settings.map_or("", SourceSettings::help_if_empty);
         let (mut checks, has_variables) = variables(source, settings, &is_set);
         let folder = queries(source, settings);
-        let is_complete = has_variables && folder.as_ref().is_none_or(|check| check.health == Health::Ok);
+        let examples = placeholders(source, settings);
+        let is_complete =
+            has_variables && examples.is_empty() && folder.as_ref().is_none_or(|check| check.health == Health::Ok);
         checks.extend(folder);
         let opened = match is_complete && !question.offline {
             true => Some(open(source)),
@@ -60,7 +62,9 @@ pub(super) async fn all(
                 Some(Ok(Some(asked))) => checks.extend(ask(question, source, &asked, if_empty).await),
                 Some(Err(error)) => checks.push(failed("source", source, error.diagnostic())),
             }
-            softened(checks, source)
+            let mut checks = softened(checks, source);
+            checks.extend(examples);
+            checks
         }
     });
     join_all(all).await.into_iter().flatten().collect()
@@ -82,6 +86,16 @@ fn variables(
         Check::fail("variable", &source.id, format!("{name} is not set"), vec![help])
     });
     (checks.collect(), is_complete)
+}
+
+/// Names keys that still hold what `init` wrote. They fail for an optional source as well: it is to be filled in, or to go.
+fn placeholders(source: &Source, settings: Option<&dyn SourceSettings>) -> Vec<Check> {
+    let kept = settings.map(SourceSettings::placeholders).unwrap_or_default();
+    let check = |(key, value): (&str, String)| {
+        let help = format!("put your own value into `{key}`, or remove the source `{}` from the config", source.id);
+        Check::fail("placeholder", &source.id, format!("`{key}` is still the example's: {value}"), vec![help])
+    };
+    kept.into_iter().map(check).collect()
 }
 
 /// Looks whether the folder with queries of the team's own can be read; what stands in it is checked by opening the source.
@@ -109,7 +123,7 @@ async fn ask(question: &Question, source: &Source, asked: &CollectedSource, if_e
     .await;
     let mut checks: Vec<Check> = match looked {
         Ok(found) => found.into_iter().map(|check| access(source, check)).collect(),
-        Err(_) => vec![silent("access", source, question.patience)],
+        Err(_) => vec![silent("access", source, "its permissions were tried", question.patience)],
     };
     let is_broken = checks.iter().any(|check| check.health == Health::Fail);
     match estimate {
@@ -117,7 +131,7 @@ async fn ask(question: &Question, source: &Source, asked: &CollectedSource, if_e
         // A permission that is missing has a line above; that it makes the estimate fail as well is no news.
         Ok(Err(_)) | Err(_) if is_broken => {}
         Ok(Err(error)) => checks.push(failed("estimate", source, error.diagnostic())),
-        Err(_) => checks.push(silent("estimate", source, question.patience)),
+        Err(_) => checks.push(silent("estimate", source, "its series were counted", question.patience)),
     }
     checks.push(retention(source, asked.retention_ms, question.wanted_ms));
     checks
@@ -175,10 +189,10 @@ fn failed(check: &'static str, source: &Source, mut diagnostic: Diagnostic) -> C
     Check::fail(check, &source.id, diagnostic.reason(), diagnostic.help)
 }
 
-fn silent(check: &'static str, source: &Source, patience: Duration) -> Check {
+fn silent(check: &'static str, source: &Source, what: &str, patience: Duration) -> Check {
     let help =
         vec!["check the network, the proxy (HTTPS_PROXY) and `endpoint` of the source, then try again".to_owned()];
-    Check::fail(check, &source.id, format!("no answer within {} s", patience.as_secs()), help)
+    Check::fail(check, &source.id, format!("no answer within {} s while {what}", patience.as_secs()), help)
 }
 
 /// Lets a source fail that the report can do without.

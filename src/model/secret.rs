@@ -19,6 +19,15 @@ pub enum SecretError {
     /// The variable holds something that cannot go into a request's header.
     #[error("environment variable `{0}` holds signs that no key has")]
     NotAKey(String),
+    /// The variable still holds what an example shows in the place of a key.
+    #[error("environment variable `{0}` holds a placeholder")]
+    Placeholder(String),
+}
+
+/// Tells whether a value is what examples show in the place of a secret: `NRAK-...`, `<key>`, `REPLACE-…`.
+pub fn is_placeholder(value: &str) -> bool {
+    let value = value.trim();
+    value.ends_with("...") || value.ends_with('…') || value.starts_with('<') || value.starts_with("REPLACE")
 }
 
 impl SecretError {
@@ -27,6 +36,7 @@ impl SecretError {
         match self {
             Self::Missing(variable) => format!("set `{variable}` in the environment of whoever runs this"),
             Self::NotAKey(variable) => format!("look for blanks, quotes and line ends in `{variable}`"),
+            Self::Placeholder(variable) => format!("put the real value into `{variable}`"),
         }
     }
 }
@@ -57,6 +67,9 @@ impl Secret {
         }
         if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(SecretError::NotAKey(name.to_owned()));
+        }
+        if is_placeholder(value) {
+            return Err(SecretError::Placeholder(name.to_owned()));
         }
         Ok(Self(value.to_owned()))
     }

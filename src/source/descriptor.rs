@@ -116,6 +116,11 @@ pub trait SourceSettings: Send + Sync {
         Vec::new()
     }
 
+    /// Returns the keys that still hold what `init` and the examples write, each with its value.
+    fn placeholders(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// Returns the folder with queries of the user's own.
     fn queries(&self) -> Option<&Path> {
         None

@@ -2,6 +2,7 @@
 //!
 //! Credentials come from the environment, as they do for users, so each test runs its body in a process of its own.
 
+mod credentials;
 mod open_days;
 mod tags;
 
@@ -373,6 +374,74 @@ fn throttled_requests_are_tried_again_within_a_budget() {
 }
 
 #[test]
+fn a_server_that_says_how_long_to_wait_is_left_alone_for_so_long() {
+    with_keys("a_server_that_says_how_long_to_wait_is_left_alone_for_so_long", async || {
+        let server = server(&ecs()).await;
+        let source = open(&server.server.uri(), "");
+        let page_of_a_proxy =
+            |status: u16| wiremock::ResponseTemplate::new(status).set_body_string("<html>later</html>");
+        let cases = [
+            ("throttled", fault(400, "ThrottlingException", "Rate exceeded").insert_header("retry-after", "2"), 2),
+            ("limited by a proxy", page_of_a_proxy(429).insert_header("retry-after", "2"), 2),
+            ("down", page_of_a_proxy(503).insert_header("retry-after", "2"), 2),
+            (
+                "down until a time",
+                page_of_a_proxy(503)
+                    .insert_header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
+                    .insert_header("retry-after", "Sun, 06 Nov 1994 08:49:39 GMT"),
+                2,
+            ),
+            ("limited without a word", page_of_a_proxy(429), 0),
+        ];
+        for (name, answer, wait_s) in cases {
+            server.set(|script| script.asked.clear());
+            server.answer(move |request, before| match before {
+                0 => answer.clone(),
+                _ => page(request, &complete(request), None),
+            });
+            let begun = std::time::Instant::now();
+            assert_eq!(source.series(day(1)).await.expect("answers").series.len(), 2, "{name}");
+            assert_eq!(server.asked().len(), 2, "{name}");
+            assert!(begun.elapsed().as_secs() >= wait_s, "{name}: {:?}", begun.elapsed());
+        }
+        server.set(|script| script.asked.clear());
+        server.answer(|_, _| fault(400, "ThrottlingException", "Rate exceeded").insert_header("retry-after", "86400"));
+        let error = failure(&source).await;
+        assert!(error.contains("the server asks to wait 86400 s"), "{error}");
+        assert_eq!(server.asked().len(), 1, "asked again before the day is over");
+    });
+}
+
+#[test]
+fn metrics_and_lists_that_do_not_meet_are_named() {
+    with_keys("metrics_and_lists_that_do_not_meet_are_named", async || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let own = "id = \"orders\"\nnamespace = \"Shop\"\ndimensions = [\"Country\"]\nkind = \"resource\"\n\
+                   service = \"{Country}\"\ntarget = \"shop:{Country}\"\n\
+                   [[metric]]\nsignal = \"orders\"\nunit = \"count\"\nof = [\"OrdersPlaced Sum\"]\n\
+                   absent = \"unknown\"\nclass = \"other\"\nbetter = \"lower\"\n";
+        std::fs::write(folder.path().join("orders.toml"), own).expect("written");
+        let others = [
+            "AWS/ECS CPUReservation ClusterName=main",
+            "AWS/ECS CPUReservation ClusterName=spare",
+            // Its list writes the name in another way.
+            "Shop Orders Country=jp",
+        ];
+        let server = server(&[ecs(), others.map(str::to_owned).to_vec()].concat()).await;
+        let more = format!("queries = \"{}\"\n", folder.path().display());
+        let checks = open(&server.server.uri(), &more).checks(NOW).await;
+        let line = |name: &str| checks.iter().find(|check| check.name == name).unwrap_or_else(|| panic!("{checks:?}"));
+        let metrics = line("metrics eu-west-1");
+        let found = "2 of 5 are in a list; in none: AWS/ECS CPUReservation by ClusterName, Shop Orders by Country";
+        assert!(metrics.found.starts_with(found), "{metrics:?}");
+        let lists = line("lists eu-west-1");
+        assert_eq!(lists.health, fortnight::source::SourceHealth::Warn, "{lists:?}");
+        assert!(lists.found.contains("1 of 18 give a series"), "{lists:?}");
+        assert!(lists.help.concat().contains("names of metrics of orders"), "{lists:?}");
+    });
+}
+
+#[test]
 fn each_refusal_has_its_own_words_and_is_not_tried_again() {
     with_keys("each_refusal_has_its_own_words_and_is_not_tried_again", async || {
         let server = server(&ecs()).await;
@@ -712,6 +781,8 @@ fn checks_name_each_permission() {
         }
         assert!(good.iter().any(|line| line.contains("ecs:main/card-api")), "{good:?}");
         assert!(good.iter().any(|line| line.contains("namespaces without one: Shop/Orders")), "{good:?}");
+        let lists = "Ok lists eu-west-1: 1 of 17 give a series; nothing comes of alb,";
+        assert!(good.iter().any(|line| line.starts_with(lists)), "{good:?}");
         server.set(|script| {
             script.trail = None;
             script.answer = Some(Box::new(|_, _| fault(400, "AccessDenied", "no")));

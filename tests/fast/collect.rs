@@ -221,3 +221,33 @@ fn what_is_typed_wrongly_is_told() {
     }
     assert!(!here.path().join(".fortnight/series").exists(), "nothing was collected");
 }
+
+#[test]
+fn a_dry_run_gives_the_estimates_of_the_others_when_one_fails() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+    let world = World { applications: 1, transactions: 1, otel: 0, now: MORNING, ..World::default() };
+    let server = runtime.block_on(NerdGraph::start(world));
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let config = |optional: bool| {
+        format!(
+            "[[source]]\nid = \"broken\"\nkind = \"newrelic\"\naccount = \"2\"\nkey_env = \"NO_SUCH_KEY\"\noptional = {optional}\n\
+             [[source]]\nid = \"well\"\nkind = \"newrelic\"\naccount = \"1\"\nendpoint = \"{}\"\nstep_minutes = 60\n",
+            server.endpoint()
+        )
+    };
+    let dry_run = |more: &[&str]| {
+        let mut command = command(folder.path());
+        command.args(["--quiet", "collect", "--dry-run", "--since", "2026-11-22"]).args(more);
+        command.env("NEW_RELIC_API_KEY", KEY).env("SOURCE_DATE_EPOCH", (MORNING / 1000).to_string());
+        command.env("NO_PROXY", "127.0.0.1").output().expect("runs")
+    };
+    for (optional, more, expected) in [(true, &[][..], 0), (true, &["--fail-on", "partial"], 5), (false, &[], 1)] {
+        program::write(&folder, "fortnight.toml", &config(optional));
+        let output = dry_run(more);
+        let (printed, said) = (stdout(&output), stderr(&output));
+        assert_eq!(code(&output), expected, "{said}");
+        assert!(printed.contains("broken\tno estimate") && printed.contains("well\t2 days\t"), "{printed}");
+        assert!(said.contains("NO_SUCH_KEY"), "{said}");
+        assert!(!folder.path().join(".fortnight/series").exists(), "nothing is collected");
+    }
+}

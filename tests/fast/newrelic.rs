@@ -580,8 +580,14 @@ async fn an_account_is_looked_at() {
             ("retention", SourceHealth::Ok, "events are kept for 30 days"),
             ("applications", SourceHealth::Ok, "4 of 4 applications and services match `applications`"),
             ("markers", SourceHealth::Ok, "14 deploys marked in 14 days"),
+            ("queries", SourceHealth::Ok, "12 of 12 gave series in the last hour"),
         ]
     );
+    let world = World { otel: 0, ..World::default() };
+    let checks = Bench::new(world.clone(), HOUR, Box::new(|_| None)).await.account.checks(world.now).await;
+    let queries = checks.iter().find(|check| check.name == "queries").expect("there");
+    assert!(queries.found.contains("nothing came of otel_services"), "{queries:?}");
+    assert_eq!(queries.health, SourceHealth::Ok, "most accounts have no OpenTelemetry");
     let bench = Bench::with_key(World::default(), HOUR, Box::new(|_| None), "NRAK-WRONG").await;
     let checks = bench.account.checks(0).await;
     assert_eq!((checks.len(), checks[0].health), (1, SourceHealth::Fail));

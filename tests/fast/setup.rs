@@ -213,10 +213,19 @@ fn doctor_looks_at_one_source_and_refuses_a_name_that_is_none() {
     assert!(stderr(&output).contains("did you mean `aws-app`?"), "{}", stderr(&output));
 }
 
+/// Puts account numbers into the config that `init` wrote.
+fn fill_in(folder: &TempDir) {
+    let path = folder.path().join("fortnight.toml");
+    let text = std::fs::read_to_string(&path).expect("read");
+    let text = text.replace("1234567", "7654321").replace("111122223333", "210987654321");
+    write(folder, "fortnight.toml", &text.replace("444455556666", "109876543210"));
+}
+
 #[test]
 fn the_value_of_a_variable_is_printed_nowhere() {
     let folder = folder();
     told(&run(&folder, &["init"]));
+    fill_in(&folder);
     let mut command = command(&folder);
     command.args(["doctor", "--offline", "-vvv"]);
     command.env("NEW_RELIC_API_KEY", "NRAK-CANARY").env("FORTNIGHT_EXTERNAL_ID", "CANARY-ID");
@@ -325,4 +334,25 @@ fn what_is_listed_can_be_imported_from_standard_input() {
     assert_eq!(told(&child.wait_with_output().expect("ends")), "1\t1\n");
     assert_eq!(listed(&one), listed(&other));
     assert_eq!(code(&marker(&one, &["import", "-", "-"])), 2);
+}
+
+#[test]
+fn what_init_writes_in_the_place_of_an_account_is_a_failure_until_it_is_replaced() {
+    for (template, ids) in [("newrelic", &["apm"][..]), ("cloudwatch", &["aws-app", "aws-card"])] {
+        let folder = folder();
+        told(&run(&folder, &["init", "--template", template]));
+        let (code, report) = doctor(&folder, &["--offline"]);
+        let found = failed(&report, "placeholder");
+        assert_eq!(code, 1, "{found:?}");
+        assert!(found.len() >= ids.len(), "{found:?}");
+        // With other numbers it is gone, and the key's placeholder is named by its variable alone.
+        fill_in(&folder);
+        let (_, report) = doctor(&folder, &["--offline"]);
+        assert!(failed(&report, "placeholder").is_empty(), "{report}");
+        let mut command = command(folder.path());
+        command.args(["doctor"]).env("NEW_RELIC_API_KEY", "NRAK-...").env("FORTNIGHT_EXTERNAL_ID", "...");
+        let output = command.output().expect("runs");
+        let printed = stdout(&output);
+        assert!(printed.contains("holds a placeholder"), "{printed}");
+    }
 }

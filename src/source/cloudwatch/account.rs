@@ -123,7 +123,7 @@ impl Checked for Account {
             };
             let (resources, tagged) = self.resources(region, &listed).await;
             let plan = resources::plan(&resources);
-            let outcome = error.map_or(Ok((resources.as_slice(), plan.queries.as_slice())), Err);
+            let outcome = error.map_or(Ok((resources.as_slice(), &plan)), Err);
             found.extend(checks::region(region, &self.lists, outcome, now).await);
             if !self.settings.service_tag.is_empty() {
                 let tags = self.tags(region).await;

@@ -9,9 +9,9 @@ use super::client::RegionClient;
 use super::error::CloudWatchError;
 use super::list::List;
 use super::parse::Grid;
-use super::resources::{Listed, Query, Resource};
+use super::resources::{Listed, Plan, Query, Resource};
 use super::tags::{self, Tags};
-use super::{events, period, requests};
+use super::{events, lists, period, requests};
 use crate::model::sanitize::excerpt;
 use crate::model::time::{HOUR, Window};
 use crate::source::{SourceCheck, SourceHealth};
@@ -70,19 +70,20 @@ pub async fn credentials(config: &SdkConfig, has_role: bool) -> SourceCheck {
 pub async fn region(
     region: &RegionClient,
     lists: &[List],
-    found: Result<(&[Resource<'_>], &[Query]), CloudWatchError>,
+    found: Result<(&[Resource<'_>], &Plan<'_>), CloudWatchError>,
     now: i64,
 ) -> Vec<SourceCheck> {
     let mut checks = Vec::new();
     let of = |name: &str| format!("{name} {}", region.region);
     match found {
         Err(error) => checks.push(failed(&of("cloudwatch:ListMetrics"), SourceHealth::Fail, &error)),
-        Ok((resources, queries)) => {
+        Ok((resources, plan)) => {
             checks.push(check(&of("cloudwatch:ListMetrics"), SourceHealth::Ok, "allowed".to_owned(), None));
             checks.push(watched(&of("resources"), resources));
             let hour = Window::new((now / HOUR - 2) * HOUR, (now / HOUR - 1) * HOUR);
             let grid = Grid { window: hour, width: HOUR };
-            checks.push(data(&of("cloudwatch:GetMetricData"), region, queries, grid, now).await);
+            checks.push(data(&of("cloudwatch:GetMetricData"), region, &plan.queries, grid, now).await);
+            checks.push(barren(&of("lists"), lists, plan));
             checks.extend(unwatched(&of("metrics"), region, lists).await);
         }
     }
@@ -141,7 +142,7 @@ fn watched(name: &str, resources: &[Resource]) -> SourceCheck {
     check(name, SourceHealth::Ok, some(targets.iter().map(|name| excerpt(name)), targets.len()), None)
 }
 
-/// Names metrics that are there and in no list.
+/// Names metrics that are there and in no list: those of namespaces that a list has, and namespaces without one.
 async fn unwatched(name: &str, region: &RegionClient, lists: &[List]) -> Option<SourceCheck> {
     let (listed, is_all) = match requests::list(region, None, Some(MOST_PAGES)).await {
         Ok(found) => found,
@@ -155,20 +156,52 @@ async fn unwatched(name: &str, region: &RegionClient, lists: &[List]) -> Option<
         })
     };
     let namespaces: BTreeSet<&str> = lists.iter().map(|list| list.namespace.as_str()).collect();
-    let strange: BTreeSet<&str> =
-        listed.iter().map(|one| one.namespace.as_str()).filter(|name| !namespaces.contains(name)).collect();
-    let watched = listed.iter().filter(|one| is_watched(one)).count();
+    let rest: Vec<&Listed> = listed.iter().filter(|one| !is_watched(one)).collect();
+    let (known, strange): (Vec<&Listed>, Vec<&Listed>) =
+        rest.iter().copied().partition(|one| namespaces.contains(one.namespace.as_str()));
+    let strange: BTreeSet<String> = strange.iter().map(|one| excerpt(&one.namespace)).collect();
+    // Each once, however many resources have it.
+    let known: BTreeSet<String> = known.iter().map(|one| kind_of(one)).collect();
     let more = if is_all { "" } else { " at least" };
-    let mut found = format!("{watched} of{more} {} are in a list", listed.len());
-    let mut help = None;
-    if !strange.is_empty() {
-        found.push_str(&format!(
-            "; namespaces without one: {}",
-            some(strange.iter().map(|name| excerpt(name)), strange.len())
-        ));
-        help = Some("to watch them, add a list to the folder that `queries` of the source names".to_owned());
+    let mut found = format!("{} of{more} {} are in a list", listed.len() - rest.len(), listed.len());
+    for (what, names) in [("in none", known), ("namespaces without one", strange)] {
+        if !names.is_empty() {
+            found.push_str(&format!("; {what}: {}", some(names.iter().cloned(), names.len())));
+        }
     }
-    Some(check(name, SourceHealth::Ok, found, help))
+    let help = "to watch more of them, add a list to the folder that `queries` of the source names";
+    Some(check(name, SourceHealth::Ok, found, (!rest.is_empty()).then(|| help.to_owned())))
+}
+
+/// Names a metric with its dimensions, without the resource: `AWS/ECS CPUReservation by ClusterName`.
+fn kind_of(one: &Listed) -> String {
+    let names: Vec<String> = one.dimensions.iter().map(|(name, _)| excerpt(name)).collect();
+    let by = if names.is_empty() { String::new() } else { format!(" by {}", names.join("+")) };
+    format!("{} {}{by}", excerpt(&one.namespace), excerpt(&one.metric))
+}
+
+/// Names lists of which nothing is collected. One of the team's own is wrong then; of the others most are for services
+/// that an account does not use.
+fn barren(name: &str, lists: &[List], plan: &Plan<'_>) -> SourceCheck {
+    let has_series =
+        |list: &List| plan.series.iter().any(|one| list.metrics.iter().any(|metric| std::ptr::eq(metric, one.metric)));
+    let empty: Vec<&List> = lists.iter().filter(|list| !has_series(list)).collect();
+    let mut found = format!("{} of {} give a series", lists.len() - empty.len(), lists.len());
+    if !empty.is_empty() {
+        let names: Vec<String> = empty.iter().map(|list| excerpt(&list.id)).collect();
+        found.push_str(&format!("; nothing comes of {}", names.join(", ")));
+    }
+    let own: Vec<String> =
+        empty.iter().filter(|list| !lists::is_built_in(list)).map(|list| excerpt(&list.id)).collect();
+    if own.is_empty() {
+        return check(name, SourceHealth::Ok, found, None);
+    }
+    let help = format!(
+        "compare namespace, dimensions and names of metrics of {} with CloudWatch's, to the letter, and look at \
+         `resources` of the source",
+        own.join(", ")
+    );
+    check(name, SourceHealth::Warn, found, Some(help))
 }
 
 fn some(names: impl Iterator<Item = String>, count: usize) -> String {

@@ -1,5 +1,6 @@
 //! Credentials and clients: the standard chain, a role if one is named, one client a region.
 
+use std::future::Future;
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
@@ -9,25 +10,32 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 
 use super::clock::ServerClock;
 use super::config::CloudWatchSettings;
+use super::credentials::Announced;
 use super::error::CloudWatchError;
+use super::retry::{HonoursRetryAfter, LONGEST_WAIT};
+use crate::model::secret::is_placeholder;
 use crate::source::http::RateLimiter;
+use crate::source::waiting::announced;
 
 /// Tries of a request, the first included. Waits between them double from [`FIRST_WAIT`] on, each shortened by chance, so
 /// that all of them together take about ten seconds; a token bucket of the SDK bounds them over all requests.
 const TRIES: u32 = 7;
 const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// Longest for a connection, for silence in an answer, and for one try as a whole.
 const CONNECT: Duration = Duration::from_secs(10);
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_secs(30);
 const ONE_TRY: Duration = Duration::from_secs(120);
-/// Longest for credentials, all tries together. The SDK's five seconds are over before the first try of a role is.
-const CREDENTIALS: Duration = Duration::from_secs(60);
+/// Longest for credentials, all tries together. The SDK's five seconds are over before the first try of a role is; a
+/// server that hangs is reported within a minute.
+const CREDENTIALS: Duration = Duration::from_secs(45);
 
 /// One region of one account.
 pub struct RegionClient {
@@ -45,6 +53,24 @@ pub struct RegionClient {
     pub data_limiter: RateLimiter,
     pub lookup_limiter: RateLimiter,
     pub tag_limiter: RateLimiter,
+}
+
+impl RegionClient {
+    /// Waits for the answer to a call, and says so while it is late.
+    ///
+    /// # Errors
+    /// The call failed, whatever was tried.
+    pub async fn answer<T, E>(
+        &self,
+        action: &'static str,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, CloudWatchError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let what = format!("{}: {action}", self.place);
+        announced(&what, call).await.map_err(|error| CloudWatchError::of_call(&self.place, action, &error))
+    }
 }
 
 /// Opens all regions of a source. No request is made before the first question.
@@ -67,13 +93,17 @@ pub async fn open(
         let metrics = aws_sdk_cloudwatch::config::Builder::from(&config)
             .region(Region::new(region.clone()))
             .interceptor(clock.clone())
+            .retry_classifier(HonoursRetryAfter)
             .build();
         let trail = aws_sdk_cloudtrail::config::Builder::from(&config)
             .region(Region::new(region.clone()))
             .interceptor(clock.clone())
+            .retry_classifier(HonoursRetryAfter)
             .build();
-        let tagging =
-            aws_sdk_resourcegroupstagging::config::Builder::from(&config).region(Region::new(region.clone())).build();
+        let tagging = aws_sdk_resourcegroupstagging::config::Builder::from(&config)
+            .region(Region::new(region.clone()))
+            .retry_classifier(HonoursRetryAfter)
+            .build();
         RegionClient {
             place: if account.is_empty() { region.clone() } else { format!("{region} of account {account}") },
             suffix: if index == 0 { String::new() } else { format!(" @{region}") },
@@ -127,7 +157,13 @@ async fn configure(source: &str, settings: &CloudWatchSettings) -> Result<SdkCon
     }
     let config = loader.load().await;
     if settings.role_arn.is_empty() {
-        return Ok(config);
+        let named = |provider| Announced::new("credentials of the standard AWS chain".to_owned(), provider);
+        return Ok(match config.credentials_provider() {
+            Some(provider) => {
+                config.into_builder().credentials_provider(SharedCredentialsProvider::new(named(provider))).build()
+            }
+            None => config,
+        });
     }
     let mut role = aws_config::sts::AssumeRoleProvider::builder(&settings.role_arn)
         .session_name(session_name(source))
@@ -136,7 +172,9 @@ async fn configure(source: &str, settings: &CloudWatchSettings) -> Result<SdkCon
     if !settings.external_id_env.is_empty() {
         role = role.external_id(external_id(&settings.external_id_env)?);
     }
-    let provider = SharedCredentialsProvider::new(role.build().await);
+    let what = format!("credentials by sts:AssumeRole of {}", settings.role_arn);
+    let provider = Announced::new(what, SharedCredentialsProvider::new(role.build().await));
+    let provider = SharedCredentialsProvider::new(provider);
     Ok(config.into_builder().credentials_provider(provider).build())
 }
 
@@ -152,6 +190,9 @@ pub fn external_id(variable: &str) -> Result<String, CloudWatchError> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@:/-_".contains(&byte);
     if !(2..=1224).contains(&value.len()) || !value.bytes().all(fits) {
         return Err(wrong("holds signs that no external id has"));
+    }
+    if is_placeholder(value) {
+        return Err(wrong("holds a placeholder"));
     }
     Ok(value.to_owned())
 }

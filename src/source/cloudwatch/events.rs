@@ -112,7 +112,7 @@ pub async fn ask(
         .end_time(DateTime::from_millis(window.end))
         .max_results(most)
         .set_next_token(token);
-    call.send().await.map_err(|error| CloudWatchError::of_call(&region.place, LOOKUP, &error))
+    region.answer(LOOKUP, call.send()).await
 }
 
 /// One lookup that costs nothing, to see whether it is allowed.

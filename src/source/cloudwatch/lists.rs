@@ -28,6 +28,11 @@ const BUILT_IN: [(&str, &str); 17] = [
     ("sqs.toml", include_str!("../../../queries/cloudwatch/sqs.toml")),
 ];
 
+/// Returns whether a list comes with the program, or takes the place of such a one.
+pub fn is_built_in(list: &List) -> bool {
+    BUILT_IN.iter().any(|(file, _)| file.strip_suffix(".toml") == Some(&list.id))
+}
+
 /// Returns the built-in lists and those of a folder, sorted by id.
 ///
 /// # Errors

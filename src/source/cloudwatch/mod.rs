@@ -34,9 +34,13 @@ mod client;
 mod clock;
 mod config;
 #[cfg(feature = "aws")]
+mod credentials;
+#[cfg(feature = "aws")]
 pub mod error;
 #[cfg(feature = "aws")]
 mod events;
+#[cfg(feature = "aws")]
+mod fault;
 #[cfg(feature = "aws")]
 mod list;
 #[cfg(feature = "aws")]
@@ -51,6 +55,8 @@ mod period;
 mod requests;
 #[cfg(feature = "aws")]
 mod resources;
+#[cfg(feature = "aws")]
+mod retry;
 #[cfg(feature = "aws")]
 mod rollouts;
 #[cfg(feature = "aws")]
@@ -123,6 +129,14 @@ impl SourceSettings for CloudWatchSettings {
     fn variables(&self) -> Vec<Variable> {
         let external_id = Variable { name: self.external_id_env.clone(), holds: "the external id of the role" };
         if self.external_id_env.is_empty() { Vec::new() } else { vec![external_id] }
+    }
+
+    fn placeholders(&self) -> Vec<(&'static str, String)> {
+        /// Account numbers of the templates here and of Amazon's documentation.
+        const EXAMPLES: [&str; 4] = ["111122223333", "444455556666", "999988887777", "123456789012"];
+        let keys = [("account", &self.account), ("role_arn", &self.role_arn)];
+        let is_example = |value: &str| value.split(':').any(|part| EXAMPLES.contains(&part));
+        keys.into_iter().filter(|(_, value)| is_example(value)).map(|(key, value)| (key, value.clone())).collect()
     }
 
     fn queries(&self) -> Option<&Path> {

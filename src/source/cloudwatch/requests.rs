@@ -12,7 +12,8 @@ use aws_sdk_cloudwatch::types::{Dimension, MessageData, Metric, MetricDataQuery,
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::client::RegionClient;
-use super::error::{CloudWatchError, bounded};
+use super::error::CloudWatchError;
+use super::fault::bounded;
 use super::parse::{Buckets, Grid, PartialResult, QueryStatus};
 use super::period::{LIST_GAP, cost};
 use super::resources::{Listed, Query};
@@ -57,7 +58,7 @@ pub async fn list(
         // `recently_active` would hide what was silent for three hours.
         let call =
             region.metrics.list_metrics().set_namespace(namespace.map(str::to_owned)).set_next_token(token.clone());
-        let answer = call.send().await.map_err(|error| CloudWatchError::of_call(&region.place, LIST, &error))?;
+        let answer = region.answer(LIST, call.send()).await?;
         found.extend(answer.metrics().iter().map(listed));
         match next(region, LIST, token, answer.next_token(), page)? {
             None => break,
@@ -200,7 +201,7 @@ async fn pages(
             .end_time(DateTime::from_millis(grid.window.end))
             .scan_by(ScanBy::TimestampAscending)
             .set_next_token(token.clone());
-        let answer = call.send().await.map_err(|error| CloudWatchError::of_call(&region.place, GET, &error))?;
+        let answer = region.answer(GET, call.send()).await?;
         note(messages, answer.messages());
         for result in answer.metric_data_results() {
             note(messages, result.messages());

@@ -75,7 +75,7 @@ async fn ask_key(region: &RegionClient, lists: &[List], key: &str, tags: &mut Ta
             .set_resource_type_filters(kinds.clone())
             .resources_per_page(PAGE)
             .set_pagination_token(token.clone());
-        let answer = call.send().await.map_err(|error| CloudWatchError::of_call(&region.place, GET, &error))?;
+        let answer = region.answer(GET, call.send()).await?;
         answer.resource_tag_mapping_list().iter().for_each(|found| tags.take(&region.region, key, found));
         let next = answer.pagination_token().filter(|token| !token.is_empty()).map(str::to_owned);
         if next.is_some() && (next == token || page >= MOST_PAGES) {

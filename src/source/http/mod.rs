@@ -298,9 +298,11 @@ impl Http {
         let sent = request.headers(headers.clone()).send().await;
         let mut response = sent.map_err(|error| broken(error, tries))?;
         let status = response.status().as_u16();
-        let date_ms = response.headers().get(DATE).and_then(http_date);
+        let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
+        let date_ms = date.and_then(http_date);
         self.clock.fetch_max(date_ms.unwrap_or(i64::MIN), Ordering::Relaxed);
-        let after = retry_after(response.headers(), date_ms);
+        let text = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let after = text(RETRY_AFTER).and_then(|wait| retry_after(wait, text(DATE)));
         if (300..400).contains(&status) {
             let host = sent_on_to(response.headers());
             return Err(Miss::Final(HttpError::Redirect { status, host }));
@@ -369,19 +371,19 @@ fn broken(error: reqwest::Error, tries: u32) -> Miss {
 }
 
 /// Reads `Retry-After`: seconds, or a date held against the server's own clock.
-fn retry_after(headers: &HeaderMap, date_ms: Option<i64>) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?;
-    if let Some(seconds) = value.to_str().ok().and_then(|text| text.trim().parse().ok()) {
+///
+/// `value`: of the header. `date`: the `Date` header of the same answer.
+pub(crate) fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let wait = http_date(value)?.checked_sub(date_ms?)?;
+    let wait = http_date(value)?.checked_sub(http_date(date?)?)?;
     Some(Duration::from_millis(u64::try_from(wait).unwrap_or(0)))
 }
 
 /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn http_date(value: &HeaderValue) -> Option<i64> {
-    let text = value.to_str().ok()?.trim();
-    chrono::DateTime::parse_from_rfc2822(text).ok().map(|date| date.timestamp_millis())
+fn http_date(text: &str) -> Option<i64> {
+    chrono::DateTime::parse_from_rfc2822(text.trim()).ok().map(|date| date.timestamp_millis())
 }
 
 /// Returns the host of a redirect, without anything that may be secret in an address.

@@ -9,8 +9,9 @@ use super::entities::Found;
 use super::error::NewRelicError;
 use super::graph::{Reply, documents};
 use super::query::Purpose;
+use super::query_files;
 use crate::model::sanitize::excerpt;
-use crate::model::time::{DAY, MINUTE, Window};
+use crate::model::time::{DAY, HOUR, MINUTE, Window};
 use crate::source::{Checked, Estimate, Estimated, SourceCheck, SourceError, SourceHealth};
 
 /// A clock further off than this puts points into wrong buckets.
@@ -103,6 +104,7 @@ async fn all(account: &Account, now: i64) -> Vec<SourceCheck> {
         Ok(found) => {
             checks.push(applications(found));
             checks.push(markers(account, found, now).await);
+            checks.push(queries(account, found, now).await);
         }
     }
     checks
@@ -193,6 +195,34 @@ fn applications(found: &Found) -> SourceCheck {
         ),
         _ => ok("applications", text),
     }
+}
+
+/// Names queries that gave nothing in the last whole hour. One of the team's own is wrong then; of the others most are for
+/// agents that an account does not use.
+async fn queries(account: &Account, found: &Found, now: i64) -> SourceCheck {
+    let end = now.div_euclid(HOUR) * HOUR;
+    let hour = Window::new(end - HOUR, end);
+    let (mut all, mut empty, mut own) = (0, Vec::new(), Vec::new());
+    for query in account.asked(Purpose::Series) {
+        all += 1;
+        match account.points(found, query, hour).await {
+            Err(error) => return failed("queries", &error),
+            Ok(points) if points.is_empty() => {
+                empty.push(excerpt(&query.id));
+                own.extend((!query_files::is_built_in(query)).then(|| excerpt(&query.id)));
+            }
+            Ok(_) => {}
+        }
+    }
+    let mut text = format!("{} of {all} gave series in the last hour", all - empty.len());
+    if !empty.is_empty() {
+        text.push_str(&format!("; nothing came of {}", empty.join(", ")));
+    }
+    if own.is_empty() {
+        return ok("queries", text);
+    }
+    let help = format!("paste {} into New Relic's query builder: names there are case-sensitive", own.join(", "));
+    with_help(SourceHealth::Warn, "queries", text, &help)
 }
 
 async fn markers(account: &Account, found: &Found, now: i64) -> SourceCheck {

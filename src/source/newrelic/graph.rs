@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::error::{NewRelicError, is_passing};
 use crate::model::secret::Secret;
 use crate::source::http::{Http, HttpError, excerpt};
+use crate::source::waiting::announced;
 
 /// The documents, as they stand in `queries/newrelic`.
 pub(super) mod documents {
@@ -50,7 +51,9 @@ impl Graph {
         let is_query = document == documents::NRQL || document == documents::PROGRESS;
         let again = |answer: &Value| classes(answer).any(|class| is_passing(class) || !is_query && class == "TIMEOUT");
         let secrets = [("api-key", &self.key)];
-        let mut answer = match self.http.post_json(&self.endpoint, &secrets, &body, &again).await {
+        let waited_for = format!("NerdGraph of account {}: {what}", self.account);
+        let asked = self.http.post_json(&self.endpoint, &secrets, &body, &again);
+        let mut answer = match announced(&waited_for, asked).await {
             Ok(answer) => answer,
             Err(HttpError::Status { status: 401 | 403, words, .. }) => return Err(self.bad_key(words)),
             Err(error) => return Err(NewRelicError::Http(error)),

@@ -91,6 +91,12 @@ impl SourceSettings for NewRelicSettings {
         vec![Variable { name: self.key_env.clone(), holds: "a user key of New Relic (it begins with NRAK-)" }]
     }
 
+    fn placeholders(&self) -> Vec<(&'static str, String)> {
+        /// What the template and the examples have.
+        const EXAMPLE: &str = "1234567";
+        if self.account == EXAMPLE { vec![("account", self.account.clone())] } else { Vec::new() }
+    }
+
     fn queries(&self) -> Option<&Path> {
         self.queries.as_deref()
     }

@@ -45,6 +45,11 @@ pub fn load(folder: Option<&Path>) -> Result<Vec<Query>, QueryError> {
     Ok(queries)
 }
 
+/// Returns whether a query comes with the program.
+pub(super) fn is_built_in(query: &Query) -> bool {
+    BUILT_IN.iter().any(|(name, _)| name.strip_suffix(".nrql") == Some(&query.id))
+}
+
 /// Makes the source's error of a query's.
 pub(super) fn failed(id: &str, error: QueryError) -> SourceError {
     let help = error.help();

@@ -32,6 +32,22 @@ impl Raw {
         Self { url, requests }
     }
 
+    /// Starts one that takes every request and never answers.
+    pub fn silent() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let requests = Arc::new(AtomicUsize::new(0));
+        let count = requests.clone();
+        std::thread::spawn(move || {
+            let mut held = Vec::new();
+            for stream in listener.incoming().flatten() {
+                count.fetch_add(1, Ordering::SeqCst);
+                held.push(stream);
+            }
+        });
+        Self { url, requests }
+    }
+
     /// Returns how many requests came.
     pub fn count(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
