@@ -225,8 +225,8 @@ impl Http {
         let request = self.client.request(method, url).headers(headers(secrets)?).body(body);
         let mut response = request.send().await.map_err(|broke| error(broken(broke, 1)))?;
         let status = response.status().as_u16();
-        let date_ms = response.headers().get(DATE).and_then(http_date);
-        let after = retry_after(response.headers(), date_ms);
+        let header = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let after = header(RETRY_AFTER).and_then(|value| retry_after(value, header(DATE)));
         if (300..400).contains(&status) {
             return Err(HttpError::Redirect { status, host: sent_on_to(response.headers()) });
         }
