@@ -67,7 +67,7 @@ pub(super) fn publish(args: &PublishArgs, global: &Global, ui: &Ui) -> Result<Ex
             serve(&places, ui, one)?;
         }
         (None, Some(life)) => {
-            serve(&places, ui, |target| link(&open_place(&config, target)?, &bundle, life))?;
+            serve(&places, ui, |target| link(&open_place(&config, target)?, &bundle, life, ui))?;
         }
         (None, None) => everywhere(&config, &chosen, &bundle, args.again, ui)?,
     }
@@ -347,13 +347,13 @@ fn sign(target: &Target<'_>, key: &str, line: &Reviewed, config: &Config) -> Res
 }
 
 /// Returns an address that needs no key.
-fn link(target: &Target<'_>, bundle: &Bundle, life: Duration) -> Result<String, Failure> {
+fn link(target: &Target<'_>, bundle: &Bundle, life: Duration, ui: &Ui) -> Result<String, Failure> {
     let name = format!("{}/{}", bundle.key, Format::Html.file_name());
     let signed = block_on(target.place.signed(&name, life.as_secs()))??;
-    let hours = signed.seconds / 3600;
+    let hours = signed.seconds.div_ceil(3600);
     let caveat = if signed.caveat.is_empty() { String::new() } else { format!("; {}", signed.caveat) };
     // The address goes to standard output alone, so that a script can post it.
-    tracing::info!("the link lives {hours} h at most{caveat}");
+    ui.say(&format!("the link lives {hours} h at most{caveat}"));
     Ok(signed.url)
 }
 

@@ -5,4 +5,5 @@
 mod support;
 
 mod ministack;
+mod object_store;
 mod throughput;
