@@ -202,7 +202,7 @@ fn of_open_days(id: &str, open: &[(NaiveDate, Coverage)]) -> Option<Diagnostic> 
 pub(super) fn warn_of(refused: &[StoreError]) {
     for error in refused {
         let Diagnostic { help, .. } = error.diagnostic();
-        tracing::warn!(error = %plain(&error.diagnostic().reason()), help = %plain(&help.join("; ")), "set aside");
+        tracing::warn!(error = %plain(&error.diagnostic().reason()), help = %plain(&help.join("; ")), "damaged in the store");
     }
 }
 

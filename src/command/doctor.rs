@@ -15,6 +15,7 @@ use crate::cli::{DoctorArgs, Global};
 use crate::config::{Config, Source, nearest};
 use crate::detect::placebo::{self, Extent, NoRoom};
 use crate::detect::{self, Judgement};
+use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::event::{Event, deduplicate};
 use crate::model::metric::{Series, SeriesKey};
 use crate::model::time::{DAY, Window};
@@ -138,12 +139,12 @@ fn examine(config: &Config, global: &Global, period: Window, now: i64, ui: &Ui) 
             for shard in 0..shards {
                 match rows.take(shard) {
                     Ok(all) => series.extend(all.iter().map(|series| Seen::of(series, period, config))),
-                    Err(failure) => store.trouble.push(format!("{:#}", failure.error)),
+                    Err(failure) => store.trouble.push(failure.diagnostic(Stage::Store, "store")),
                 }
             }
             source::add_states(&mut sources, rows.states());
         }
-        Err(failure) => store.trouble.push(format!("{:#}", failure.error)),
+        Err(failure) => store.trouble.push(failure.diagnostic(Stage::Store, "store")),
     }
     if has_kept {
         events = deduplicate(events).events;
@@ -174,7 +175,7 @@ fn examine(config: &Config, global: &Global, period: Window, now: i64, ui: &Ui) 
 struct StoreReading {
     view: Option<StoreView>,
     events: StoredEvents,
-    trouble: Vec<String>,
+    trouble: Vec<Diagnostic>,
 }
 
 impl StoreReading {
@@ -186,11 +187,11 @@ impl StoreReading {
         match read() {
             Ok((view, events)) => {
                 let refused = view.catalog.refused.iter().chain(&events.refused);
-                let trouble = refused.map(|error| error.diagnostic().reason()).collect();
+                let trouble = refused.map(StoreError::diagnostic).collect();
                 Self { view: Some(view), events, trouble }
             }
             Err(error) => {
-                let trouble = vec![error.diagnostic().reason()];
+                let trouble = vec![error.diagnostic()];
                 Self { view: None, events: StoredEvents::default(), trouble }
             }
         }
@@ -205,7 +206,7 @@ impl StoreReading {
     }
 
     /// Returns how many series and events it holds, or why it cannot be read whole.
-    fn outcome(&self) -> Result<(usize, usize), Vec<String>> {
+    fn outcome(&self) -> Result<(usize, usize), Vec<Diagnostic>> {
         let series = self.view.as_ref().map_or(0, |view| view.catalog.keys().count());
         if self.trouble.is_empty() { Ok((series, self.events.events.len())) } else { Err(self.trouble.clone()) }
     }

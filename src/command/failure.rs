@@ -3,6 +3,7 @@
 use anyhow::anyhow;
 
 use crate::config::ConfigError;
+use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::publish::PublishError;
 use crate::store::StoreError;
 
@@ -42,6 +43,14 @@ impl Failure {
     pub(super) fn usage(reason: impl Into<String>, help: impl Into<String>) -> Self {
         let help = Some(help.into()).filter(|help| !help.is_empty()).into_iter().collect();
         Self { exit: Exit::Usage, error: anyhow!(reason.into()), help }
+    }
+}
+
+impl Failure {
+    /// Returns it as a diagnostic, for a run that goes on without what failed.
+    pub(super) fn diagnostic(&self, stage: Stage, subject: &str) -> Diagnostic {
+        let reason = std::io::Error::other(format!("{:#}", self.error));
+        Diagnostic { help: self.help.clone(), ..Diagnostic::of_error(stage, subject, &reason) }
     }
 }
 

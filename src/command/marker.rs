@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::collect::warn;
+use super::collector::warn_of;
 use super::{Exit, Failure, load, outcome, period, write_stdout};
 use crate::cli::{Global, MarkerAddArgs, MarkerCommand, MarkerImportArgs, MarkerListArgs};
 use crate::config::Config;
@@ -16,7 +17,7 @@ use crate::model::event::Event;
 use crate::model::time::{Window, rfc3339};
 use crate::render::terminal::plain;
 use crate::source::scrub_events;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Most that is taken from standard input, bytes: a hundred thousand events, and no endless stream.
 const LONGEST_INPUT_BY: u64 = 64 << 20;
@@ -28,6 +29,9 @@ const ID_BY: usize = 6;
 pub(super) fn marker(command: &MarkerCommand, global: &Global) -> Result<Exit, Failure> {
     let config = load(&global.config, global.tz.as_deref())?;
     let store = Store::open(&config.store.folder)?;
+    // Adding a marker sets them aside.
+    let damaged: Vec<StoreError> = store.events()?.refused.into_iter().filter(StoreError::is_loss).collect();
+    warn_of(&damaged);
     match command {
         MarkerCommand::Add(args) => add(args, &config, &store),
         MarkerCommand::Import(args) => import(args, &store),

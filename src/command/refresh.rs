@@ -100,9 +100,7 @@ fn not_requested(source: &Source, days: usize, failure: &Diagnostic, ends: &str)
 
 /// Keeps why nothing could be requested from a source.
 fn unwritable(source: &Source, failure: &Failure) -> SourceOutcome {
-    let reason = std::io::Error::other(format!("{:#}", failure.error));
-    let failure = Diagnostic { help: failure.help.clone(), ..Diagnostic::of_error(Stage::Store, &source.id, &reason) };
-    SourceOutcome { failure: Some(failure), ..SourceOutcome::default() }
+    SourceOutcome { failure: Some(failure.diagnostic(Stage::Store, &source.id)), ..SourceOutcome::default() }
 }
 
 fn names(sources: &[&Source]) -> String {

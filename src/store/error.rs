@@ -6,6 +6,7 @@ use crate::format::RecordError;
 use crate::model::diagnostic::{Diagnostic, Severity, Stage};
 
 use super::encode::VERSION;
+use super::layout::DAMAGED_EVENTS;
 
 /// Why a store cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -64,12 +65,14 @@ pub enum StoreError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Lines of the events that are not what was written.
-    #[error("{file}: {lines} damaged lines; the other events are read")]
+    #[error("{file}: damaged: {named}; the other events are read")]
     DamagedEvents {
         /// The file.
         file: String,
         /// How many lines cannot be read.
         lines: usize,
+        /// The first of them with their numbers and what is wrong with each.
+        named: String,
     },
     /// Events are missing from the end of their file.
     #[error("{file}: incomplete; {found} events are read, others may be lost")]
@@ -111,6 +114,12 @@ impl StoreError {
             Self::Damaged { .. } | Self::DamagedEvents { .. } | Self::EventsCutOff { .. } => {
                 "run `fortnight collect`: it sets the damaged part aside and requests it again where the source still \
                  has it"
+            }
+            Self::SetAside { file, .. } if file.ends_with(DAMAGED_EVENTS) => {
+                return Some(format!(
+                    "lines that are right as they are come back with `fortnight marker import {file}`; then move the \
+                     file out of the store"
+                ));
             }
             Self::SetAside { .. } => "look at the file, then move it out of the store",
             Self::Snapshot { .. } => "export it again and carry the whole file over; nothing was changed here",

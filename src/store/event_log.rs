@@ -21,10 +21,11 @@ use serde_json::{Map, Value};
 
 use crate::format;
 use crate::model::event::{Event, scrub};
+use crate::model::sanitize::excerpt;
 use crate::model::scrub::Scrubber;
 
 use super::digest;
-use super::layout::{source_of, write_whole};
+use super::layout::{DAMAGED_EVENTS as DAMAGED, source_of, write_whole};
 use super::{Store, StoreError};
 
 /// The events' file; the number is the format version.
@@ -33,8 +34,6 @@ pub(super) const EVENTS: &str = "events.2.jsonl";
 pub(super) const OLD_EVENTS: &str = "events.1.jsonl";
 /// Folder of the lists of format 1.
 pub(super) const OLD_LISTS: &str = "told";
-/// Damaged lines.
-const DAMAGED: &str = "events.damaged.jsonl";
 /// Characters of a line's digest.
 const SUM: usize = 16;
 /// What comes before it.
@@ -55,11 +54,30 @@ pub struct StoredEvents {
 #[derive(Debug, Default)]
 pub(super) struct EventLog {
     events: BTreeMap<String, Entry>,
-    /// Lines that cannot be read, without their ends.
-    pub(super) damaged: Vec<Vec<u8>>,
+    /// Lines that cannot be read.
+    pub(super) damaged: Vec<DamagedLine>,
     /// Events that the last line counts, if it is there.
     counted: Option<usize>,
     is_old: bool,
+}
+
+/// A line that is not what was written.
+#[derive(Debug)]
+pub(super) struct DamagedLine {
+    /// The file's name, without its folder.
+    file: String,
+    /// From 1 on.
+    number: usize,
+    reason: String,
+    /// As it was found, without its end.
+    bytes: Vec<u8>,
+}
+
+impl DamagedLine {
+    fn new((row, bytes): (usize, &[u8]), file: &Path, reason: impl Into<String>) -> Self {
+        let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self { file, number: row + 1, reason: reason.into(), bytes: bytes.to_vec() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -100,24 +118,27 @@ impl EventLog {
         self.damaged.is_empty() && (self.is_old || self.counted == Some(self.events.len()))
     }
 
-    fn read_line(&mut self, line: &[u8], sums: &mut String) -> Option<()> {
-        let text = std::str::from_utf8(line).ok()?;
-        let (body, sum) = text.strip_suffix("\"}")?.rsplit_once(SUM_KEY)?;
+    /// Reads a line; the reason if it is not what was written.
+    fn read_line(&mut self, line: &[u8], sums: &mut String) -> Result<(), String> {
+        let text = std::str::from_utf8(line).map_err(|_| "is not UTF-8")?;
+        let parts = text.strip_suffix("\"}").and_then(|text| text.rsplit_once(SUM_KEY));
+        let (body, sum) = parts.ok_or("has no digest")?;
         if let Some(count) = body.strip_prefix("{\"events\":") {
             if digest::short(format!("{body}{sums}").as_bytes(), SUM) == sum {
-                self.counted = Some(count.parse().ok()?);
+                self.counted = Some(count.parse().map_err(|_| "counts no events")?);
             }
-            return Some(());
+            return Ok(());
         }
         if digest::short(body.as_bytes(), SUM) != sum {
-            return None;
+            return Err("its digest differs".to_owned());
         }
-        let mut fields: Map<String, Value> = serde_json::from_str(&format!("{body}}}")).ok()?;
+        let mut fields: Map<String, Value> =
+            serde_json::from_str(&format!("{body}}}")).map_err(|_| "is not a JSON object")?;
         let sources = fields.remove("sources").and_then(|list| serde_json::from_value(list).ok()).unwrap_or_default();
-        let event = format::events::of_fields(fields).ok()?;
+        let event = format::events::of_fields(fields)?;
         sums.push_str(sum);
         self.events.insert(event.id.clone(), Entry { event, sources });
-        Some(())
+        Ok(())
     }
 
     /// Returns the file's bytes.
@@ -195,14 +216,7 @@ impl Store {
     }
 
     fn refused_events(&self, log: &EventLog) -> Vec<StoreError> {
-        let mut refused = Vec::new();
-        let path = self.folder.join(if log.is_old { OLD_EVENTS } else { EVENTS });
-        let file = self.shown(&path);
-        if !log.damaged.is_empty() {
-            refused.push(StoreError::DamagedEvents { file, lines: log.damaged.len() });
-        } else if !log.is_whole() {
-            refused.push(StoreError::EventsCutOff { file, found: log.events.len() });
-        }
+        let mut refused = self.damage(log);
         let aside = self.folder.join(DAMAGED);
         let lines = fs::read(&aside).map_or(0, |bytes| lines(&bytes).count());
         if lines > 0 {
@@ -211,16 +225,40 @@ impl Store {
         refused
     }
 
-    /// Sets damaged lines aside and brings the file into the current format. Returns whether a part of it was lost.
-    pub(super) fn repair_events(&self) -> Result<bool, StoreError> {
+    /// Returns what is damaged or missing in the events' file, each line with its number and the reason.
+    fn damage(&self, log: &EventLog) -> Vec<StoreError> {
+        /// Lines that are named.
+        const NAMED: usize = 5;
+        let path = self.folder.join(if log.is_old { OLD_EVENTS } else { EVENTS });
+        let file = self.shown(&path);
+        if !log.damaged.is_empty() {
+            let name = |line: &DamagedLine| {
+                let other =
+                    if path.ends_with(&line.file) { String::new() } else { format!("{} ", excerpt(&line.file)) };
+                format!("{other}line {}: {}", line.number, line.reason)
+            };
+            let mut named: Vec<String> = log.damaged.iter().take(NAMED).map(name).collect();
+            if log.damaged.len() > NAMED {
+                named.push(format!("and {} more", log.damaged.len() - NAMED));
+            }
+            return vec![StoreError::DamagedEvents { file, lines: log.damaged.len(), named: named.join("; ") }];
+        }
+        match log.is_whole() {
+            true => Vec::new(),
+            false => vec![StoreError::EventsCutOff { file, found: log.events.len() }],
+        }
+    }
+
+    /// Sets damaged lines aside and brings the file into the current format. Returns what was damaged or missing.
+    pub(super) fn repair_events(&self) -> Result<Vec<StoreError>, StoreError> {
         let log = self.read_log()?;
         if log.is_old && log.events.is_empty() && log.damaged.is_empty() {
-            return Ok(false);
+            return Ok(Vec::new());
         }
         if log.is_old || !log.is_whole() {
             self.write_log(&log)?;
         }
-        Ok(!log.is_whole())
+        Ok(self.damage(&log))
     }
 
     /// Removes the events that were over before a time. Whoever calls has the lock.
@@ -234,11 +272,12 @@ impl Store {
     /// Reads the events' file of any format. Whoever calls has a lock.
     pub(super) fn read_log(&self) -> Result<EventLog, StoreError> {
         let mut log = EventLog::default();
-        let Some(bytes) = self.read_if_there(&self.folder.join(EVENTS))? else { return self.read_old_log() };
+        let path = self.folder.join(EVENTS);
+        let Some(bytes) = self.read_if_there(&path)? else { return self.read_old_log() };
         let mut sums = String::new();
-        for line in lines(&bytes) {
-            if log.read_line(line, &mut sums).is_none() {
-                log.damaged.push(line.to_vec());
+        for line in numbered(&bytes) {
+            if let Err(reason) = log.read_line(line.1, &mut sums) {
+                log.damaged.push(DamagedLine::new(line, &path, reason));
             }
         }
         Ok(log)
@@ -246,27 +285,29 @@ impl Store {
 
     fn read_old_log(&self) -> Result<EventLog, StoreError> {
         let mut log = EventLog { is_old: true, ..EventLog::default() };
-        let bytes = self.read_if_there(&self.folder.join(OLD_EVENTS))?.unwrap_or_default();
-        for line in lines(&bytes) {
-            match serde_json::from_slice(line).ok().and_then(|fields| format::events::of_fields(fields).ok()) {
-                Some(event) => {
+        let old = self.folder.join(OLD_EVENTS);
+        let bytes = self.read_if_there(&old)?.unwrap_or_default();
+        for line in numbered(&bytes) {
+            let fields = serde_json::from_slice(line.1).map_err(|_| "is not a JSON object".to_owned());
+            match fields.and_then(format::events::of_fields) {
+                Ok(event) => {
                     log.add(&[event], None);
                 }
-                None => log.damaged.push(line.to_vec()),
+                Err(reason) => log.damaged.push(DamagedLine::new(line, &old, reason)),
             }
         }
         for path in self.entries(&self.folder.join(OLD_LISTS))? {
             let source = source_of(&path.file_stem().unwrap_or_default().to_string_lossy());
             let bytes = self.read_if_there(&path)?.unwrap_or_default();
-            for line in lines(&bytes) {
-                match serde_json::from_slice::<String>(line) {
+            for line in numbered(&bytes) {
+                match serde_json::from_slice::<String>(line.1) {
                     // An id that is on a list and not among the events was lost in between; it is requested again.
                     Ok(id) => {
                         if let Some(entry) = log.events.get_mut(&id) {
                             entry.sources.insert(source.clone());
                         }
                     }
-                    Err(_) => log.damaged.push(line.to_vec()),
+                    Err(_) => log.damaged.push(DamagedLine::new(line, &path, "is no id")),
                 }
             }
         }
@@ -279,8 +320,8 @@ impl Store {
             let mut aside = self.read_if_there(&self.folder.join(DAMAGED))?.unwrap_or_default();
             // A run that was killed right after this may have copied them already.
             let known: BTreeSet<Vec<u8>> = lines(&aside).map(<[u8]>::to_vec).collect();
-            for line in log.damaged.iter().filter(|line| !known.contains(*line)) {
-                aside.extend_from_slice(line);
+            for line in log.damaged.iter().filter(|line| !known.contains(&line.bytes)) {
+                aside.extend_from_slice(&line.bytes);
                 aside.push(b'\n');
             }
             self.write_file(DAMAGED, &aside)?;
@@ -314,9 +355,14 @@ impl Store {
     }
 }
 
+/// Returns the lines of a file that hold anything, with their numbers from 0 on.
+fn numbered(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty())
+}
+
 /// Returns the lines of a file that hold anything.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty())
+    numbered(bytes).map(|(_, line)| line)
 }
 
 /// Tells whether a name is one that a list of format 1 may have.

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 
+/// Damaged lines of the events.
+pub(super) const DAMAGED_EVENTS: &str = "events.damaged.jsonl";
 /// Folder of the segments, in the store and in a snapshot.
 pub(super) const SERIES: &str = "series";
 /// Generation of a file without a number: it holds all that the numbered ones do.

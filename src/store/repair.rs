@@ -31,7 +31,8 @@ impl Store {
             return Ok(Repaired::default());
         }
         let _lock = self.lock()?;
-        let mut repaired = Repaired { lacks_events: self.repair_events()?, ..Repaired::default() };
+        let damaged = self.repair_events()?;
+        let mut repaired = Repaired { lacks_events: !damaged.is_empty(), damaged, ..Repaired::default() };
         let (found, strange) = self.find(EVER)?;
         if found.iter().all(|found| matches!(&found.opened, Ok(opened) if !opened.is_old)) {
             repaired.catalog = Catalog::of(found, strange)?;

@@ -17,6 +17,7 @@ mod detect;
 mod doctor;
 mod evidence;
 mod explain;
+mod faults;
 mod hostile;
 mod intake;
 mod newrelic;

@@ -5,6 +5,7 @@ mod series;
 mod text;
 
 use crate::config::Config;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::event::{Event, EventKind};
 use crate::model::time::{MINUTE, Window, rfc3339};
 use crate::render::doctor::Check;
@@ -135,14 +136,20 @@ fn output(config: &Config) -> Check {
 }
 
 /// Says what the store holds, or why it cannot be read.
-pub(super) fn store(outcome: &Result<(usize, usize), Vec<String>>, folder: &std::path::Path) -> Check {
+///
+/// `outcome`: series and events, or what is wrong with it.
+pub(super) fn store(outcome: &Result<(usize, usize), Vec<Diagnostic>>, folder: &std::path::Path) -> Check {
     let shown = folder.display();
     match outcome {
-        Err(reasons) => {
-            let help = vec![
-                "run `fortnight collect`: it sets damaged parts aside and requests their days again".to_owned(),
-                "move files that were set aside out of the store once you have looked at them".to_owned(),
-            ];
+        Err(trouble) => {
+            let reasons: Vec<String> = trouble.iter().map(Diagnostic::reason).collect();
+            // Each advice once, in the order of what it is for.
+            let mut help: Vec<String> = Vec::new();
+            for line in trouble.iter().flat_map(|one| &one.help).filter(|line| !line.is_empty()) {
+                if !help.contains(line) {
+                    help.push(line.clone());
+                }
+            }
             Check::fail("store", "", format!("{shown}: {}", reasons.join("; ")), help)
         }
         Ok((0, 0)) => Check::ok("store", "", format!("{shown}: empty; `fortnight collect` fills it")),
