@@ -6,14 +6,15 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::program::{code, command, stderr, stdout, told};
-use crate::support::servers::ministack::{MiniStack, venv};
+use crate::support::servers::ministack::{MiniStack, faketime, venv};
 use crate::support::servers::process;
 use fortnight::config::Config;
 use fortnight::publish::object_store::{Bucket, ObjectStoreSettings};
 use fortnight::publish::{Parcel, Place, PublishError};
 
 const BUCKET: &str = "team-reports";
-const VARIABLES: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "111111111111"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+/// The server checks what is signed by this secret.
+const VARIABLES: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "111111111111"), ("AWS_SECRET_ACCESS_KEY", "test")];
 /// When the demo's period has just ended.
 const NOW: &str = "1795402800";
 
@@ -22,7 +23,7 @@ fn s3(server: &MiniStack, script: &str) -> String {
     let python = format!(
         "import botocore.session\n\
          s3 = botocore.session.Session().create_client('s3', region_name='us-east-1', endpoint_url='{}', \
-         aws_access_key_id='111111111111', aws_secret_access_key='secret')\n{script}",
+         aws_access_key_id='111111111111', aws_secret_access_key='test')\n{script}",
         server.url
     );
     let output = Command::new(venv().join("python")).args(["-c", &python]).output().expect("runs");
@@ -126,12 +127,16 @@ fn a_report_is_published_served_found_again_and_linked() {
 
     // An address that needs no key, with what ends it.
     told(&program(&folder, &["report"]).output().expect("runs"));
-    let output = program(&folder, &["publish", "--link", "12h"]).output().expect("runs");
+    // Both by one clock: the server refuses what was signed in its future.
+    let mut signs = program(&folder, &["publish", "--link", "12h"]);
+    signs.env("LD_PRELOAD", faketime()).env("TZ", "UTC").env("FAKETIME", "@2026-11-22 09:00:00");
+    let output = signs.output().expect("runs");
     let address = told(&output).trim().to_owned();
     let said = stderr(&output);
     assert!(address.starts_with(&server.url) && address.contains("X-Amz-Expires=43200"), "{address}");
     assert!(said.contains("12 h at most") && said.contains("ends earlier"), "{said}");
-    let fetched = Command::new("curl").args(["-sS", "--fail", &address]).output().expect("curl");
+    let fetched = Command::new("curl").args(["-sS", "--fail-with-body", &address]).output().expect("curl");
+    assert!(fetched.status.success(), "{}", String::from_utf8_lossy(&fetched.stdout));
     assert!(fetched.stdout == std::fs::read(folder.path().join("fortnight-report/report.html")).expect("there"));
 }
 

@@ -64,7 +64,8 @@ pub fn venv() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/ministack/bin")
 }
 
-fn faketime() -> PathBuf {
+/// Returns the library that gives a process another clock.
+pub fn faketime() -> PathBuf {
     let found = glob::glob("/usr/lib/*/faketime/libfaketime.so.1").expect("a pattern").filter_map(Result::ok).next();
     found.expect("Debian's `faketime` is not installed: tests/run does it")
 }
