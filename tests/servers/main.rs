@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod end_to_end;
 mod ministack;
 mod object_store;
 mod throughput;

@@ -35,12 +35,12 @@ const VARIABLES: [(&str, &str); 3] = [
 const EVERY_MINUTE: &str = "FORTNIGHT_EVERY_MINUTE";
 
 /// What was put of one metric: seconds and value.
-type Points = Vec<(i64, f64)>;
+pub type Points = Vec<(i64, f64)>;
 
 /// A series by service, target and signal.
-type Key = (String, String, String);
+pub type Key = (String, String, String);
 
-fn read(path: &Path) -> BTreeMap<String, BTreeMap<(String, String, String), Points>> {
+pub fn read(path: &Path) -> BTreeMap<String, BTreeMap<(String, String, String), Points>> {
     let mut put: BTreeMap<String, BTreeMap<_, _>> = BTreeMap::new();
     for line in std::fs::read_to_string(path).expect("what was put").lines() {
         let words: Vec<&str> = line.split('\t').collect();
@@ -87,7 +87,7 @@ fn percentile(values: &[f64], percent: f64) -> f64 {
 }
 
 /// Computes every series that the lists make of what was put, by hand.
-fn expected(put: &BTreeMap<(String, String, String), Points>) -> BTreeMap<Key, BTreeMap<i64, f64>> {
+pub fn expected(put: &BTreeMap<(String, String, String), Points>) -> BTreeMap<Key, BTreeMap<i64, f64>> {
     let mut all = BTreeMap::new();
     for ((namespace, name, dimensions), points) in put {
         let values: Vec<&str> = dimensions.split(',').filter_map(|pair| Some(pair.split_once('=')?.1)).collect();
@@ -166,7 +166,7 @@ fn config(url: &str, more: &str) -> Config {
 }
 
 /// Tells how many points were compared, and the largest share by which one differs.
-fn compare(found: &[Series], expected: BTreeMap<Key, BTreeMap<i64, f64>>) -> (usize, f64) {
+pub fn compare(found: &[Series], expected: BTreeMap<Key, BTreeMap<i64, f64>>) -> (usize, f64) {
     let mut expected = expected;
     let (mut points, mut largest) = (0, 0.0_f64);
     let mut collected: BTreeMap<Key, BTreeMap<i64, f64>> = BTreeMap::new();

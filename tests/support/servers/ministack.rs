@@ -1,7 +1,7 @@
 //! MiniStack, a server of somebody else that speaks CloudWatch and STS, from the Python registry.
 //!
 //! `tests/run` installs it into `target/ministack`, and Debian's `faketime`: it forgets points older than 14 days by its
-//! own clock, which therefore begins a day before the tests' [`NOW`](super::NOW).
+//! own clock, which therefore begins a day before the tests' [`NOW`](super::NOW) unless a test says otherwise.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,11 @@ pub struct MiniStack {
 impl MiniStack {
     /// Starts one on a free port and waits until it answers.
     pub fn start(log: &Path) -> Self {
+        Self::start_at(log, "2026-11-22 09:00:00")
+    }
+
+    /// Starts one whose clock begins at a time of UTC.
+    pub fn start_at(log: &Path, time: &str) -> Self {
         let program = venv().join("ministack");
         assert!(program.is_file(), "{} is not there: tests/run installs it", program.display());
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
@@ -27,7 +32,7 @@ impl MiniStack {
             .env("BIND_HOST", "127.0.0.1")
             .env("LD_PRELOAD", faketime())
             .env("TZ", "UTC")
-            .env("FAKETIME", "@2026-11-22 09:00:00")
+            .env("FAKETIME", format!("@{time}"))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))
             .stderr(log)
