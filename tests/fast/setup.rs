@@ -73,12 +73,19 @@ fn the_store_that_init_prepares_is_for_its_owner_alone() {
 
 /// Reads YAML as far as a workflow file uses it, and returns the paths of its keys; panics on what is no YAML.
 ///
-/// Indentation by spaces, `key:` or `key: value`, `- ` items. A tab, a value that runs over, or an indentation that
+/// Indentation by spaces, `key:` or `key: value`, `- ` items, texts of several lines after `|`. A tab, a value that runs over, or an indentation that
 /// fits no open block is refused, as a YAML reader would.
 fn yaml_keys(text: &str) -> Vec<String> {
     let mut open: Vec<(usize, String)> = Vec::new();
     let mut keys = Vec::new();
+    // Indentation of the key whose text of several lines goes on.
+    let mut inside: Option<usize> = None;
     for (number, line) in text.lines().enumerate() {
+        if inside.is_some_and(|at| line.trim().is_empty() || line.len() - line.trim_start().len() > at) {
+            assert!(!line.contains('\t'), "line {number}: a tab");
+            continue;
+        }
+        inside = None;
         let line = if line.trim_start().starts_with('#') { "" } else { line.split(" # ").next().unwrap_or_default() };
         if line.trim().is_empty() {
             continue;
@@ -100,6 +107,7 @@ fn yaml_keys(text: &str) -> Vec<String> {
         assert!(is_new_block || is_known, "line {number}: indentation of {line:?}");
         open.retain(|(at, _)| *at < indent);
         open.push((indent, key.trim().to_owned()));
+        inside = (value.trim() == "|").then_some(indent);
         keys.push(open.iter().map(|(_, key)| key.as_str()).collect::<Vec<_>>().join("."));
     }
     keys
