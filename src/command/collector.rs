@@ -98,6 +98,12 @@ pub(super) fn collect_all(
     }));
     done.extend(block_on(all)?);
     bar.finish_and_clear();
+    let has_all = |source: &Source| {
+        registry::is_recorded(source) || done.get(&source.id).is_some_and(|one: &SourceOutcome| one.failure.is_none())
+    };
+    if repaired.lacks_events && config.sources.iter().all(has_all) {
+        store.set_events_requested()?;
+    }
     Ok((done, repaired.damaged))
 }
 

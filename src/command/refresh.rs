@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::collector::{Order, SourceOutcome, collect_all};
+use super::collector::{Order, SourceOutcome, collect_all, warn_of};
 use super::days::{Pick, absent, data_until, from_midnight, missing};
 use super::{Failure, Ui, outcome, plain};
 use crate::config::{Config, Source};
@@ -42,7 +42,10 @@ pub(super) fn refresh(config: &Config, period: Window, ui: &Ui) -> Result<Vec<So
     }
     // A store that cannot be written, or that another run is writing, is read as it is.
     let collected = match collect_all(config, &asked, &store, order, ui) {
-        Ok((collected, _)) => collected,
+        Ok((collected, damaged)) => {
+            warn_of(&damaged);
+            collected
+        }
         Err(failure) => asked.iter().map(|source| (source.id.clone(), unwritable(source, &failure))).collect(),
     };
     let after = store.catalog(span)?;

@@ -3,6 +3,8 @@
 //! ```text
 //! events.2.jsonl        events in the contract's form, a JSON object a line, by time, then id
 //! events.damaged.jsonl  lines that were not what had been written, as they were found
+//! events.lacking        empty; there from the moment at which such lines are set aside until all sources were requested
+//!                       for their events again
 //! ```
 //!
 //! A line ends with `"sum"`, the first 16 characters of the SHA-256 of what comes before it. The last line says how many
@@ -21,11 +23,11 @@ use serde_json::{Map, Value};
 
 use crate::format;
 use crate::model::event::{Event, scrub};
-use crate::model::sanitize::excerpt;
 use crate::model::scrub::Scrubber;
 
+use super::damaged_line::{DamagedLine, named};
 use super::digest;
-use super::layout::{DAMAGED_EVENTS as DAMAGED, source_of, write_whole};
+use super::layout::{DAMAGED_EVENTS as DAMAGED, LACKING_EVENTS, source_of, write_whole};
 use super::{Store, StoreError};
 
 /// The events' file; the number is the format version.
@@ -59,25 +61,8 @@ pub(super) struct EventLog {
     /// Events that the last line counts, if it is there.
     counted: Option<usize>,
     is_old: bool,
-}
-
-/// A line that is not what was written.
-#[derive(Debug)]
-pub(super) struct DamagedLine {
-    /// The file's name, without its folder.
-    file: String,
-    /// From 1 on.
-    number: usize,
-    reason: String,
-    /// As it was found, without its end.
-    bytes: Vec<u8>,
-}
-
-impl DamagedLine {
-    fn new((row, bytes): (usize, &[u8]), file: &Path, reason: impl Into<String>) -> Self {
-        let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self { file, number: row + 1, reason: reason.into(), bytes: bytes.to_vec() }
-    }
+    /// It was not whole when it was read.
+    has_lost: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -227,21 +212,11 @@ impl Store {
 
     /// Returns what is damaged or missing in the events' file, each line with its number and the reason.
     fn damage(&self, log: &EventLog) -> Vec<StoreError> {
-        /// Lines that are named.
-        const NAMED: usize = 5;
         let path = self.folder.join(if log.is_old { OLD_EVENTS } else { EVENTS });
         let file = self.shown(&path);
         if !log.damaged.is_empty() {
-            let name = |line: &DamagedLine| {
-                let other =
-                    if path.ends_with(&line.file) { String::new() } else { format!("{} ", excerpt(&line.file)) };
-                format!("{other}line {}: {}", line.number, line.reason)
-            };
-            let mut named: Vec<String> = log.damaged.iter().take(NAMED).map(name).collect();
-            if log.damaged.len() > NAMED {
-                named.push(format!("and {} more", log.damaged.len() - NAMED));
-            }
-            return vec![StoreError::DamagedEvents { file, lines: log.damaged.len(), named: named.join("; ") }];
+            let named = named(&log.damaged, &path);
+            return vec![StoreError::DamagedEvents { file, lines: log.damaged.len(), named }];
         }
         match log.is_whole() {
             true => Vec::new(),
@@ -259,6 +234,26 @@ impl Store {
             self.write_log(&log)?;
         }
         Ok(self.damage(&log))
+    }
+
+    /// Tells whether events were lost, whose sources may still have them.
+    pub(super) fn lacks_events(&self) -> bool {
+        self.folder.join(LACKING_EVENTS).exists()
+    }
+
+    /// Notes that all sources were requested again for the events that were lost.
+    ///
+    /// # Errors
+    /// The note that they are lacking cannot be removed.
+    pub fn set_events_requested(&self) -> Result<(), StoreError> {
+        let _lock = self.lock()?;
+        let path = self.folder.join(LACKING_EVENTS);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::Write { file: self.shown(&path), source: error })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Removes the events that were over before a time. Whoever calls has the lock.
@@ -280,6 +275,7 @@ impl Store {
                 log.damaged.push(DamagedLine::new(line, &path, reason));
             }
         }
+        log.has_lost = !log.is_whole();
         Ok(log)
     }
 
@@ -311,11 +307,16 @@ impl Store {
                 }
             }
         }
+        log.has_lost = !log.is_whole();
         Ok(log)
     }
 
     /// Writes the events, after what was damaged among them is safe. Whoever calls has the lock.
     pub(super) fn write_log(&self, log: &EventLog) -> Result<(), StoreError> {
+        if log.has_lost {
+            // Before the file is whole again, so that a run that ends here is not the last to know.
+            self.write_file(LACKING_EVENTS, &[])?;
+        }
         if !log.damaged.is_empty() {
             let mut aside = self.read_if_there(&self.folder.join(DAMAGED))?.unwrap_or_default();
             // A run that was killed right after this may have copied them already.

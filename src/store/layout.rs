@@ -8,6 +8,8 @@ use chrono::NaiveDate;
 
 /// Damaged lines of the events.
 pub(super) const DAMAGED_EVENTS: &str = "events.damaged.jsonl";
+/// Is there while events were lost that no source was requested for again.
+pub(super) const LACKING_EVENTS: &str = "events.lacking";
 /// Folder of the segments, in the store and in a snapshot.
 pub(super) const SERIES: &str = "series";
 /// Generation of a file without a number: it holds all that the numbered ones do.

@@ -14,6 +14,7 @@ mod append;
 mod aside;
 mod catalog;
 mod coverage;
+mod damaged_line;
 mod digest;
 mod encode;
 mod error;

@@ -13,7 +13,7 @@ pub struct Repaired {
     pub catalog: Catalog,
     /// What was damaged; it is set aside by now, and its days are open.
     pub damaged: Vec<StoreError>,
-    /// Some events were lost or cannot be read.
+    /// Some events were lost or cannot be read, and not all sources were requested for them again.
     pub lacks_events: bool,
     /// Segments that were brought into the current format.
     pub migrated: usize,
@@ -32,7 +32,8 @@ impl Store {
         }
         let _lock = self.lock()?;
         let damaged = self.repair_events()?;
-        let mut repaired = Repaired { lacks_events: !damaged.is_empty(), damaged, ..Repaired::default() };
+        let lacks_events = !damaged.is_empty() || self.lacks_events();
+        let mut repaired = Repaired { lacks_events, damaged, ..Repaired::default() };
         let (found, strange) = self.find(EVER)?;
         if found.iter().all(|found| matches!(&found.opened, Ok(opened) if !opened.is_old)) {
             repaired.catalog = Catalog::of(found, strange)?;

@@ -248,6 +248,24 @@ fn a_damaged_line_of_events_stops_nothing_and_is_named_by_its_number_and_reason(
     assert!(bench.store("events.damaged.jsonl").exists());
 }
 
+#[test]
+fn lost_events_are_requested_until_their_source_could_answer() {
+    let bench = Bench::new();
+    assert_eq!(code(&bench.run(&["-q", "collect"])), 0);
+    let path = bench.store("events.2.jsonl");
+    let before = std::fs::read(&path).expect("read");
+    let mut damaged = before.clone();
+    damaged[20] ^= 1;
+    std::fs::write(&path, damaged).expect("written");
+    // Without the key the line is set aside, and the source cannot be requested.
+    let mut command = prepared(bench.folder.path(), &["-q", "collect"]);
+    assert_eq!(code(&command.env_remove("NEW_RELIC_API_KEY").output().expect("runs")), 1);
+    assert_ne!(std::fs::read(&path).expect("read"), before);
+    assert_eq!(code(&bench.run(&["-q", "collect"])), 0);
+    assert_eq!(std::fs::read(&path).expect("read"), before, "all events are back");
+    assert!(!bench.store("events.lacking").exists());
+}
+
 /// Kills commands at moments that are spread over their time; returns how many were cut short.
 ///
 /// `args`: of a round; the first is left to end by itself.

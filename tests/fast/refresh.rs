@@ -14,9 +14,11 @@ const MONDAY: i64 = 1_795_392_000_000;
 const MINUTE: i64 = 60_000;
 
 /// Zones with the hours that their clocks are ahead of UTC in November.
-const ZONES: [(&str, i64); 8] = [
+const ZONES: [(&str, i64); 9] = [
     ("UTC", 0),
     ("Asia/Tokyo", 9 * 60),
+    // Between collecting and reporting the date of UTC changes.
+    ("Asia/Singapore", 8 * 60),
     ("Asia/Kolkata", 330),
     ("Asia/Kathmandu", 345),
     ("Pacific/Auckland", 13 * 60),

@@ -86,7 +86,17 @@ fn of_kind(error: &(dyn Error + 'static)) -> Fault {
         }
         cause = one.source();
     }
-    fault
+    match fault {
+        // The SDK passes over a machine whose metadata cannot be reached; who names their address wants them.
+        Fault::NoCredentials if has_metadata_address() => Fault::CredentialsFailed,
+        fault => fault,
+    }
+}
+
+fn has_metadata_address() -> bool {
+    let is_set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    let is_off = std::env::var("AWS_EC2_METADATA_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+    is_set("AWS_EC2_METADATA_SERVICE_ENDPOINT") && !is_off
 }
 
 /// Returns what an error and its causes say, the deepest last, each text once.

@@ -61,7 +61,8 @@ impl Fault {
     pub(super) fn help(self, action: &str) -> Option<String> {
         let text = match self {
             Self::NoCredentials => {
-                "give credentials the usual way (AWS_PROFILE, AWS_ACCESS_KEY_ID, a role of the machine), or `profile` in the config"
+                "give credentials the usual way (AWS_PROFILE, AWS_ACCESS_KEY_ID, a role of the machine), or `profile` in the \
+                 config; in a container on EC2 the metadata need a hop limit of 2"
             }
             Self::CredentialsFailed => {
                 "credentials are set up; look at what hands them out (STS, SSO, `credential_process`, the metadata of the \

@@ -81,7 +81,8 @@ impl Graph {
             outcome => outcome?,
         };
         let container = reply.data.pointer_mut("/actor/account/nrql").map(Value::take).unwrap_or_default();
-        self.finished(what, container).await
+        let waited_for = format!("NerdGraph of account {}: {what}, which runs in the background", self.account);
+        announced(&waited_for, self.finished(what, container)).await
     }
 
     /// Polls, not sooner than the server says.

@@ -107,6 +107,7 @@ fn an_sts_that_fails_is_not_the_lack_of_credentials() {
 
 #[test]
 fn a_container_or_machine_that_fails_is_not_the_lack_of_credentials() {
+    let silent = Raw::silent();
     let (broken, html, empty) = (Raw::start(BROKEN.into()), Raw::start(HTML.into()), Raw::start(NO_JSON.into()));
     let container = |name, url: &str| Case::new(name).with("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
     let machine = |name, url: &str| {
@@ -119,6 +120,9 @@ fn a_container_or_machine_that_fails_is_not_the_lack_of_credentials() {
         (container("container is not there", REFUSED), FAILED),
         (machine("machine answers 500", &broken.url), FAILED),
         (machine("machine answers HTML", &html.url), FAILED),
+        (machine("machine hangs", &silent.url), FAILED),
+        (machine("machine is not there", REFUSED), FAILED),
+        (container("container hangs", &silent.url), FAILED),
     ]);
 }
 

@@ -91,6 +91,10 @@ fn every_turned_bit_is_noticed_and_costs_its_own_day_or_line_alone() {
             assert_eq!(id, "apm");
             assert!(!repaired.catalog.days("apm").contains_key(day), "{what}");
         }
+        if repaired.lacks_events {
+            assert!(store.repair().expect("repaired").lacks_events, "{what}: until they are requested");
+            store.set_events_requested().expect("noted");
+        }
         let again = store.repair().expect("repaired");
         assert!(again.damaged.is_empty() && !again.lacks_events, "{what}");
         let aside = |error: &StoreError| matches!(error, StoreError::SetAside { .. });
