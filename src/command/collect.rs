@@ -11,9 +11,9 @@ use super::history::each_recorded;
 use super::{Exit, Failure, Ui, load, outcome, period, plain, write_stdout};
 use crate::cli::{CollectArgs, CollectFailOn, Global};
 use crate::config::{Config, Source};
-use crate::model::diagnostic::Diagnostic;
+use crate::model::diagnostic::{self, Diagnostic};
 use crate::model::time::{DAY, Window};
-use crate::source::{self, CollectedEvents, Estimate, SourceError, SourceState, registry};
+use crate::source::{self, CollectedEvents, Estimate, SourceError, SourceState, clean_names, registry};
 use crate::store::{DayState, Store};
 
 /// Collects; prints source, days, points and new events, one source a line.
@@ -145,7 +145,11 @@ fn files(
     let alone = Config { sources: vec![source.clone()], ..config.clone() };
     let CollectedEvents { events, mut states } = source::events(&alone);
     let (mut days, mut points) = (0, 0);
+    let scrubber = config.scrubber();
+    let mut replaced = Vec::new();
     let found = each_recorded(&alone, window, |series| {
+        let (series, some) = clean_names::join(&source.id, &scrubber, series);
+        diagnostic::merge(&mut replaced, some);
         let appended = store.append(&source.id, &series, &[])?;
         warn_of(&appended.refused);
         days += appended.segments;
@@ -153,6 +157,9 @@ fn files(
         Ok(())
     })?;
     source::add_states(&mut states, found);
+    if let Some(state) = states.first_mut() {
+        diagnostic::merge(&mut state.diagnostics, replaced);
+    }
     let failure = states.iter().find_map(SourceState::failure).cloned();
     let changed = if failure.is_none() { store.append_events_of(&source.id, &events)? } else { 0 };
     Ok((days, points, changed, failure))

@@ -20,8 +20,9 @@ use super::{Failure, Ui, plain, stored};
 use crate::config::{Config, Source};
 use crate::model::clock::Clock;
 use crate::model::diagnostic::{self, Diagnostic, Stage};
+use crate::model::scrub::Scrubber;
 use crate::model::time::{MINUTE, Window};
-use crate::source::{CollectedSource, registry, scrub_events};
+use crate::source::{CollectedSource, clean_names, registry, scrub_events};
 use crate::store::{Answered, Coverage, DayState, Repaired, SourceDays, Store, StoreError};
 
 /// A clock that is further ahead of the source's than this is worth a warning.
@@ -61,6 +62,7 @@ pub(super) struct SourceOutcome {
 /// What a source needs to be collected.
 struct Job<'a> {
     id: &'a str,
+    scrubber: &'a Scrubber,
     source: CollectedSource,
     slices: Vec<DaySlice>,
     /// Span of the events.
@@ -78,12 +80,13 @@ pub(super) fn collect_all(
     ui: &Ui,
 ) -> Result<(BTreeMap<String, SourceOutcome>, Vec<StoreError>), Failure> {
     let repaired = store.repair()?;
+    let scrubber = config.scrubber();
     let mut jobs = Vec::new();
     let mut done = BTreeMap::new();
     for source in sources {
         match registry::open(config, source, order.clock) {
             Ok(None) => {}
-            Ok(Some(opened)) => jobs.push(job(&source.id, opened, &repaired, order)),
+            Ok(Some(opened)) => jobs.push(job(&source.id, &scrubber, opened, &repaired, order)),
             Err(error) => {
                 let failure = Some(error.diagnostic());
                 done.insert(source.id.clone(), SourceOutcome { failure, ..SourceOutcome::default() });
@@ -107,13 +110,13 @@ pub(super) fn collect_all(
     Ok((done, repaired.damaged))
 }
 
-fn job<'a>(id: &'a str, source: CollectedSource, repaired: &Repaired, order: Order) -> Job<'a> {
+fn job<'a>(id: &'a str, scrubber: &'a Scrubber, source: CollectedSource, repaired: &Repaired, order: Order) -> Job<'a> {
     let span = within_retention(order.span, source.retention_ms, order.now);
     let slices = missing(&repaired.catalog.days(id), span, order.now, order.pick);
     // Events that were lost may be of any day.
     let whole = Window::new(span.start, span.end.min(order.now));
     let events = if repaired.lacks_events && whole.start < whole.end { Some(whole) } else { hull(&slices) };
-    Job { id, source, slices, events, days: repaired.catalog.source_days(id) }
+    Job { id, scrubber, source, slices, events, days: repaired.catalog.source_days(id) }
 }
 
 /// Runs a future to its end.
@@ -143,7 +146,7 @@ async fn request(
     outcome: &mut SourceOutcome,
     open: &mut Vec<(NaiveDate, Coverage)>,
 ) -> Result<(), Diagnostic> {
-    let Job { id, source, slices, events, days } = job;
+    let Job { id, scrubber, source, slices, events, days } = job;
     let Some(span) = *events else { return Ok(()) };
     let stored = |error: StoreError| Diagnostic { subject: (*id).to_owned(), ..error.diagnostic() };
     if let Some(most) = order.most_requests {
@@ -155,7 +158,7 @@ async fn request(
         }
     }
     let mut found = source.events(span).await.map_err(|error| error.diagnostic())?;
-    outcome.warnings.extend(scrub_events(id, &mut found.events));
+    outcome.warnings.extend(scrub_events(id, scrubber, &mut found.events));
     outcome.events = store.append_events_of(id, &found.events).map_err(stored)?;
     outcome.warnings.extend(found.diagnostics);
     // By now the source has said what time it is.
@@ -166,7 +169,10 @@ async fn request(
     }
     let today = date_of(order.now.min(clock));
     for slice in until(std::mem::take(slices), clock) {
-        let batch = source.series(slice.window).await.map_err(|error| error.diagnostic())?;
+        let mut batch = source.series(slice.window).await.map_err(|error| error.diagnostic())?;
+        let (clean, replaced) = clean_names::join(id, scrubber, std::mem::take(&mut batch.series));
+        batch.series = clean;
+        batch.diagnostics.extend(replaced);
         days.add_series(slice.day, &batch.series);
         let coverage = days.coverage(slice.day, today);
         let at = order.now.min(clock);

@@ -134,7 +134,7 @@ fn examine(config: &Config, global: &Global, period: Window, now: i64, ui: &Ui) 
         Ok(mut rows) => {
             events = rows.services.map_events(events);
             reported = events.len();
-            raw.extend(rows.keys().cloned());
+            raw.extend(rows.keys());
             shards = rows.shards;
             for shard in 0..shards {
                 match rows.take(shard) {

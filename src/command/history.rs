@@ -14,7 +14,9 @@ use crate::format::{Duplicates, InputId, LeftOut, Reader, RecordError, merge};
 use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::event::{Event, deduplicate};
 use crate::model::metric::{Series, SeriesKey};
+use crate::model::scrub::Scrubber;
 use crate::model::time::{DAY, Window};
+use crate::source::clean_names::{CleanNames, told};
 use crate::source::service_map::ServiceMap;
 use crate::source::{self, CollectedEvents, RecordedSeries, SourceState};
 use crate::store::{Catalog, Store, StoreError};
@@ -32,6 +34,9 @@ pub(super) struct Rows {
     pub(super) stored_series: usize,
     pub(super) services: ServiceMap,
     pub(super) shards: usize,
+    /// Names without what must not be shown; what is read may be older than the rule that finds it.
+    names: CleanNames,
+    scrubber: Scrubber,
 }
 
 impl Rows {
@@ -59,6 +64,9 @@ impl Rows {
         };
         let kept = catalog.into_iter().flat_map(Catalog::keys);
         let services = services::map(config, events, || recorded.keys(&reader), kept);
+        let stored_names = stored.into_iter().flat_map(|input| reader.keys(input)).map(|(key, _)| key);
+        let scrubber = config.scrubber();
+        let names = CleanNames::numbered(&scrubber, recorded.keys(&reader).chain(stored_names));
         let shards = reader.plan(|key| services.of_series(key)).map_err(of_store)?;
         tracing::info!(decoded_rows = reader.decoded_rows(), shards, spilled_by = reader.spilled_by(), "read");
         bar.finish_and_clear();
@@ -71,13 +79,15 @@ impl Rows {
             stored_series: 0,
             services,
             shards,
+            names,
+            scrubber,
         })
     }
 
     /// Returns the key of every series, as the sources name them.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &SeriesKey> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = SeriesKey> {
         let stored = self.stored.into_iter().flat_map(|input| self.reader.keys(input)).map(|(key, _)| key);
-        self.recorded.keys(&self.reader).chain(stored)
+        self.recorded.keys(&self.reader).chain(stored).map(|key| self.names.key(key))
     }
 
     /// Takes the series of a shard under the names of their services, sorted by key.
@@ -88,22 +98,41 @@ impl Rows {
     /// The temporary file cannot be read.
     pub(super) fn take(&mut self, shard: usize) -> Result<Vec<Series>, Failure> {
         let series = self.recorded.take(&mut self.reader, shard);
-        let Some(input) = self.stored else { return Ok(self.services.map_series(series)) };
+        let Some(input) = self.stored else { return Ok(self.named(series)) };
         let kept = self.reader.take(input, shard).map_err(of_store)?;
         self.stored_series += kept.series.len();
         for (series, origins) in kept.series.iter().zip(&kept.origins) {
-            let key = || SeriesKey { service: self.services.of_series(&series.key), ..series.key.clone() };
+            let key = self.key(&series.key);
             for source in origins.iter().filter_map(|origin| self.stored_sources.get(*origin as usize)) {
-                self.stored_keys.entry(source.clone()).or_default().insert(key());
+                self.stored_keys.entry(source.clone()).or_default().insert(key.clone());
             }
         }
-        Ok(self.services.map_series(merge(series, kept.series)))
+        Ok(self.named(merge(series, kept.series)))
+    }
+
+    /// Gives series their services and clean names, in the order of their keys.
+    fn named(&self, series: Vec<Series>) -> Vec<Series> {
+        let within = self.names.rename(series, |key| self.names.within(key));
+        let own = |key: &SeriesKey| SeriesKey { service: self.names.service(&key.service), ..key.clone() };
+        self.names.rename(self.services.map_series(within), own)
+    }
+
+    /// As [`Self::named`], of a key.
+    fn key(&self, key: &SeriesKey) -> SeriesKey {
+        let key = self.names.within(key);
+        SeriesKey { service: self.names.service(&self.services.of_series(&key)), ..key }
     }
 
     /// Returns how the sources of files fared, once all shards were taken.
     pub(super) fn states(&self) -> Vec<SourceState> {
         let mut states = self.recorded.states(&self.reader);
-        states.iter_mut().for_each(|state| state.keys = self.services.map_keys(&state.keys));
+        for state in &mut states {
+            if !self.names.is_empty() {
+                let own = CleanNames::numbered(&self.scrubber, state.keys.iter());
+                state.diagnostics.extend(told(&state.id, &self.scrubber, own.counts()));
+            }
+            state.keys = state.keys.iter().map(|key| self.key(key)).collect();
+        }
         states
     }
 

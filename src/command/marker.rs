@@ -34,7 +34,7 @@ pub(super) fn marker(command: &MarkerCommand, global: &Global) -> Result<Exit, F
     warn_of(&damaged);
     match command {
         MarkerCommand::Add(args) => add(args, &config, &store),
-        MarkerCommand::Import(args) => import(args, &store),
+        MarkerCommand::Import(args) => import(args, &config, &store),
         MarkerCommand::List(args) => list(args, &config, &store),
     }
 }
@@ -49,7 +49,7 @@ fn add(args: &MarkerAddArgs, config: &Config, store: &Store) -> Result<Exit, Fai
         Failure::usage(format!("record a marker: {reason}"), "`fortnight marker add --help` shows examples")
     })?;
     // The store scrubs as well; here the id that it keeps is printed.
-    warn(&scrub_events("marker", std::slice::from_mut(&mut event)));
+    warn(&scrub_events("marker", &config.scrubber(), std::slice::from_mut(&mut event)));
     store.append_events(std::slice::from_ref(&event))?;
     write_stdout(format!("{}\n", plain(&event.id)).as_bytes())?;
     Ok(Exit::Done)
@@ -104,7 +104,7 @@ fn stable_id(args: &MarkerAddArgs, at: i64) -> String {
     format!("m-{hex}")
 }
 
-fn import(args: &MarkerImportArgs, store: &Store) -> Result<Exit, Failure> {
+fn import(args: &MarkerImportArgs, config: &Config, store: &Store) -> Result<Exit, Failure> {
     let mut files = Vec::new();
     let mut typed = None;
     for path in &args.files {
@@ -123,7 +123,7 @@ fn import(args: &MarkerImportArgs, store: &Store) -> Result<Exit, Failure> {
         help.push("nothing was recorded".to_owned());
         Failure { exit: Exit::Failed, error: anyhow!(error).context("read markers"), help }
     })?;
-    warn(&scrub_events("marker", &mut read.events));
+    warn(&scrub_events("marker", &config.scrubber(), &mut read.events));
     let changed = store.append_events(&read.events)?;
     write_stdout(format!("{}\t{changed}\n", read.events.len()).as_bytes())?;
     Ok(Exit::Done)

@@ -10,10 +10,11 @@ use chrono_tz::Tz;
 use super::checker::{Checked, Checker};
 use super::error::nearest;
 use super::place::join;
-use super::raw::{RawCalendar, RawConfig, RawJudge, RawOutput, RawPeriod, RawService, RawSignal};
+use super::raw::{RawCalendar, RawConfig, RawJudge, RawOutput, RawPeriod, RawScrub, RawService, RawSignal};
 use super::source::{Document, sources, targets};
 use super::{Config, Format, Judge, Language, Limit, Output, Period, Service, SignalRule, Store};
 use crate::model::metric::{UNITS, Unit};
+use crate::model::scrub::Scrubber;
 use crate::model::time::{HOUR, MINUTE};
 
 /// Version of the file format that this program writes and reads.
@@ -45,6 +46,7 @@ pub(super) fn check(raw: RawConfig, folder: &Path, document: &Arc<Document>) -> 
         judge: checker.judge(&raw.judge.unwrap_or_default())?,
         signals: checker.signals(raw.signal.unwrap_or_default())?,
         sources: sources(raw.source.unwrap_or_default(), folder, document)?,
+        scrub: checker.scrub(raw.scrub.unwrap_or_default())?,
         targets: targets(raw.publish.unwrap_or_default(), folder, document)?,
         services: checker.services(raw.service.unwrap_or_default())?,
         holidays: checker.holidays(raw.calendar.unwrap_or_default())?,
@@ -180,6 +182,20 @@ impl Checker<'_> {
             });
         }
         Ok(services)
+    }
+
+    fn scrub(&self, raw: RawScrub) -> Checked<BTreeMap<String, String>> {
+        let patterns = raw.patterns.unwrap_or_default();
+        for (name, pattern) in &patterns {
+            if let Err(error) = Scrubber::new([(name.as_str(), pattern.as_str())]) {
+                let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                // The parser's error has several lines with a mark below the pattern.
+                let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+                let help = "the syntax is that of https://docs.rs/regex; test it with a name that it has to find";
+                return Err(self.wrong(&join("scrub.patterns", name), reason, help));
+            }
+        }
+        Ok(patterns)
     }
 
     fn holidays(&self, raw: RawCalendar) -> Checked<BTreeMap<NaiveDate, String>> {

@@ -30,6 +30,7 @@ pub(crate) use error::nearest;
 pub use source::{EntryTable, PublishTarget, Source};
 
 use crate::model::metric::{Class, Polarity, Unit, default_class_and_polarity};
+use crate::model::scrub::Scrubber;
 
 /// The whole configuration, with every default filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +51,8 @@ pub struct Config {
     pub signals: BTreeMap<String, SignalRule>,
     /// Where series and deploys come from. Never empty.
     pub sources: Vec<Source>,
+    /// Patterns of one's own for what must not be kept, by name. Checked: see [`Config::scrubber`].
+    pub scrub: BTreeMap<String, String>,
     /// Where reports are brought.
     pub targets: Vec<PublishTarget>,
     /// What is known about services: owner, links.
@@ -192,6 +195,13 @@ pub struct Store {
 }
 
 impl Config {
+    /// Returns what takes personal data and credentials out of names.
+    pub fn scrubber(&self) -> Scrubber {
+        let own = self.scrub.iter().map(|(name, pattern)| (name.as_str(), pattern.as_str()));
+        // The patterns were checked when the file was read.
+        Scrubber::new(own).unwrap_or_default()
+    }
+
     /// Reads and checks a file.
     ///
     /// # Errors

@@ -47,6 +47,8 @@ pub struct RawConfig {
     pub output: Option<RawOutput>,
     /// Where collected history is kept.
     pub store: Option<RawStore>,
+    /// What is taken out of names besides what is built in (card numbers, e-mail addresses, keys, ids in paths).
+    pub scrub: Option<RawScrub>,
     /// Where `fortnight publish` brings reports. Default: nowhere.
     pub publish: Option<Vec<RawPublish>>,
 }
@@ -140,6 +142,15 @@ pub struct RawSource {
     pub id: Option<String>,
     /// The report goes on without it, and says so. Default: `false`. Example: `optional = true`
     pub optional: Option<bool>,
+}
+
+/// What is taken out of names besides what is built in.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct RawScrub {
+    /// Regular expressions by name; what one matches becomes `[name]`. Default: none.
+    /// Example: `patterns = { staff = "\\bS[0-9]{6}\\b" }`
+    pub patterns: Option<BTreeMap<String, String>>,
 }
 
 /// One place that reports are brought to: the keys that all kinds take. The others are read by the kind itself.

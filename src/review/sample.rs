@@ -83,6 +83,7 @@ pub(crate) fn config(languages: &[Language]) -> Config {
         },
         signals: BTreeMap::new(),
         sources: sources(),
+        scrub: BTreeMap::new(),
         targets: Vec::new(),
         services: vec![
             service("card-api", "Payments", "111122223333 card", "https://runbooks.example.com/card-api"),

@@ -1,5 +1,6 @@
 //! What a source hands over: series and events, each with what was ignored or repaired.
 
+use super::clean_names::told;
 use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::event::{self, Event, Origin};
 use crate::model::metric::Series;
@@ -51,6 +52,8 @@ pub const REASONS: &[&str] = &[
     "scrubbed_secret",
     "scrubbed_id",
     "scrubbed_literal",
+    "scrubbed_own",
+    "scrubbed_together",
 ];
 
 /// Events of one source, with diagnostics.
@@ -75,11 +78,6 @@ pub(super) fn counted(source: &str, code: &str, count: u64, example: impl Into<S
 }
 
 /// Scrubs events before anything keeps or shows them; one diagnostic for each kind of finding, without an example.
-pub fn scrub_events(source: &str, events: &mut [Event]) -> Vec<Diagnostic> {
-    let scrubber = Scrubber::default();
-    let counts = event::scrub(events, &scrubber);
-    counts
-        .iter()
-        .map(|(kind, count)| counted(source, &format!("scrubbed_{}", scrubber.word(kind)), count, ""))
-        .collect()
+pub fn scrub_events(source: &str, scrubber: &Scrubber, events: &mut [Event]) -> Vec<Diagnostic> {
+    told(source, scrubber, &event::scrub(events, scrubber))
 }

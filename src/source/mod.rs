@@ -3,7 +3,7 @@
 //! Read this file first (what a source can do), then `descriptor` (what the program has to know of a kind of source),
 //! [`SOURCES`] and `registry` (the list, and everything that other rooms ask of it), and one folder, such as `newrelic`:
 //! `mod.rs` (API, limits, quirks, descriptor), `config.rs`, the requests, `parse.rs`. `http` is what sources over HTTP
-//! share, `recorded` reads the sources that are files, `waiting` says that an answer is late, `state` how each source fared, `service_map` gives
+//! share, `recorded` reads the sources that are files, `clean_names` takes secrets out of names, `waiting` says that an answer is late, `state` how each source fared, `service_map` gives
 //! resources their services.
 //!
 //! A new source is a folder and its two lines here: its module, and its place in [`SOURCES`].
@@ -12,6 +12,7 @@
 //! besides its own.
 
 mod batch;
+pub mod clean_names;
 pub mod cloudwatch;
 pub mod descriptor;
 mod error;

@@ -123,7 +123,7 @@ pub fn events(config: &Config) -> CollectedEvents {
         if let Some(mut found) = state.keep(outcome) {
             state.events = found.events.len();
             state.diagnostics = found.diagnostics;
-            state.diagnostics.extend(scrub_events(&source.id, &mut found.events));
+            state.diagnostics.extend(scrub_events(&source.id, &config.scrubber(), &mut found.events));
             let mut repeated: Option<(u64, String)> = None;
             for event in found.events {
                 match known.get(&event.id) {

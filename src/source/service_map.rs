@@ -159,11 +159,6 @@ impl ServiceMap {
         owners.all(|owner| owner.as_ref() == Some(&first)).then_some(first)
     }
 
-    /// Gives each key its service, and leaves its target as the source named it.
-    pub fn map_keys(&self, keys: &BTreeSet<SeriesKey>) -> BTreeSet<SeriesKey> {
-        keys.iter().map(|key| SeriesKey { service: self.of_series(key), ..key.clone() }).collect()
-    }
-
     /// Gives each series its service. Returns them sorted by key; keys are unique.
     ///
     /// `series`: every series of each service that is among them, as the sources named them. Where two names bring

@@ -122,7 +122,8 @@ const NOW: i64 = 20_000 * DAY + 9 * HOUR + 25 * MINUTE;
 fn run(store: &Store, fake: Fake, span: Window) -> SourceOutcome {
     let order = Order { span, now: fake.now, clock: Clock::Fixed(fake.now), pick: Pick::Open, most_requests: None };
     let repaired = store.repair().expect("repaired");
-    let job = job("fake", CollectedSource::whole(fake, 400 * DAY), &repaired, order);
+    let scrubber = Scrubber::default();
+    let job = job("fake", &scrubber, CollectedSource::whole(fake, 400 * DAY), &repaired, order);
     block_on(collect_source(job, store, order, || ())).expect("runtime")
 }
 
@@ -391,7 +392,8 @@ fn too_many_requests_are_not_begun() {
     let fake = Fake::new(NOW, i64::MAX);
     let calls = Arc::clone(&fake.calls);
     let order = Order { span: span(20), now: NOW, clock: Clock::Fixed(NOW), pick: Pick::Open, most_requests: Some(3) };
-    let job = job("fake", CollectedSource::whole(fake, 400 * DAY), &Repaired::default(), order);
+    let scrubber = Scrubber::default();
+    let job = job("fake", &scrubber, CollectedSource::whole(fake, 400 * DAY), &Repaired::default(), order);
     let outcome = block_on(collect_source(job, &store, order, || ())).expect("runtime");
     let failure = outcome.failure.expect("refused");
     assert!(failure.reason().ends_with("more than 3") && !failure.help.is_empty(), "{failure:?}");

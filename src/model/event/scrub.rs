@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::Event;
 use crate::model::scrub::{Counts, Field, Scrubber};
 
-/// Scrubs id, revision, title, address and author of events, and returns how many findings of each kind were replaced.
+/// Scrubs id, service, revision, title, address and author of events, and returns how many findings of each kind were
+/// replaced.
 ///
-/// The service stays as it is, because it joins events with series. Ids that become one are kept apart with a number, in
+/// Names of services are scrubbed in series by the same rule, so that events still meet them. Ids that become one are kept apart with a number, in
 /// the order of the list, so that no event is taken for a repetition of another. Scrubbing again changes nothing.
 pub fn scrub(events: &mut [Event], scrubber: &Scrubber) -> Counts {
     let mut counts = Counts::default();
@@ -20,6 +21,7 @@ pub fn scrub(events: &mut [Event], scrubber: &Scrubber) -> Counts {
                 *text = found.text.into_owned();
             }
         };
+        scrubbed(Field::Service, &mut event.service);
         scrubbed(Field::Id, &mut event.revision);
         scrubbed(Field::Title, &mut event.title);
         scrubbed(Field::Url, &mut event.url);
