@@ -183,7 +183,8 @@ async fn request(
             Coverage::Partial { .. } | Coverage::Empty => DayState::Open { requested: Some(today) },
         };
         // A running day without a point stays out of the store: it would pass for one that was there.
-        let is_kept = slice.is_over || !batch.series.is_empty();
+        let has_value = batch.series.iter().any(|one| one.values.iter().any(|value| !value.is_nan()));
+        let is_kept = slice.is_over || has_value;
         let states: &[(NaiveDate, DayState)] = if is_kept { &[(slice.day, state)] } else { &[] };
         let appended = store.append(id, &batch.series, states).map_err(stored)?;
         warn_of(&appended.refused);

@@ -413,6 +413,42 @@ fn a_server_that_says_how_long_to_wait_is_left_alone_for_so_long() {
 }
 
 #[test]
+fn the_address_is_that_of_the_config_and_else_that_of_the_variables_of_the_sdk() {
+    with_keys("the_address_is_that_of_the_config_and_else_that_of_the_variables_of_the_sdk", async || {
+        let server = server(&ecs()).await;
+        let (here, nowhere) = (server.server.uri(), "http://127.0.0.1:1".to_owned());
+        let collect = |endpoint: Option<&str>, variables: &[(&str, &str)]| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let endpoint = endpoint.map(|url| format!("endpoint = \"{url}\"\n")).unwrap_or_default();
+            let role = "role_arn = \"arn:aws:iam::222222222222:role/fortnight-read\"\nservice_tag = \"Service\"\n";
+            let text = format!("[[source]]\nkind = \"cloudwatch\"\nregions = [\"eu-west-1\"]\n{role}{endpoint}");
+            std::fs::write(folder.path().join("fortnight.toml"), text).expect("written");
+            let mut command = Command::new(env!("CARGO_BIN_EXE_fortnight"));
+            command.current_dir(folder.path()).args(["collect", "--since", "2026-11-21", "--until", "2026-11-22"]);
+            process::environment(&mut command, &self::variables());
+            let output = command.envs(variables.iter().copied()).output().expect("runs");
+            (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        };
+        let each = [
+            "AWS_ENDPOINT_URL_CLOUDWATCH",
+            "AWS_ENDPOINT_URL_CLOUDTRAIL",
+            "AWS_ENDPOINT_URL_STS",
+            "AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API",
+        ];
+        let of = |url: &str| each.map(|name| (name, url.to_owned()));
+        fn lent<'a>(list: &'a [(&'a str, String)]) -> Vec<(&'a str, &'a str)> {
+            list.iter().map(|(name, url)| (*name, url.as_str())).collect()
+        }
+        assert_eq!(collect(None, &[("AWS_ENDPOINT_URL", &here)]).0, Some(0), "one for all services");
+        let (code, said) = collect(None, &lent(&of(&here)));
+        assert!(code == Some(0) && !said.contains("WARN"), "one for each service: {said}");
+        let wrong = [of(&nowhere).to_vec(), vec![("AWS_ENDPOINT_URL", nowhere.clone())]].concat();
+        let (code, said) = collect(Some(&here), &lent(&wrong));
+        assert!(code == Some(0) && !said.contains("WARN"), "the config goes first: {said}");
+    });
+}
+
+#[test]
 fn metrics_and_lists_that_do_not_meet_are_named() {
     with_keys("metrics_and_lists_that_do_not_meet_are_named", async || {
         let folder = tempfile::tempdir().expect("a folder");

@@ -88,6 +88,25 @@ fn a_report_a_snapshot_and_a_template_on_a_full_disk_are_errors_and_what_was_the
 }
 
 #[test]
+fn points_that_find_no_room_beside_the_memory_are_an_error() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    program::write(&folder, "fortnight.toml", "memory_mb = 16\n[[source]]\nkind = \"files\"\nseries = [\"a.csv\"]\n");
+    let mut rows = "time,service,kind,target,signal,unit,value\n".to_owned();
+    // Series take room even with few points.
+    for series in 0..9_000 {
+        for hour in 0..4 {
+            let at = (NOW - 14 * 24 * HOUR + hour * HOUR) / 1000;
+            rows.push_str(&format!("{at},s{},operation,GET /{series},latency_p95,ms,{}\n", series % 40, 100 + hour));
+        }
+    }
+    program::write(&folder, "a.csv", &rows);
+    let output = limited(folder.path(), 4096, &["report", "--out", "new"]);
+    assert_eq!(code(&output), 1, "{}", stderr(&output));
+    assert!(stderr(&output).contains("temporary file"), "{}", stderr(&output));
+    assert!(!folder.path().join("new/report.json").exists());
+}
+
+#[test]
 fn a_store_that_cannot_be_written_is_an_error_for_who_has_to_write() {
     let bench = Bench::new();
     assert_eq!(code(&bench.run(&["-q", "collect"])), 0);
