@@ -82,6 +82,12 @@ pub enum StoreError {
         /// Events that are there.
         found: usize,
     },
+    /// Damaged events were set aside, and not every source was requested for its events since.
+    #[error("store {folder}: events were lost, and not all sources were requested for them again")]
+    EventsLacking {
+        /// The store's folder.
+        folder: String,
+    },
     /// It could not be read when its day was written again.
     #[error("{file}: was damaged and set aside; it held {held}")]
     SetAside {
@@ -111,6 +117,7 @@ impl StoreError {
             Self::Read { .. } | Self::Write { .. } => "check the folder's owner and the space on the disk",
             Self::Newer { .. } => "use the newer fortnight that wrote it, or another store folder",
             Self::Foreign { .. } => "move the file out of the store",
+            Self::EventsLacking { .. } => "run `fortnight collect` with all sources: it requests their events again",
             Self::Damaged { .. } | Self::DamagedEvents { .. } | Self::EventsCutOff { .. } => {
                 "run `fortnight collect`: it sets the damaged part aside and requests it again where the source still \
                  has it"
@@ -135,14 +142,14 @@ impl StoreError {
 
     /// Tells whether events of the store are lost that their source may still have.
     pub fn is_loss(&self) -> bool {
-        matches!(self, Self::DamagedEvents { .. } | Self::EventsCutOff { .. })
+        matches!(self, Self::DamagedEvents { .. } | Self::EventsCutOff { .. } | Self::EventsLacking { .. })
     }
 
     /// Returns what people should know of it.
     pub fn diagnostic(&self) -> Diagnostic {
         let code = match self {
             Self::Damaged { .. } => "segment_damaged",
-            Self::DamagedEvents { .. } | Self::EventsCutOff { .. } => "events_damaged",
+            Self::DamagedEvents { .. } | Self::EventsCutOff { .. } | Self::EventsLacking { .. } => "events_damaged",
             Self::SetAside { .. } => "set_aside",
             Self::Foreign { .. } => "foreign_file",
             _ => "failed",

@@ -202,6 +202,9 @@ impl Store {
 
     fn refused_events(&self, log: &EventLog) -> Vec<StoreError> {
         let mut refused = self.damage(log);
+        if refused.is_empty() && self.lacks_events() {
+            refused.push(StoreError::EventsLacking { folder: self.shown(&self.folder) });
+        }
         let aside = self.folder.join(DAMAGED);
         let lines = fs::read(&aside).map_or(0, |bytes| lines(&bytes).count());
         if lines > 0 {

@@ -261,6 +261,9 @@ fn lost_events_are_requested_until_their_source_could_answer() {
     let mut command = prepared(bench.folder.path(), &["-q", "collect"]);
     assert_eq!(code(&command.env_remove("NEW_RELIC_API_KEY").output().expect("runs")), 1);
     assert_ne!(std::fs::read(&path).expect("read"), before);
+    // Until then a report says that events may be missing.
+    let output = bench.run(&[&REPORT[..], &["--offline", "--fail-on", "partial"]].concat());
+    assert!(code(&output) == 5 && stderr(&output).contains("events were lost"), "{}", stderr(&output));
     assert_eq!(code(&bench.run(&["-q", "collect"])), 0);
     assert_eq!(std::fs::read(&path).expect("read"), before, "all events are back");
     assert!(!bench.store("events.lacking").exists());
