@@ -144,14 +144,15 @@ fn judged(args: &DeployArgs, config: &Config, ui: &Ui) -> Result<(Review, String
     if given.is_none() && window.start < until_now(config, now).start {
         asked = request(window)?;
     }
+    outcome::print_failures(&asked);
     let mut judged = judge(config, window, ui)?;
     // Where the data end early, hours to come would count as gaps.
     let ends = judged.judgement.series.iter().map(|series| series.start + series.hourly.len() as i64 * HOUR);
     if let Some(end) = ends.max().filter(|end| !is_given && (window.start + 1..window.end).contains(end)) {
         judged = judge(config, Window::new(window.start, end), ui)?;
     }
-    source::add_states(&mut judged.sources, asked);
     outcome::print_failures(&judged.sources);
+    source::add_states(&mut judged.sources, asked);
     Ok((judged.review(config)?, id))
 }
 

@@ -9,7 +9,7 @@ use super::coverage_check;
 use super::days::date_of;
 use super::history::{History, Rows, each_recorded, with_kept};
 use super::progress::progress;
-use super::source_checks::{self, Question};
+use super::source_checks::{self, Presence, Question};
 use super::{Exit, Failure, Ui, load, outcome, period, write_stdout};
 use crate::cli::{DoctorArgs, Global};
 use crate::config::{Config, Source, nearest};
@@ -18,6 +18,7 @@ use crate::detect::{self, Judgement};
 use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::event::{Event, deduplicate};
 use crate::model::metric::{Series, SeriesKey};
+use crate::model::secret::is_placeholder;
 use crate::model::time::{DAY, Window};
 use crate::render::doctor::{Check, Checkup, Health};
 use crate::render::placebo as placebo_text;
@@ -77,13 +78,17 @@ fn ask(config: &Config, period: Window, now: i64, offline: bool, ui: &Ui) -> Res
         offline,
     };
     let clock = outcome::clock()?;
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let look = |name: &str| match std::env::var_os(name).filter(|value| !value.is_empty()) {
+        None => Presence::Missing,
+        Some(value) if is_placeholder(&value.to_string_lossy()) => Presence::Placeholder,
+        Some(_) => Presence::Set,
+    };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start to ask the sources")?;
     let bar = progress(1, ui);
     bar.set_message("asking");
-    let checks = runtime
-        .block_on(source_checks::all(&question, &sources, is_set, |source| registry::open(config, source, clock)));
+    let checks =
+        runtime.block_on(source_checks::all(&question, &sources, look, |source| registry::open(config, source, clock)));
     bar.finish_and_clear();
     // A server that still has not answered is not waited for.
     runtime.shutdown_background();

@@ -116,9 +116,11 @@ fn report(args: &ReportArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> 
 /// Judges one period, writes its report, and publishes it if that is asked for.
 fn report_of(config: &Config, window: Window, args: &ReportArgs, global: &Global, ui: &Ui) -> Result<Exit, Failure> {
     let asked = if args.offline { Vec::new() } else { refresh::refresh(config, window, ui)? };
+    // Before judging: where nothing is there to judge, this is why.
+    outcome::print_failures(&asked);
     let mut judged = judge(config, window, ui)?;
-    source::add_states(&mut judged.sources, asked);
     outcome::print_failures(&judged.sources);
+    source::add_states(&mut judged.sources, asked);
     let review = judged.review(config)?;
     write_report(config, &review, ui, &explain::options(global, args.out.as_ref()))?;
     if args.publish {

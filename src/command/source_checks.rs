@@ -17,6 +17,17 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(50);
 /// Days of a month, for a price that people can hold against a bill.
 const MONTH: f64 = 30.0;
 
+/// How an environment variable is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It has a value.
+    Set,
+    /// It has what examples show in the place of a value.
+    Placeholder,
+    /// It has none.
+    Missing,
+}
+
 /// What is to be known before anything is asked.
 pub(super) struct Question {
     /// UTC milliseconds.
@@ -30,12 +41,12 @@ pub(super) struct Question {
 
 /// Checks the sources that are no files, all at once; the checks are in the order of the config.
 ///
-/// `is_set`: says whether an environment variable has a value. The value itself is not looked at here.
+/// `look`: says how an environment variable is. The value itself is not looked at here.
 /// `open`: makes a source of what the config says.
 pub(super) async fn all(
     question: &Question,
     sources: &[&Source],
-    is_set: impl Fn(&str) -> bool,
+    look: impl Fn(&str) -> Presence,
     open: impl Fn(&Source) -> Result<Option<CollectedSource>, crate::source::SourceError>,
 ) -> Vec<Check> {
     let all = sources.iter().filter(|source| !registry::is_recorded(source)).map(|source| {
@@ -43,7 +54,7 @@ pub(super) async fn all(
         let settings = registry::settings(source).ok();
         let settings = settings.as_deref();
         let if_empty = settings.map_or("", SourceSettings::help_if_empty);
-        let (mut checks, has_variables) = variables(source, settings, &is_set);
+        let (mut checks, has_variables) = variables(source, settings, &look);
         let folder = queries(source, settings);
         let examples = placeholders(source, settings);
         let is_complete =
@@ -74,16 +85,18 @@ pub(super) async fn all(
 fn variables(
     source: &Source,
     settings: Option<&dyn SourceSettings>,
-    is_set: impl Fn(&str) -> bool,
+    look: impl Fn(&str) -> Presence,
 ) -> (Vec<Check>, bool) {
     let needed = settings.map(SourceSettings::variables).unwrap_or_default();
-    let is_complete = needed.iter().all(|variable| is_set(&variable.name));
+    let is_complete = needed.iter().all(|variable| look(&variable.name) == Presence::Set);
     let checks = needed.into_iter().map(|Variable { name, holds }| {
-        if is_set(&name) {
-            return Check::ok("variable", &source.id, format!("{name} is set"));
-        }
+        let found = match look(&name) {
+            Presence::Set => return Check::ok("variable", &source.id, format!("{name} is set")),
+            Presence::Placeholder => "holds a placeholder",
+            Presence::Missing => "is not set",
+        };
         let help = format!("put {holds} into the environment: export {name}=...");
-        Check::fail("variable", &source.id, format!("{name} is not set"), vec![help])
+        Check::fail("variable", &source.id, format!("{name} {found}"), vec![help])
     });
     (checks.collect(), is_complete)
 }

@@ -182,3 +182,15 @@ fn a_store_that_cannot_be_written_is_read() {
     std::fs::set_permissions(folder.path().join(".fortnight"), std::fs::Permissions::from_mode(0o700)).expect("set");
     assert_eq!(code(&output), 0, "{said}");
 }
+
+#[test]
+fn a_first_report_without_data_says_why_nothing_was_requested() {
+    let now = MONDAY + 8 * HOUR;
+    let (_runtime, server) = server(now);
+    let folder = folder(&server, "UTC");
+    let output = at(now, folder.path(), false, &[&["--quiet"], &REPORT[..]].concat());
+    let said = stderr(&output);
+    assert_eq!(code(&output), 1, "{said}");
+    assert!(said.contains("NEW_RELIC_API_KEY") && said.contains("nothing is collected yet"), "{said}");
+    assert_eq!(said.matches("a source failed").count(), 1, "{said}");
+}

@@ -358,9 +358,11 @@ fn what_init_writes_in_the_place_of_an_account_is_a_failure_until_it_is_replaced
         let (_, report) = doctor(&folder, &["--offline"]);
         assert!(failed(&report, "placeholder").is_empty(), "{report}");
         let mut command = command(folder.path());
-        command.args(["doctor"]).env("NEW_RELIC_API_KEY", "NRAK-...").env("FORTNIGHT_EXTERNAL_ID", "...");
+        // Without a request, too.
+        command.args(["doctor", "--offline"]);
+        command.env("NEW_RELIC_API_KEY", "NRAK-...").env("FORTNIGHT_EXTERNAL_ID", "...");
         let output = command.output().expect("runs");
         let printed = stdout(&output);
-        assert!(printed.contains("holds a placeholder"), "{printed}");
+        assert!(output.status.code() == Some(1) && printed.contains("holds a placeholder"), "{printed}");
     }
 }

@@ -81,7 +81,7 @@ fn look_at(text: &str, mood: Mood, set: &[&str], offline: bool) -> Vec<Check> {
     let checks = runtime.block_on(all(
         &question,
         &sources,
-        |name| set.contains(&name),
+        |name| if set.contains(&name) { Presence::Set } else { Presence::Missing },
         |_| Ok(Some(CollectedSource::whole(Fake(mood), 15 * DAY))),
     ));
     for check in &checks {
