@@ -24,11 +24,20 @@ struct Case {
     profile: String,
     variables: Vec<(&'static str, String)>,
     has_keys: bool,
+    /// A single sign-on that has not expired.
+    has_session: bool,
 }
 
 impl Case {
     fn new(name: &'static str) -> Self {
-        Self { name, source: String::new(), profile: String::new(), variables: Vec::new(), has_keys: false }
+        Self {
+            name,
+            source: String::new(),
+            profile: String::new(),
+            variables: Vec::new(),
+            has_keys: false,
+            has_session: false,
+        }
     }
 
     fn with(mut self, variable: &'static str, value: impl Into<String>) -> Self {
@@ -55,6 +64,12 @@ impl Case {
         std::fs::write(folder.path().join("fortnight.toml"), text).expect("written");
         let shared = folder.path().join("config");
         std::fs::write(&shared, &self.profile).expect("written");
+        if self.has_session {
+            let cache = folder.path().join(".aws/sso/cache");
+            std::fs::create_dir_all(&cache).expect("made");
+            let token = "{\"accessToken\": \"canary-session-token\", \"expiresAt\": \"2099-01-01T00:00:00Z\"}";
+            std::fs::write(cache.join(SESSION), token).expect("written");
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_fortnight"));
         command.current_dir(folder.path()).args(["collect", "--since", "2026-11-21", "--until", "2026-11-22"]);
         let keys = variables();
@@ -85,7 +100,10 @@ fn all(cases: &[(Case, &str)]) {
 
 const FAILED: &str = "what hands out the credentials failed";
 
-/// The cache of a single sign-on that is valid, in the home folder of a case.
+/// The file of the session in the cache: SHA-1 of the start address.
+const SESSION: &str = "e8be5486177c5b5392bd9aa76563515b29358e6e.json";
+
+/// A profile with a single sign-on.
 fn sso(endpoint: &str) -> String {
     format!(
         "[default]\nsso_start_url = https://example.awsapps.com/start\nsso_region = eu-west-1\n\
@@ -150,6 +168,18 @@ fn a_process_a_token_or_a_sign_on_that_fails_is_not_the_lack_of_credentials() {
         ),
         (Case::new("nothing at all"), NOT_NONE),
     ]);
+}
+
+#[test]
+fn a_sign_on_whose_server_fails_is_not_the_lack_of_credentials() {
+    let (broken, html) = (Raw::start(BROKEN.into()), Raw::start(HTML.into()));
+    let session = |name, url: &str| Case { has_session: true, ..Case::new(name).profile(sso(url)) };
+    all(&[
+        (session("sign-on answers 500", &broken.url), FAILED),
+        (session("sign-on answers HTML", &html.url), FAILED),
+        (session("sign-on is not there", REFUSED), FAILED),
+    ]);
+    assert!(broken.count() > 0 && html.count() > 0, "the session was used");
 }
 
 #[test]
