@@ -11,6 +11,7 @@ use super::{Exit, Failure, Ui, collector, judge, load, outcome, period, refresh,
 use crate::cli::{DEFAULT_CONFIG, DeployArgs, DeployFailOn, Global};
 use crate::config::{Config, Format, Language};
 use crate::model::event::Event;
+use crate::model::scrub::Scrubber;
 use crate::model::time::{DAY, HOUR, Window, local, midnight};
 use crate::model::verdict::Verdict;
 use crate::render::deploy::{self as text, Look};
@@ -52,7 +53,8 @@ fn from_report(args: &DeployArgs, report: &str, global: &Global, ui: &Ui) -> Res
         }
     };
     let names: Vec<DeployNames<'_>> = review.deploys.iter().map(DeployNames::from).collect();
-    let id = pick_deploy(&names, &args.deploy, args.service.as_deref())
+    let scrubber = config.as_ref().map(Config::scrubber).unwrap_or_default();
+    let id = pick_deploy(&names, &scrubber.typed_id(&args.deploy), args.service.as_deref())
         .map_err(|miss| missed(&miss, args, &names, &place.display().to_string()))?;
     let Some(one) = OneDeploy::new(&review, id, args.service.as_deref()) else {
         return Err(not_in_data(args, id, &review));
@@ -136,7 +138,8 @@ fn judged(args: &DeployArgs, config: &Config, ui: &Ui) -> Result<(Review, String
     };
     let names: Vec<DeployNames<'_>> = events.iter().filter(is_there).map(DeployNames::from).collect();
     let place = if is_given { "the span" } else { "the data" };
-    let id = pick_deploy(&names, &args.deploy, args.service.as_deref())
+    // Ids are kept without what must not be shown, and are still found by what they were.
+    let id = pick_deploy(&names, &config.scrubber().typed_id(&args.deploy), args.service.as_deref())
         .map_err(|miss| missed(&miss, args, &names, place))?
         .to_owned();
     let at = names.iter().filter(|name| name.id == id).map(|name| name.at).max().unwrap_or(now);
@@ -249,7 +252,7 @@ fn not_in_data(args: &DeployArgs, id: &str, review: &Review) -> Failure {
 
 /// Says which deploys there are.
 fn missed(miss: &DeployMiss, args: &DeployArgs, names: &[DeployNames<'_>], place: &str) -> Failure {
-    let word = plain(&args.deploy);
+    let word = plain(&Scrubber::default().typed_id(&args.deploy));
     let service = args.service.as_deref().map(plain).unwrap_or_default();
     let shown = |name: &DeployNames<'_>| {
         let revision = if name.revision.is_empty() {

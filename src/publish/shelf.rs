@@ -28,6 +28,9 @@ pub struct Composed {
     pub around: Vec<NamedFile>,
 }
 
+/// Makes the new archive from the bytes of the old one, if there is one.
+pub type Compose<'a> = dyn Fn(Option<&[u8]>) -> Result<Composed, PublishError> + Sync + 'a;
+
 /// Returns a digest in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -57,7 +60,7 @@ pub async fn publish(
     place: &dyn Place,
     key: &str,
     files: &[NamedFile],
-    compose: &(dyn Fn(Option<&[u8]>) -> Result<Composed, PublishError> + Sync),
+    compose: &Compose<'_>,
 ) -> Result<(), PublishError> {
     compose(archive(place).await?.as_deref())?;
     for (name, bytes) in files {
@@ -72,10 +75,7 @@ pub async fn publish(
 ///
 /// # Errors
 /// As [`publish`].
-pub async fn update(
-    place: &dyn Place,
-    compose: &(dyn Fn(Option<&[u8]>) -> Result<Composed, PublishError> + Sync),
-) -> Result<(), PublishError> {
+pub async fn update(place: &dyn Place, compose: &Compose<'_>) -> Result<(), PublishError> {
     let mut changed = PublishError::Changed { name: ARCHIVE.to_owned() };
     for _ in 0..TRIES {
         let old = place.read(ARCHIVE).await?;

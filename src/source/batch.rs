@@ -1,10 +1,8 @@
 //! What a source hands over: series and events, each with what was ignored or repaired.
 
-use super::clean_names::told;
 use crate::model::diagnostic::{Diagnostic, Stage};
-use crate::model::event::{self, Event, Origin};
+use crate::model::event::{Event, Origin};
 use crate::model::metric::Series;
-use crate::model::scrub::Scrubber;
 
 /// What one source gave.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -75,9 +73,4 @@ pub(super) fn track(events: &mut [Event], source: &str) {
 /// Makes a diagnostic of a source that counts rows, points or events.
 pub(super) fn counted(source: &str, code: &str, count: u64, example: impl Into<String>) -> Diagnostic {
     Diagnostic::counted(Stage::Source, source, code, count, example)
-}
-
-/// Scrubs events before anything keeps or shows them; one diagnostic for each kind of finding, without an example.
-pub fn scrub_events(source: &str, scrubber: &Scrubber, events: &mut [Event]) -> Vec<Diagnostic> {
-    told(source, scrubber, &event::scrub(events, scrubber))
 }

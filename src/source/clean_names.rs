@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::batch::counted;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::event::{self, Event};
 use crate::model::metric::{Dimension, Kind, Series, SeriesKey, front_of};
 use crate::model::scrub::{self, Counts, Field, Scrubber, numbered};
 
@@ -149,6 +150,11 @@ pub fn told(source: &str, scrubber: &Scrubber, counts: &Counts) -> Vec<Diagnosti
         _ => counted(source, &format!("scrubbed_{}", scrubber.word(kind)), count, ""),
     };
     counts.iter().map(one).collect()
+}
+
+/// Scrubs events before anything keeps or shows them; see [`told`].
+pub fn scrub_events(source: &str, scrubber: &Scrubber, events: &mut [Event]) -> Vec<Diagnostic> {
+    told(source, scrubber, &event::scrub(events, scrubber))
 }
 
 /// Cleans the names of collected series. Series whose names become one are joined: counts and rates are added; shares and

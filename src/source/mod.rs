@@ -32,7 +32,8 @@ use async_trait::async_trait;
 use crate::format::{InputId, Reader};
 use crate::model::time::Window;
 
-pub use batch::{EventBatch, REASONS, SeriesBatch, scrub_events};
+pub use batch::{EventBatch, REASONS, SeriesBatch};
+pub use clean_names::scrub_events;
 pub use descriptor::SourceDescriptor;
 pub use error::SourceError;
 pub use recorded::{CollectedEvents, RecordedSeries, events};

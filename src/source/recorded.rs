@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::batch::{counted, scrub_events};
+use super::batch::counted;
+use super::clean_names::scrub_events;
 use super::error::SourceError;
 use super::registry;
 use super::state::SourceState;

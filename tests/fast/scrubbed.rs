@@ -1,4 +1,4 @@
-//! Personal data and credentials in events reach no output, no store and no message.
+//! Personal data and credentials in events and in names of series reach no output, no store and no message.
 
 use std::path::Path;
 
@@ -11,12 +11,28 @@ fn secrets() -> [String; 3] {
     [["4111", "1111", "1111", "1111"].concat(), format!("taro{}example.jp", '@'), ["hunter2", "secret"].concat()]
 }
 
+/// Names of series that hold a secret each, in each kind of target.
+fn names() -> Vec<(&'static str, String, &'static str)> {
+    let [card, mail, password] = secrets();
+    vec![
+        ("operation", format!("GET /cards/{card}"), "latency_p95"),
+        ("operation", format!("GET /cards/{}", ["5500", "0000", "0000", "0004"].concat()), "latency_p95"),
+        ("operation", format!("POST /login?password={password}"), "latency_p95"),
+        ("datastore", format!("select * from users where mail = '{mail}'"), "db_time"),
+        ("resource", format!("host-{mail}"), "queue_time"),
+        ("operation", "GET /staff/S123456".to_owned(), "latency_p95"),
+    ]
+}
+
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut text = String::from("time,service,kind,target,signal,unit,value\n");
     for hour in 0..672_i64 {
         let at = 1_795_392_000 - (672 - hour) * 3600;
         text.push_str(&format!("{at},api,operation,GET /,latency_p95,ms,{}\n", 100 + hour % 7));
+        for (kind, target, signal) in names() {
+            text.push_str(&format!("{at},api,{kind},\"{target}\",{signal},ms,{}\n", 50 + hour % 5));
+        }
     }
     write(&folder, "series.csv", &text);
     let [card, mail, password] = secrets();
@@ -36,7 +52,7 @@ fn assert_clean(what: &str, text: &str) {
     }
 }
 
-/// Reads every file below a folder; Parquet holds no events.
+/// Reads every file below a folder. The store's segments are read through the program: what is in them is compressed.
 fn assert_folder_is_clean(folder: &Path) {
     for path in glob::glob(&format!("{}/**/*", folder.display())).expect("a pattern").flatten() {
         if path.is_file() {
@@ -55,8 +71,44 @@ fn a_report_on_files_shows_none_and_counts_them() {
     assert_clean("standard error", &stderr(&output));
     assert_folder_is_clean(&folder.path().join("out"));
     let report = std::fs::read_to_string(folder.path().join("out/report.json")).expect("written");
-    for code in ["scrubbed_card", "scrubbed_email", "scrubbed_secret"] {
+    for code in ["scrubbed_card", "scrubbed_email", "scrubbed_secret", "scrubbed_literal"] {
         assert!(report.contains(code), "{code}");
+    }
+    // Two endpoints stay two.
+    assert!(report.contains("GET /cards/[card]\"") && report.contains("GET /cards/[card] #2\""));
+    let doctor = run(&folder, &["doctor", "--from", "2026-11-09", "--to", "2026-11-23"]);
+    assert_clean("doctor", &format!("{}{}", stdout(&doctor), stderr(&doctor)));
+    // What was typed as it was finds its deploy, and no answer repeats it.
+    let [card, ..] = secrets();
+    let id = format!("d-{card}");
+    for args in [&["deploy", &id, "--from-report", "out"][..], &["deploy", &id], &["deploy", &format!("x-{card}")]] {
+        let output = run(&folder, args);
+        assert_eq!(code(&output) == 1, args[1].starts_with('x'), "{}", stderr(&output));
+        assert_clean("deploy", &format!("{}{}", stdout(&output), stderr(&output)));
+    }
+}
+
+#[test]
+fn patterns_of_ones_own_are_replaced_by_their_name_and_a_broken_one_is_refused() {
+    let folder = folder();
+    let config = std::fs::read_to_string(folder.path().join("fortnight.toml")).expect("there");
+    let with = |pattern: &str| {
+        write(&folder, "fortnight.toml", &format!("{config}[scrub]\npatterns = {{ staff = '{pattern}' }}\n"))
+    };
+    with(r"\bS[0-9]{6}\b");
+    let output = run(&folder, &["report", "--from", "2026-11-09", "--to", "2026-11-23", "--out", "out"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let report = std::fs::read_to_string(folder.path().join("out/report.json")).expect("written");
+    assert!(report.contains("GET /staff/[staff]") && !report.contains("S123456") && report.contains("scrubbed_own"));
+    for (pattern, words) in [("S[0-9", "unclosed"), (".*", "matches the empty text")] {
+        with(pattern);
+        let output = run(&folder, &["report"]);
+        assert_eq!(code(&output), 2);
+        assert!(
+            stderr(&output).contains("`scrub.patterns.staff`") && stderr(&output).contains(words),
+            "{}",
+            stderr(&output)
+        );
     }
 }
 
@@ -89,4 +141,19 @@ fn the_store_keeps_none() {
         assert_clean("standard error", &stderr(output));
     }
     assert_folder_is_clean(&folder.path().join(".fortnight"));
+    for name in stored_names(&folder.path().join(".fortnight")) {
+        assert_clean("a segment", &name);
+    }
+}
+
+/// Returns every text in the segments of a store.
+fn stored_names(store: &Path) -> Vec<String> {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    let mut names = Vec::new();
+    for path in glob::glob(&format!("{}/**/*.parquet", store.display())).expect("a pattern").flatten() {
+        let reader = SerializedFileReader::new(std::fs::File::open(path).expect("there")).expect("Parquet");
+        names.extend(reader.get_row_iter(None).expect("rows").map(|row| row.expect("a row").to_string()));
+    }
+    assert!(names.iter().any(|row| row.contains("GET /")), "rows hold names");
+    names
 }

@@ -83,8 +83,11 @@ impl Team {
     }
 }
 
+/// The points of an account by namespace, metric and dimensions.
+type Planted = BTreeMap<(String, String, String), Vec<(i64, f64)>>;
+
 /// Plants two accounts; returns what each has.
-fn plant(url: &str, folder: &Path) -> BTreeMap<String, BTreeMap<(String, String, String), Vec<(i64, f64)>>> {
+fn plant(url: &str, folder: &Path) -> BTreeMap<String, Planted> {
     let file = folder.join("planted.tsv");
     let mut command = Command::new(venv().join("python"));
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/end_to_end/plant.py")).arg(url);

@@ -94,8 +94,8 @@ impl SlackSettings {
             }
             None => {
                 let bot = [("token_env", raw.token_env.is_some()), ("endpoint", raw.endpoint.is_some())];
-                for (key, _) in bot.into_iter().chain([("upload", raw.upload.is_some())]).filter(|(_, is_set)| *is_set)
-                {
+                let upload = ("upload", raw.upload.is_some());
+                if let Some((key, _)) = bot.into_iter().chain([upload]).find(|(_, is_set)| *is_set) {
                     return Err(table.wrong(key, "goes with a bot", "add `channel`, or leave it out"));
                 }
                 Way::Webhook(HookSettings::of(table, raw.url_env, "SLACK_WEBHOOK_URL", raw.language)?)

@@ -90,7 +90,6 @@ fn all(cases: &[(Case, &str)]) {
         let runs: Vec<_> = cases.iter().map(|(case, words)| (case, words, scope.spawn(|| case.run()))).collect();
         for (case, words, run) in runs {
             let said = run.join().expect("ran");
-            println!("== {}: {said}", case.name);
             assert!(said.contains(*words), "{}: {said}", case.name);
             assert!(*words == NOT_NONE || !said.contains(NOT_NONE), "{}: {said}", case.name);
             assert!(said.contains("help: "), "{}: {said}", case.name);
@@ -188,7 +187,6 @@ fn what_hands_out_credentials_and_hangs_is_reported_within_a_minute() {
     let begun = std::time::Instant::now();
     let said = Case::new("STS hangs").role(&silent.url).run();
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
-    println!("{said}");
     assert!(
         said.contains("no answer yet waiting_for=credentials by sts:AssumeRole of arn:aws:iam::222222222222"),
         "{said}"
