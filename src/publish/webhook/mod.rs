@@ -31,7 +31,7 @@ pub static DESCRIPTOR: TargetDescriptor = TargetDescriptor {
     settings: |table| Ok(Box::new(WebhookSettings::of(table)?)),
 };
 
-/// A program of one's own that is told of each report.
+/// A program of one's own that gets each report.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawWebhook {

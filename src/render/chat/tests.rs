@@ -1,3 +1,5 @@
+//! Messages with hostile names, too many findings, owners, and what is missing.
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
