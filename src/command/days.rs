@@ -71,7 +71,7 @@ pub(super) fn absent(known: &BTreeMap<NaiveDate, DayState>, span: Window, now: i
     slices.into_iter().filter(is_absent).map(|slice| slice.day).collect()
 }
 
-/// Tells whether an answer for a part of a day holds a window, with its points that may come this late.
+/// Returns whether an answer for a part of a day holds a window, with its points that may come this late.
 fn holds(part: Answered, window: Window, late: i64) -> bool {
     part.from <= window.start && window.end <= part.until.min(part.at - late)
 }

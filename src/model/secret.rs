@@ -24,7 +24,7 @@ pub enum SecretError {
     Placeholder(String),
 }
 
-/// Tells whether a value is what examples show in the place of a secret: `NRAK-...`, `<key>`, `REPLACE-…`.
+/// Returns whether a value is what examples show in the place of a secret: `NRAK-...`, `<key>`, `REPLACE-…`.
 pub fn is_placeholder(value: &str) -> bool {
     let value = value.trim();
     value.ends_with("...") || value.ends_with('…') || value.starts_with('<') || value.starts_with("REPLACE")

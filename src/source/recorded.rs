@@ -86,7 +86,7 @@ impl RecordedSeries {
         all
     }
 
-    /// Tells whether a source failed.
+    /// Returns whether a source failed.
     pub fn has_failed(&self) -> bool {
         self.sources.iter().any(|source| source.state.failure().is_some())
     }

@@ -167,7 +167,7 @@ fn of_day(series: &[Series], day: NaiveDate) -> Vec<Series> {
     cut.collect()
 }
 
-/// Tells whether two lists hold the same points; a missing value equals a missing value.
+/// Returns whether two lists hold the same points; a missing value equals a missing value.
 fn same(one: &[Series], other: &[Series]) -> bool {
     let same_values = |one: &[f64], other: &[f64]| {
         one.len() == other.len()

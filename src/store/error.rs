@@ -135,12 +135,12 @@ impl StoreError {
         Some(text.to_owned())
     }
 
-    /// Tells whether a file is not what was written, whoever reads it; a file that cannot be read now is no such file.
+    /// Returns whether a file is not what was written, whoever reads it; a file that cannot be read now is no such file.
     pub(super) fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Foreign { .. })
     }
 
-    /// Tells whether events of the store are lost that their source may still have.
+    /// Returns whether events of the store are lost that their source may still have.
     pub fn is_loss(&self) -> bool {
         matches!(self, Self::DamagedEvents { .. } | Self::EventsCutOff { .. } | Self::EventsLacking { .. })
     }

@@ -98,7 +98,7 @@ impl EventLog {
         has_changed
     }
 
-    /// Tells whether nothing is damaged or missing.
+    /// Returns whether nothing is damaged or missing.
     pub(super) fn is_whole(&self) -> bool {
         self.damaged.is_empty() && (self.is_old || self.counted == Some(self.events.len()))
     }
@@ -239,7 +239,7 @@ impl Store {
         Ok(self.damage(&log))
     }
 
-    /// Tells whether events were lost, whose sources may still have them.
+    /// Returns whether events were lost, whose sources may still have them.
     pub(super) fn lacks_events(&self) -> bool {
         self.folder.join(LACKING_EVENTS).exists()
     }
@@ -369,7 +369,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     numbered(bytes).map(|(_, line)| line)
 }
 
-/// Tells whether a name is one that a list of format 1 may have.
+/// Returns whether a name is one that a list of format 1 may have.
 pub(super) fn is_list_name(name: &str) -> bool {
     let is_known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'%');
     name.strip_suffix(".jsonl").is_some_and(|source| !source.is_empty() && source.bytes().all(is_known))

@@ -72,12 +72,12 @@ pub(super) fn source_of_segment(path: &Path) -> String {
     source_of(&folder.to_string_lossy())
 }
 
-/// Tells whether a file is a damaged segment that was set aside.
+/// Returns whether a file is a damaged segment that was set aside.
 pub(super) fn is_damaged(path: &Path) -> bool {
     damaged_stem(path, ".parquet").is_some()
 }
 
-/// Tells whether a file is the note beside a damaged segment.
+/// Returns whether a file is the note beside a damaged segment.
 pub(super) fn is_note(path: &Path) -> bool {
     damaged_stem(path, ".json").is_some()
 }

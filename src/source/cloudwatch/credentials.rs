@@ -59,7 +59,7 @@ pub(super) fn fault(error: &(dyn Error + 'static)) -> (Fault, String) {
     (fault, said)
 }
 
-/// Tells whether an error has to do with credentials: they failed, or they took too long.
+/// Returns whether an error has to do with credentials: they failed, or they took too long.
 pub(super) fn is_about(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(one) = cause {

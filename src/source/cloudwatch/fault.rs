@@ -86,7 +86,7 @@ impl Fault {
             Self::ClockSkew => "set the clock (timedatectl set-ntp true); Amazon allows five minutes",
             Self::Throttled => "somebody else asks this account a lot; run it again later, or name fewer `resources`",
             Self::Unreachable => "check the network, HTTPS_PROXY, the spelling of `regions` and `endpoint`",
-            Self::TimedOut | Self::Service => "run it again; health.aws.amazon.com tells of disturbances",
+            Self::TimedOut | Self::Service => "run it again; health.aws.amazon.com lists disturbances",
             Self::Garbled => "something between here and Amazon answers in its place: check HTTPS_PROXY and `endpoint`",
             Self::Refused => return None,
         };
