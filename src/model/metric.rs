@@ -3,6 +3,7 @@
 //! Inside the program every value is in its base unit (seconds, shares from 0 to 1, per second, bytes,
 //! counts); scaling back to what people read happens in `review` and `render`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -192,6 +193,21 @@ impl SeriesKey {
     pub fn front(&self) -> usize {
         front_of(&self.target)
     }
+}
+
+/// Leaves of each service what is measured nearest to the application, so that no request counts twice: neither at the
+/// load balancer nor at the gateway before it. What is measured of the service as a whole stays.
+pub fn counted_once<T>(mut all: Vec<T>, key: impl Fn(&T) -> SeriesKey) -> Vec<T> {
+    let mut innermost: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+    for key in all.iter().map(&key).filter(|key| !key.is_whole_service()) {
+        let least = innermost.entry(key.service.clone()).or_insert(usize::MAX);
+        *least = (*least).min(key.front());
+    }
+    all.retain(|one| {
+        let key = key(one);
+        key.is_whole_service() || innermost.get(&key.service).is_none_or(|least| key.front() == *least)
+    });
+    all
 }
 
 impl fmt::Display for SeriesKey {

@@ -4,12 +4,11 @@
 //! shows just these.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::finding::Finding;
 use super::series::Series;
 use super::unattributed::{Movement, Unattributed};
-use crate::model::metric::{Class, Dimension, Kind, Polarity, SeriesKey};
+use crate::model::metric::{Class, Dimension, Kind, Polarity, SeriesKey, counted_once};
 use crate::model::time::{HOUR, Window};
 
 /// Findings that are drawn in full; the rest is listed.
@@ -110,21 +109,6 @@ pub fn endpoints(series: &[Series]) -> Vec<Target<'_>> {
 pub fn busiest<'a>(endpoints: &[Target<'a>]) -> Vec<Target<'a>> {
     let timed = endpoints.iter().filter(|target| !target.latency.is_whole_service() && target.total_s > 0.0);
     timed.take(ENDPOINTS).copied().collect()
-}
-
-/// Leaves of each service what is measured nearest to the application, so that no request counts twice: neither at the
-/// load balancer nor at the gateway before it. What is measured of the service as a whole stays.
-pub fn counted_once<T>(mut all: Vec<T>, key: impl Fn(&T) -> SeriesKey) -> Vec<T> {
-    let mut innermost: BTreeMap<Arc<str>, usize> = BTreeMap::new();
-    for key in all.iter().map(&key).filter(|key| !key.is_whole_service()) {
-        let least = innermost.entry(key.service.clone()).or_insert(usize::MAX);
-        *least = (*least).min(key.front());
-    }
-    all.retain(|one| {
-        let key = key(one);
-        key.is_whole_service() || innermost.get(&key.service).is_none_or(|least| key.front() == *least)
-    });
-    all
 }
 
 /// Returns the endpoints by their database time a request, the longest first.

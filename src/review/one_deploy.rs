@@ -6,10 +6,9 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::chapter::counted_once;
 use super::words::VERDICTS;
 use super::{CheckCounts, Comparison, Deploy, Finding, Group, Instant, Limits, Pattern, Period, Review, Target, Topic};
-use crate::model::metric::{Kind, SeriesKey};
+use crate::model::metric::{Kind, SeriesKey, counted_once};
 use crate::model::verdict::Verdict;
 
 /// Name and version of what `fortnight deploy --json` prints.

@@ -10,7 +10,7 @@ use super::hints;
 use crate::detect::fingerprint::{FindingFingerprint, HarmDirection};
 use crate::detect::judgement::{Comparison, Finding, Judgement, Pattern, Target};
 use crate::model::effect::Effect;
-use crate::model::metric::{Class, Kind, Polarity};
+use crate::model::metric::{Class, Kind, Polarity, counted_once};
 use crate::model::time::HOUR;
 use crate::model::verdict::{Confounder, Verdict};
 
@@ -279,12 +279,12 @@ fn finding(judgement: &Judgement, cause: Cause, moved: Vec<Moved>) -> Option<Fin
         Shape::Back(_) => taken_back.or(first.pattern),
         Shape::Burst => Some(Pattern::Burst),
     };
-    // A target that stands for the whole service has its operations' waiting in it.
-    let is_part = |one: &&Moved| {
-        let series = &judgement.series[judgement.comparisons[one.target.lead].series];
-        one.kind == cause.kind && !series.key.is_whole_service()
-    };
-    let parts: Vec<f64> = moved.iter().filter(is_part).map(|one| one.target.cost_s).collect();
+    // A target that stands for the whole service has its operations' waiting in it, a load balancer that of the
+    // endpoints behind it.
+    let key = |one: &&Moved| judgement.series[judgement.comparisons[one.target.lead].series].key.clone();
+    let own: Vec<&Moved> = moved.iter().filter(|one| one.kind == cause.kind).collect();
+    let parts = counted_once(own, key).into_iter().filter(|one| !key(one).is_whole_service());
+    let parts: Vec<f64> = parts.map(|one| one.target.cost_s).collect();
     let cost_s = if parts.is_empty() { first.target.cost_s } else { parts.iter().sum() };
     let targets: Vec<Target> = moved.into_iter().map(|one| one.target).collect();
     Some(Finding {

@@ -3,7 +3,7 @@
 use super::Builder;
 use super::hourly::Hourly;
 use crate::detect::SeriesSummary;
-use crate::model::metric::{Class, Kind};
+use crate::model::metric::{Class, Kind, counted_once};
 use crate::model::time::{HOUR, Window, midnights};
 use crate::review::change::{Change, Scale};
 use crate::review::chapter::{self, LINE_POINTS, Target};
@@ -159,7 +159,7 @@ fn of_class<'a>(all: &[One<'a>], class: Class) -> Vec<One<'a>> {
     let is_own = |one: &&One<'_>| one.series.kind == Kind::Operation && one.series.class == class;
     let own: Vec<One<'_>> = all.iter().filter(is_own).copied().collect();
     let whole: Vec<One<'_>> = own.iter().copied().filter(|one| one.series.is_whole_service()).collect();
-    if whole.is_empty() { chapter::counted_once(own, |one| one.series.key()) } else { whole }
+    if whole.is_empty() { counted_once(own, |one| one.series.key()) } else { whole }
 }
 
 fn pooled(all: &[One<'_>], first: &Series, level: f64, change: Option<Change>, line: Option<Vec<f64>>) -> Pooled {
