@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::time::Window;
 
 pub use deduplicate::{Deduplicated, deduplicate};
-pub use origin::{INFERRED, Origin};
+pub use origin::{API_CALL, INFERRED, Origin};
 pub use scrub::scrub;
 
 /// What an event is.
@@ -112,6 +112,12 @@ impl Event {
     /// Returns whether nobody said so: a change that was seen in the data, such as a version that was not there before.
     pub fn is_inferred(&self) -> bool {
         self.origin == Origin::Inferred
+    }
+
+    /// Returns how well its words say what happened; the least is the best. What a person or a pipeline wrote goes before
+    /// the name of an API call, and that before what was seen in the data.
+    pub fn standing(&self) -> (u8, bool) {
+        (self.origin.rank(), self.id.starts_with(API_CALL))
     }
 
     /// Returns its span; an instant gives an empty window.

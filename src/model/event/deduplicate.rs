@@ -42,7 +42,7 @@ pub struct Deduplicated {
 /// Joins the events that tell of the same change.
 ///
 /// The id is the one of the best-known [`Origin`](super::Origin): what somebody reported goes before what a source
-/// tracked, and that before what was inferred. Texts come from the best-known source that has
+/// tracked, and that before what was inferred; among tracked ones a log of API calls comes last. Texts come from the best-known source that has
 /// them, the revision is the longest; the change lasts from the earliest start to the latest end. A change that was
 /// inferred never moves the start of a reported one. The order of `events` does not matter, and joining
 /// again changes nothing.
@@ -140,7 +140,7 @@ fn agrees(one: &str, other: &str) -> bool {
 
 /// Makes one event of two that tell of the same change, and returns the id that goes.
 fn join(one: Event, other: Event) -> (Event, String) {
-    let is_first = (one.origin.rank(), one.at, &one.id) <= (other.origin.rank(), other.at, &other.id);
+    let is_first = (one.standing(), one.at, &one.id) <= (other.standing(), other.at, &other.id);
     let (mut kept, gone) = if is_first { (one, other) } else { (other, one) };
     let is_near = (kept.at - gone.at).abs() <= SAME_REVISION;
     let (start, end) = (kept.at, kept.window().end);
@@ -198,6 +198,22 @@ mod tests {
         assert_eq!(only.url, "https://example.invalid/1");
         let stands = |id: &str| united.same.get(id).map(String::as_str);
         assert_eq!((stands("newrelic:77"), stands("inferred:api:1")), (Some("m-1"), Some("m-1")));
+    }
+
+    #[test]
+    fn what_a_person_wrote_goes_before_the_name_of_a_call() {
+        let call = Event {
+            title: "UpdateService card-api:3".into(),
+            author: "deployer".into(),
+            ..deploy("cloudwatch:eu-west-1:a", 0, "")
+        };
+        let tracked = Event { title: "Add limit check".into(), ..deploy("newrelic:77", 1, "4f2c9e1") };
+        for order in [vec![call.clone(), tracked.clone()], vec![tracked, call]] {
+            let united = deduplicate(order);
+            let [only] = united.events.as_slice() else { panic!("one deploy, not {:?}", united.events) };
+            assert_eq!((only.id.as_str(), only.title.as_str()), ("newrelic:77", "Add limit check"));
+            assert_eq!((only.at, only.author.as_str()), (0, "deployer"), "the rest is kept");
+        }
     }
 
     #[test]

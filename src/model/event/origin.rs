@@ -6,6 +6,10 @@ pub const INFERRED: &str = "inferred:";
 /// How the ids of tracked events begin that were stored without their origin, with the kinds of their sources.
 const TRACKED: [&str; 2] = ["newrelic", "cloudwatch"];
 
+/// How the ids of events begin that stand in a log of API calls: their titles are names of calls, their authors often
+/// the role of a pipeline.
+pub const API_CALL: &str = "cloudwatch:";
+
 /// Who says that an event happened. The first is known best.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {

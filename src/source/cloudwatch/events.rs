@@ -178,7 +178,7 @@ fn change(region: &str, recorded: &Recorded) -> Option<Change> {
     let id = format!("cloudwatch:{region}:{}", excerpt(recorded.event_id()?));
     Some(Change::Done(Event {
         title,
-        author: excerpt(recorded.username().unwrap_or_default()),
+        author: author(recorded.username()),
         kind: match (is_code, is_engine) {
             (true, _) => EventKind::Deploy,
             (false, true) => EventKind::Middleware,
@@ -186,6 +186,11 @@ fn change(region: &str, recorded: &Recorded) -> Option<Change> {
         },
         ..Event::new(id, told.service, at)
     }))
+}
+
+/// Returns who made a call; the number of an account is nobody.
+fn author(name: Option<&str>) -> String {
+    name.filter(|name| name.chars().any(char::is_alphabetic)).map(excerpt).unwrap_or_default()
 }
 
 struct Told {
