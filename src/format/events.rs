@@ -226,9 +226,6 @@ impl Raw {
             })?,
         };
         let event = Event {
-            id,
-            service,
-            at,
             until,
             revision: self.revision.unwrap_or_default(),
             title: self.title.unwrap_or_default(),
@@ -236,6 +233,7 @@ impl Raw {
             author: self.author.unwrap_or_default(),
             kind,
             origin,
+            ..Event::new(id, service, at)
         };
         let texts = [&event.id, &event.service, &event.revision, &event.title, &event.url, &event.author];
         if texts.iter().any(|text| text.len() > LONGEST_TEXT_BY) {

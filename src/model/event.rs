@@ -77,6 +77,9 @@ pub struct Event {
     pub until: Option<i64>,
     /// Commit or version, empty if unknown.
     pub revision: String,
+    /// The version label that another source gave the same deploy, where `revision` is a commit; else empty. Written when
+    /// reports are joined, never by a source.
+    pub version: String,
     /// What it was about, empty if unknown.
     pub title: String,
     /// Where to read more (a pull request), empty if unknown. Only `https:` and `http:` may be linked.
@@ -102,6 +105,7 @@ impl Event {
             at,
             until: None,
             revision: String::new(),
+            version: String::new(),
             title: String::new(),
             url: String::new(),
             author: String::new(),

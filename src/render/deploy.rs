@@ -9,7 +9,7 @@ use super::details::fact_words;
 use super::explain::wrap;
 use super::i18n::{Arg, Phrase, Translator};
 pub use super::message::short_revision;
-use super::message::{Messages, glyph};
+use super::message::{Messages, glyph, revision};
 use super::terminal::{Style, ascii, columns, paint, plain, shorten};
 use super::{calendar, number};
 use crate::config::Language;
@@ -127,10 +127,10 @@ impl<'a> Writer<'a> {
         let services: Vec<String> = self.one.groups.iter().map(|group| plain(&group.service)).collect();
         let numbers = self.one.groups.iter().map(|group| format!("#{} ", group.number));
         let numbers: String = numbers.filter(|_| self.look.numbered).collect();
-        let revision = self.one.deploy().map_or("", |deploy| short_revision(&deploy.revision));
+        let revision = self.one.deploy().map(revision).unwrap_or_default();
         let mut name = format!("{}  {numbers}{}", services.join(", "), plain(self.one.id));
         if !revision.is_empty() && revision != self.one.id {
-            name.push_str(&format!(" {}", plain(revision)));
+            name.push_str(&format!(" {}", plain(&revision)));
         }
         name
     }

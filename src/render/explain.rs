@@ -81,7 +81,7 @@ impl Head<'_> {
                 own.code(&deploy.id),
                 own.stamp(deploy.at.ms()),
             ];
-            let texts = [&deploy.revision, &deploy.title, &deploy.author, &deploy.url];
+            let texts = [&deploy.revision, &deploy.version, &deploy.title, &deploy.author, &deploy.url];
             parts.extend(texts.iter().filter(|text| !text.is_empty()).map(|text| own.plain(sanitize::name(text))));
             join(&parts)
         }));

@@ -10,7 +10,7 @@ use crate::model::metric::{Class, Kind, Polarity, SeriesKey};
 use crate::model::time::Window;
 use crate::model::verdict::Verdict;
 use crate::render::change::{self, Readable};
-use crate::review::{Comparison, Counts, Finding, Pattern, Topic};
+use crate::review::{Comparison, Counts, Deploy, Finding, Pattern, Topic};
 
 /// Writes phrases in the languages of a report and the zone of its dates.
 #[derive(Debug, Clone)]
@@ -272,6 +272,14 @@ fn class_word(class: Class) -> &'static str {
         Class::Saturation => "saturation",
         Class::Traffic | Class::Other => "other",
     }
+}
+
+/// Names what went live: the commit as `git` shortens it, and beside it the version label that another source gave the
+/// same deploy. From outside: escape it.
+pub fn revision(deploy: &Deploy) -> String {
+    let names = [short_revision(&deploy.revision), &deploy.version];
+    let known: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    known.join(" · ")
 }
 
 /// Shortens a commit to the seven digits of `git`; a version stays as it is. From outside: escape it.

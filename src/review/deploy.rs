@@ -24,6 +24,9 @@ pub struct Deploy {
     pub until: Option<Instant>,
     /// Commit or version, empty if unknown.
     pub revision: String,
+    /// The version label that another source gave the same deploy, where `revision` is a commit; else empty.
+    #[serde(default)]
+    pub version: String,
     /// What it was about, empty if unknown.
     pub title: String,
     /// Where to read more, empty if unknown. From outside: check before linking.

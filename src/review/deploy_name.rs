@@ -12,6 +12,8 @@ pub struct DeployNames<'a> {
     pub service: &'a str,
     /// Commit or version, empty if unknown.
     pub revision: &'a str,
+    /// The label that another source gave it, empty if unknown.
+    pub version: &'a str,
     /// Where to read more, empty if unknown.
     pub url: &'a str,
     /// When it began, UTC milliseconds.
@@ -22,15 +24,15 @@ pub struct DeployNames<'a> {
 
 impl<'a> From<&'a Deploy> for DeployNames<'a> {
     fn from(deploy: &'a Deploy) -> Self {
-        let Deploy { id, service, revision, url, at, number, .. } = deploy;
-        Self { id, service, revision, url, at: at.ms(), number: Some(*number) }
+        let Deploy { id, service, revision, version, url, at, number, .. } = deploy;
+        Self { id, service, revision, version, url, at: at.ms(), number: Some(*number) }
     }
 }
 
 impl<'a> From<&'a Event> for DeployNames<'a> {
     fn from(event: &'a Event) -> Self {
-        let Event { id, service, revision, url, at, .. } = event;
-        Self { id, service, revision, url, at: *at, number: None }
+        let Event { id, service, revision, version, url, at, .. } = event;
+        Self { id, service, revision, version, url, at: *at, number: None }
     }
 }
 
@@ -84,12 +86,13 @@ pub fn pick_deploy<'a>(deploys: &[DeployNames<'a>], word: &str, service: Option<
     let number = word.strip_prefix('#').unwrap_or(word);
     let lower = word.to_lowercase();
     let begins = |text: &str| lower.chars().count() >= SHORTEST && text.to_lowercase().starts_with(&lower);
+    let is = |text: &str| !lower.is_empty() && text.to_lowercase() == lower;
     let is_called: [&dyn Fn(&DeployNames<'a>) -> bool; 5] = [
         &|deploy| deploy.id == word,
-        &|deploy| deploy.id.to_lowercase() == lower || (!lower.is_empty() && deploy.revision.to_lowercase() == lower),
+        &|deploy| is(deploy.id) || is(deploy.revision) || is(deploy.version),
         &|deploy| deploy.number.is_some_and(|own| own.to_string() == number),
         &|deploy| word.starts_with('#') && !number.is_empty() && deploy.url.rsplit('/').next() == Some(number),
-        &|deploy| begins(deploy.id) || begins(deploy.revision),
+        &|deploy| begins(deploy.id) || begins(deploy.revision) || begins(deploy.version),
     ];
     // The exact name wins over a looser one.
     for is_called in is_called {
@@ -111,7 +114,7 @@ pub fn pick_deploy<'a>(deploys: &[DeployNames<'a>], word: &str, service: Option<
     }
     // Of names that are equally near the latest is meant.
     own.sort_by_key(|deploy| std::cmp::Reverse(deploy.at));
-    let names = own.iter().flat_map(|deploy| [deploy.id, deploy.revision]);
+    let names = own.iter().flat_map(|deploy| [deploy.id, deploy.revision, deploy.version]);
     Err(DeployMiss::Unknown { near: nearest(word, names) })
 }
 
@@ -142,13 +145,30 @@ mod tests {
             id: "card-1",
             service: "card-api",
             revision: "4f2c9e1aa",
+            version: "",
             url: "https://example.invalid/pull/1842",
             at: 10,
             number: Some(1),
         },
-        DeployNames { id: "card-2", service: "card-api", revision: "4f2caaaaa", url: "", at: 20, number: Some(2) },
-        DeployNames { id: "card-3", service: "card-api", revision: "", url: "", at: 21, number: Some(2) },
-        DeployNames { id: "user-1", service: "user-api", revision: "v1.2.3", url: "", at: 30, number: Some(3) },
+        DeployNames {
+            id: "card-2",
+            service: "card-api",
+            revision: "4f2caaaaa",
+            version: "",
+            url: "",
+            at: 20,
+            number: Some(2),
+        },
+        DeployNames { id: "card-3", service: "card-api", revision: "", version: "", url: "", at: 21, number: Some(2) },
+        DeployNames {
+            id: "user-1",
+            service: "user-api",
+            revision: "v1.2.3",
+            version: "",
+            url: "",
+            at: 30,
+            number: Some(3),
+        },
     ];
 
     fn picked(word: &str, service: Option<&str>) -> Result<&'static str, DeployMiss> {

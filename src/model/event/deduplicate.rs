@@ -8,7 +8,9 @@
 //! |---|---|---|
 //! | within [`SAME_REVISION`] | within [`SAME_MOMENT`] | within [`GIVES_WAY`] of the one that was reported |
 //!
-//! Two different revisions are never joined, and neither are two services.
+//! A pipeline knows the commit, an APM or an orchestrator often only a version label: a commit from one source and a
+//! label from another are the same change within [`SAME_MOMENT`], and the change keeps both. Two different commits or
+//! labels are never joined, and neither are two services.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -43,7 +45,7 @@ pub struct Deduplicated {
 ///
 /// The id is the one of the best-known [`Origin`](super::Origin): what somebody reported goes before what a source
 /// tracked, and that before what was inferred; among tracked ones a log of API calls comes last. Texts come from the best-known source that has
-/// them, the revision is the longest; the change lasts from the earliest start to the latest end. A change that was
+/// them, the revision is the longest commit, or else the longest label; the change lasts from the earliest start to the latest end. A change that was
 /// inferred never moves the start of a reported one. The order of `events` does not matter, and joining
 /// again changes nothing.
 pub fn deduplicate(events: Vec<Event>) -> Deduplicated {
@@ -112,9 +114,42 @@ fn joined_at(mut events: Vec<Event>, index: usize, event: Event, same: &mut BTre
     events
 }
 
+/// What an event says went live: a commit, a version label, or both.
+struct Named<'a> {
+    commit: &'a str,
+    label: &'a str,
+}
+
+impl<'a> Named<'a> {
+    fn of(event: &'a Event) -> Self {
+        let revision = &*event.revision;
+        let is_hex = revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+        // Digits alone are the number of a build.
+        let is_commit = revision.len() >= SHORTEST && is_hex && revision.bytes().any(|byte| byte.is_ascii_alphabetic());
+        if is_commit { Self { commit: revision, label: &event.version } } else { Self { commit: "", label: revision } }
+    }
+
+    fn agrees(&self, other: &Self) -> bool {
+        agrees(self.commit, other.commit) && agrees(self.label, other.label)
+    }
+
+    /// Returns whether both name the same thing, and not only nothing that contradicts.
+    fn shares(&self, other: &Self) -> bool {
+        let both = |one: &str, other: &str| !one.is_empty() && !other.is_empty();
+        both(self.commit, other.commit) || both(self.label, other.label)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.commit.is_empty() && self.label.is_empty()
+    }
+}
+
 fn is_same(earlier: &Event, later: &Event) -> bool {
-    let limit = if earlier.revision.is_empty() || later.revision.is_empty() { SAME_MOMENT } else { SAME_REVISION };
-    (later.at - earlier.at).abs() <= limit && agrees(&earlier.revision, &later.revision)
+    let (one, other) = (Named::of(earlier), Named::of(later));
+    let limit = if one.shares(&other) { SAME_REVISION } else { SAME_MOMENT };
+    // One source that names a commit and a label names two changes.
+    let is_told = one.shares(&other) || one.is_empty() || other.is_empty() || earlier.origin != later.origin;
+    (later.at - earlier.at).abs() <= limit && is_told && one.agrees(&other)
 }
 
 /// Returns the reported event nearest to an inferred one that it may stand for.
@@ -123,8 +158,12 @@ fn nearest(reported: &[Event], inferred: &Event) -> Option<usize> {
         let window = event.window();
         (window.start - inferred.at).max(inferred.at - window.end).max(0)
     };
-    let fits =
-        |(_, event): &(usize, &Event)| distance(event) <= GIVES_WAY && agrees(&event.revision, &inferred.revision);
+    let named = Named::of(inferred);
+    let fits = |(_, event): &(usize, &Event)| {
+        let own = Named::of(event);
+        let is_told = own.shares(&named) || own.is_empty() || named.is_empty();
+        distance(event) <= if is_told { GIVES_WAY } else { SAME_REVISION } && own.agrees(&named)
+    };
     let found = reported.iter().enumerate().filter(fits);
     found.min_by(|(_, a), (_, b)| (distance(a), a.at, &a.id).cmp(&(distance(b), b.at, &b.id))).map(|(index, _)| index)
 }
@@ -155,9 +194,10 @@ fn join(one: Event, other: Event) -> (Event, String) {
         kept.until = (end > kept.at && (kept.until.is_some() || gone.until.is_some())).then_some(end);
     }
     // Also from afar: an event that stood for two revisions without naming one would join them.
-    if gone.revision.len() > kept.revision.len() {
-        kept.revision.clone_from(&gone.revision);
-    }
+    let (own, its) = (Named::of(&kept), Named::of(&gone));
+    let longest = |one: &str, other: &str| if other.len() > one.len() { other } else { one }.to_owned();
+    let (commit, label) = (longest(own.commit, its.commit), longest(own.label, its.label));
+    (kept.revision, kept.version) = if commit.is_empty() { (label, String::new()) } else { (commit, label) };
     for (own, its) in [(&mut kept.title, gone.title), (&mut kept.url, gone.url), (&mut kept.author, gone.author)] {
         if own.is_empty() {
             *own = its;
@@ -217,6 +257,31 @@ mod tests {
     }
 
     #[test]
+    fn a_pipelines_commit_and_a_label_of_another_source_are_one_deploy_with_both() {
+        let pipeline = deploy("m-1", 1, "4f2c9e1aa0");
+        let tracked = deploy("newrelic:77", 2, "v1.42.0");
+        let seen = deploy("inferred:newrelic:api:v1.42.0", 40, "v1.42.0");
+        let united = deduplicate(vec![seen, tracked.clone(), pipeline.clone()]);
+        let [only] = united.events.as_slice() else { panic!("one deploy, not {:?}", united.events) };
+        assert_eq!((&*only.id, &*only.revision, &*only.version), ("m-1", "4f2c9e1aa0", "v1.42.0"));
+        // Seen without a report of its label, it has to be near.
+        for (minute, count) in [(11, 1), (12, 2)] {
+            let seen = deploy("inferred:newrelic:api:v1.42.0", minute, "v1.42.0");
+            assert_eq!(deduplicate(vec![pipeline.clone(), seen]).events.len(), count, "minute {minute}");
+        }
+        let apart = [
+            // Too far away; another commit; another label; both from one source.
+            vec![pipeline.clone(), deploy("newrelic:77", 4, "v1.42.0")],
+            vec![pipeline.clone(), tracked.clone(), deploy("cloudwatch:a", 2, "5aaaaaaa")],
+            vec![pipeline.clone(), tracked, deploy("cloudwatch:a", 2, "v1.43.0")],
+            vec![pipeline, deploy("m-2", 2, "v1.42.0")],
+        ];
+        for case in apart {
+            assert_eq!(deduplicate(case.clone()).events.len(), 2, "{case:?}");
+        }
+    }
+
+    #[test]
     fn what_differs_stays_apart() {
         let other_service = Event { service: "web".into(), ..deploy("c", 0, "4f2c9e1") };
         let other_kind = Event { kind: EventKind::Config, ..deploy("d", 0, "4f2c9e1") };
@@ -226,7 +291,7 @@ mod tests {
             vec![deploy("a", 0, "4f2c9e1"), deploy("b", 3, "")],
             // Six signs are no evidence.
             vec![deploy("a", 0, "4f2c9e1"), deploy("b", 0, "4f2c9e")],
-            vec![deploy("a", 0, "4f2c9e1"), deploy("inferred:b", 5, "v12")],
+            vec![deploy("a", 0, "4f2c9e1"), deploy("inferred:b", 12, "v12")],
             vec![deploy("a", 0, ""), deploy("inferred:b", 61, "")],
             vec![deploy("a", 0, "4f2c9e1"), other_service],
             vec![deploy("a", 0, "4f2c9e1"), other_kind],
@@ -304,7 +369,8 @@ mod tests {
                 prop_assert_eq!((&gone.service, gone.kind), (&kept.service, kept.kind));
                 prop_assert!(gone.kind.is_judged());
                 let told = by_id(stands).expect("it was there");
-                prop_assert!(agrees(&gone.revision, &kept.revision) && agrees(&told.revision, &kept.revision));
+                let stands = Named::of(kept);
+                prop_assert!(Named::of(gone).agrees(&stands) && Named::of(told).agrees(&stands));
                 prop_assert!(told.is_inferred() <= gone.is_inferred(), "what was told goes before what was seen");
                 prop_assert!(kept.at <= told.at && kept.until.is_none_or(|until| until >= kept.at));
             }

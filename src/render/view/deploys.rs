@@ -11,7 +11,7 @@ use crate::model::verdict::Verdict;
 use crate::render::change::{self, Readable};
 use crate::render::chart::{Domain, ForestRow, forest_axis, forest_row};
 use crate::render::i18n::{Arg, Localized, Phrase};
-use crate::render::message::short_revision;
+use crate::render::message::revision;
 use crate::render::number;
 use crate::render::sanitize;
 use crate::render::table::{Align, Cell, Table};
@@ -145,7 +145,7 @@ pub(super) fn changes(context: &ViewContext<'_>, number: usize) -> Vec<Change> {
                 EventKind::Deploy => Phrase::default(),
                 other => kind(context, other),
             },
-            revision: sanitize::name(short_revision(&deploy.revision)),
+            revision: sanitize::name(&revision(deploy)),
             title: Link { href: sanitize::link(&deploy.url).unwrap_or_default(), text: title },
             author: sanitize::name(&deploy.author),
         }

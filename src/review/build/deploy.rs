@@ -26,6 +26,7 @@ pub(super) fn all(builder: &Builder<'_>, comparisons: &[Comparison]) -> Vec<Depl
                 at: builder.instant(event.at),
                 until: event.until.map(|until| builder.instant(until)),
                 revision: event.revision.clone(),
+                version: event.version.clone(),
                 title: event.title.clone(),
                 url: event.url.clone(),
                 author: event.author.clone(),
