@@ -246,6 +246,37 @@ pub struct SeriesSummary {
     pub peak: Option<(f64, i64)>,
     /// Requests × mean (or median) latency over the period, seconds; for latency of operations and datastores.
     pub total_time_s: Option<f64>,
+    /// What speaks against its unit. Nothing is said of its changes then.
+    pub doubt: Option<UnitDoubt>,
+}
+
+/// Why the values of a series are probably not what its unit says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UnitDoubt {
+    /// From one moment on they are larger or smaller by the factor between two units.
+    Factor {
+        /// The factor, such as 1,000.
+        factor: u32,
+        /// They became larger.
+        up: bool,
+        /// The first point in the other unit, UTC ms.
+        at: i64,
+    },
+    /// They count from the start of a process on, not in an interval.
+    Counter,
+    /// So many shares are above 1 that the others are hardly shares: per cent.
+    AboveOne,
+}
+
+impl SeriesSummary {
+    /// Returns whether the values inside a window may be of another unit than the rest, or of another than they say.
+    pub fn is_doubtful(&self, window: Window) -> bool {
+        match self.doubt {
+            Some(UnitDoubt::Factor { at, .. }) => window.contains(at),
+            Some(_) => true,
+            None => false,
+        }
+    }
 }
 
 /// Everything that detection found out.

@@ -110,11 +110,17 @@ pub enum Reason {
     Rounded,
     /// Most of the traffic was gone after the deploy.
     TrafficLost,
+    /// The values are probably not of the unit that they are said to be.
+    Units,
+    /// There is no data before the deploy.
+    New,
+    /// There is no data after the deploy.
+    Gone,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::MostlyZero,
         Self::LaterChange,
         Self::Slope,
@@ -124,6 +130,9 @@ impl Reason {
         Self::Spells,
         Self::Rounded,
         Self::TrafficLost,
+        Self::Units,
+        Self::New,
+        Self::Gone,
     ];
 
     /// Returns the stable word.
@@ -138,6 +147,9 @@ impl Reason {
             Self::Spells => "spells",
             Self::Rounded => "rounded",
             Self::TrafficLost => "traffic_lost",
+            Self::Units => "units",
+            Self::New => "new",
+            Self::Gone => "gone",
         }
     }
 }

@@ -5,12 +5,12 @@
 use chrono_tz::Tz;
 
 use super::change::{self, Readable};
+use super::columns::{columns, wrap};
 use super::details::fact_words;
-use super::explain::wrap;
 use super::i18n::{Arg, Phrase, Translator};
 pub use super::message::short_revision;
 use super::message::{Messages, glyph, revision};
-use super::terminal::{Style, ascii, columns, paint, plain, shorten};
+use super::terminal::{Style, ascii, paint, plain, shorten};
 use super::{calendar, number};
 use crate::config::Language;
 use crate::model::time::Window;
@@ -341,6 +341,9 @@ impl<'a> Writer<'a> {
             (Verdict::Explained, _) => comparison
                 .explained_by
                 .map_or(String::new(), |by| self.label(&format!("one_deploy.explained.{}", by.as_str()))),
+            (Verdict::NoData, _) if let Some(reason) = comparison.reason => {
+                self.label(&format!("one_deploy.reason.{}", reason.as_str()))
+            }
             (Verdict::NoData, _) => comparison.coverage.map_or(String::new(), |share| {
                 self.message("one_deploy.coverage", &[("share", number::share(share).into())])
             }),

@@ -3,11 +3,12 @@
 use chrono_tz::Tz;
 
 use super::calendar;
+use super::columns::{columns, wrap};
 use super::details::Details;
 use super::i18n::{Arg, Localized, Phrase, Translator};
 use super::message::Messages;
 use super::sanitize;
-use super::terminal::{columns, is_wide, plain};
+use super::terminal::plain;
 use crate::config::Language;
 use crate::render::table::{Align, Cell, Table};
 use crate::review::read::Explained;
@@ -186,63 +187,6 @@ fn widths(rows: &[Vec<String>], count: usize) -> Vec<usize> {
     }
 }
 
-/// Breaks a text into lines of at most `width` columns: at spaces, and between characters that need none.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut used = 0;
-    for word in pieces(text) {
-        let wide = columns(word);
-        if used > 0 && used + columns(word.trim_end()) > width {
-            lines.push(std::mem::take(&mut line));
-            used = 0;
-        }
-        if wide <= width.max(1) {
-            line.push_str(word);
-            used += wide;
-            continue;
-        }
-        // A name longer than a line is broken anywhere.
-        for c in word.chars() {
-            let wide = columns(c.encode_utf8(&mut [0; 4]));
-            if used + wide > width && used > 0 {
-                lines.push(std::mem::take(&mut line));
-                used = 0;
-            }
-            line.push(c);
-            used += wide;
-        }
-    }
-    if !line.is_empty() {
-        lines.push(line);
-    }
-    lines.iter_mut().for_each(|line| line.truncate(line.trim_end().len()));
-    lines
-}
-
-/// Splits a text into pieces that are not broken: words with the spaces after them, and single wide characters with
-/// the punctuation that must not begin a line.
-fn pieces(text: &str) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut start = 0;
-    let mut previous: Option<char> = None;
-    for (at, c) in text.char_indices() {
-        let breaks = previous.is_some_and(|previous| {
-            let after_space = previous == ' ' && c != ' ';
-            let beside_wide = (is_wide(previous) || is_wide(c)) && c != ' ';
-            let is_held = "、。：；）」』！？ー〜".contains(c) || "（「『".contains(previous);
-            after_space || (beside_wide && !is_held)
-        });
-        if breaks {
-            pieces.push(text.get(start..at).unwrap_or_default());
-            start = at;
-        }
-        previous = Some(c);
-    }
-    pieces.push(text.get(start..).unwrap_or_default());
-    pieces
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,14 +216,5 @@ mod tests {
                 assert!(!text.contains(bad), "{bad:?} in {text}");
             }
         }
-    }
-
-    #[test]
-    fn japanese_is_broken_between_characters_and_not_before_its_punctuation() {
-        assert_eq!(wrap("悪化、改善。", 4), ["悪", "化、", "改", "善。"]);
-        assert_eq!(wrap("a long line", 6), ["a long", "line"]);
-        assert_eq!(wrap("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
-        assert_eq!(wrap("", 4), Vec::<String>::new());
-        assert_eq!(columns("GET /カード"), 11);
     }
 }

@@ -3,6 +3,7 @@
 //! Counts, words and numbers are those of the page. Names come from outside, so everything that could steer a terminal is
 //! shown as an escape.
 
+use super::columns::{columns, is_wide, wrap};
 use super::i18n::{Phrase, Translator};
 use super::message::Messages;
 use super::number::NONE;
@@ -11,7 +12,7 @@ pub use crate::model::sanitize::escape as plain;
 use crate::model::time::local;
 use crate::render::change::{self, Readable};
 use crate::render::table::Tile;
-use crate::review::{Finding, Review, Source, Topic};
+use crate::review::{Finding, Notice, Review, Source, Topic};
 
 /// What a terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,9 @@ pub struct Style {
 
 /// At most so many findings are printed here; the report has them all.
 const SHOWN: usize = 7;
+
+/// Columns of a usual terminal.
+const WIDTH: usize = 80;
 
 /// Longest shown name of a target, characters: a line with it still fits on a usual terminal.
 const TARGET_WIDTH: usize = 44;
@@ -50,6 +54,7 @@ impl Writer<'_> {
         lines.push(findings);
         lines.extend(Some(checks).filter(|_| self.review.counts.checks.total > 0));
         lines.extend(self.failures());
+        lines.extend(self.notices());
         let reported = self.review.findings.iter().filter(|finding| finding.topic() != Topic::Explained);
         let rows: Vec<Row> = reported.filter_map(|finding| self.row(finding)).collect();
         let shown = rows.get(..SHOWN).unwrap_or(&rows);
@@ -98,6 +103,18 @@ impl Writer<'_> {
             format!("source {} {}: {}", plain(&source.id), source.state.as_str(), plain(error))
         };
         failed.map(line).collect()
+    }
+
+    /// Writes the notices under one another, wrapped.
+    fn notices(&self) -> Vec<String> {
+        let lines = |notice: &Notice| {
+            let first = if notice.is_mistake() { "! " } else { "- " };
+            let text = self.text(&self.messages.notice(notice));
+            let marked =
+                move |(index, line): (usize, String)| format!("{}{line}", if index == 0 { first } else { "  " });
+            wrap(&text, WIDTH - 2).into_iter().enumerate().map(marked)
+        };
+        self.review.notices.iter().flat_map(lines).collect()
     }
 
     fn row(&self, finding: &Finding) -> Option<Row> {
@@ -216,18 +233,6 @@ pub(crate) fn columns_of(rows: &[Vec<String>], left: &[usize]) -> Vec<String> {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
-}
-
-/// Returns how many columns of a terminal a text takes.
-pub(super) fn columns(text: &str) -> usize {
-    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
-}
-
-/// Returns whether a terminal gives a character two columns: the wide and full-width blocks of Unicode's East Asian Width.
-pub(super) fn is_wide(c: char) -> bool {
-    matches!(u32::from(c),
-        0x1100..=0x115F | 0x2E80..=0x303E | 0x3041..=0xA4CF | 0xA960..=0xA97F | 0xAC00..=0xD7A3 | 0xF900..=0xFAFF
-        | 0xFE30..=0xFE6F | 0xFF00..=0xFF60 | 0xFFE0..=0xFFE6 | 0x1F300..=0x1F64F | 0x1F900..=0x1F9FF | 0x20000..=0x3FFFD)
 }
 
 /// Cuts a text to so many columns, with dots where something is missing.

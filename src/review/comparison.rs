@@ -91,7 +91,7 @@ pub struct Comparison {
     pub series: usize,
     /// Number of its deploy group, as in `groups`.
     pub number: usize,
-    /// With `inconclusive`: what keeps the estimate from being a claim that nothing happened.
+    /// With `inconclusive` and `no_data`: what keeps the estimate from being a claim that nothing happened.
     #[serde(default)]
     pub reason: Option<Reason>,
     /// With `no_material_change` and `not_worse`: the spans of time for which that holds.

@@ -21,6 +21,7 @@ pub mod explanation;
 mod finding;
 mod instant;
 mod lookup;
+pub mod notice;
 pub mod one_deploy;
 mod pick;
 pub mod placebo;
@@ -51,6 +52,7 @@ pub use deploy::{Deploy, Event, Group};
 pub use deploy_name::{DeployMiss, DeployNames, pick_deploy};
 pub use finding::{Finding, Fit, Hint, HintKind, Target, Topic};
 pub use instant::{Instant, Span};
+pub use notice::Notice;
 pub use one_deploy::OneDeploy;
 pub use pick::Miss;
 pub use series::{Hours, Peak, Series};
@@ -88,6 +90,9 @@ pub struct Review {
     pub title: String,
     /// How each source fared.
     pub sources: Vec<Source>,
+    /// What a reader should know of the input before the findings.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
     /// Every judged deploy of the period, by time.
     pub deploys: Vec<Deploy>,
     /// What was found: worse by cost, then possibly worse, better, explained.

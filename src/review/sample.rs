@@ -151,6 +151,7 @@ fn summary(
     let peak = hourly_max.iter().enumerate().skip(28 * 24).max_by(|a, b| a.1.total_cmp(b.1));
     let peak = peak.map(|(k, value)| (f64::from(*value), start + k as i64 * HOUR));
     SeriesSummary {
+        doubt: None,
         unit,
         class,
         direction,

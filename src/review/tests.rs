@@ -108,6 +108,7 @@ fn judgement() -> Judgement {
 
 fn series(signal: &str, unit: &str) -> SeriesSummary {
     SeriesSummary {
+        doubt: None,
         key: SeriesKey {
             service: "api".into(),
             kind: Kind::Operation,

@@ -21,6 +21,7 @@ mod faults;
 mod hostile;
 mod intake;
 mod newrelic;
+mod notices;
 mod open_days;
 mod parquet;
 mod publish;

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::CheckContext;
 use super::text::{counted, listed, short};
-use crate::config::nearest;
 use crate::model::event::Event;
+use crate::model::time::{DAY, local};
 use crate::render::doctor::Check;
+use crate::review::notice::near;
 use crate::review::service::{ServiceCoverage, coverage};
 
 pub(super) fn deploys(context: &CheckContext<'_>) -> Vec<Check> {
@@ -55,7 +56,22 @@ pub(super) fn deploys(context: &CheckContext<'_>) -> Vec<Check> {
     if !strange.is_empty() {
         checks.push(no_series("names", "deploys", &strange, &all));
     }
+    checks.extend(future(context));
     checks
+}
+
+/// Names deploys that have not happened yet: a slip of the pen, or a clock that is wrong.
+fn future(context: &CheckContext<'_>) -> Option<Check> {
+    let is_ahead = |event: &&Event| event.kind.is_judged() && event.at > context.now + DAY;
+    let ahead: Vec<String> = (context.events.iter().filter(is_ahead))
+        .map(|event| {
+            format!("{} at {}", short(&event.id), local(event.at, context.config.zone).format("%Y-%m-%d %H:%M"))
+        })
+        .collect();
+    (!ahead.is_empty()).then(|| {
+        let found = format!("{} in the future: {}", counted(ahead.len(), "deploy"), listed(&ahead));
+        Check::warn("dates", "", found, "check the year, the time zone, and the clock of what writes them")
+    })
 }
 
 /// Names services of the config that no series has.
@@ -74,8 +90,8 @@ pub(super) fn owners(context: &CheckContext<'_>) -> Option<Check> {
 fn no_series(check: &'static str, whose: &str, strange: &BTreeSet<&str>, services: &BTreeSet<&str>) -> Check {
     let names: Vec<String> = strange.iter().map(|name| (*name).to_owned()).collect();
     let found = format!("{} of {whose} without a series: {}", counted(names.len(), "service"), listed(&names));
-    let near = strange.iter().find_map(|name| Some((name, nearest(name, services.iter().copied())?)));
-    let help = match near {
+    let meant = strange.iter().find_map(|name| Some((name, near(name, services.iter().copied())?)));
+    let help = match meant {
         Some((name, near)) => {
             format!("is `{}` the `{}` of the series? both must be spelled alike", short(name), short(near))
         }

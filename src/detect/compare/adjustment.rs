@@ -3,11 +3,11 @@
 
 use super::verdict;
 use crate::detect::attribution::posterior::{LEAST_ATTRIBUTION, RIVAL};
-use crate::detect::evidence::Withdrawal;
+use crate::detect::evidence::{Evidence, Withdrawal};
 use crate::detect::judgement::Comparison;
 use crate::model::effect::{AdjustmentEvidence, Effect, Estimate};
 use crate::model::metric::Polarity;
-use crate::model::verdict::{Confounder, Verdict};
+use crate::model::verdict::{Confounder, Reason, Verdict};
 
 /// A change from this share of what matters on asks for an explanation.
 const LEAST_SIZE: f64 = 0.5;
@@ -65,6 +65,18 @@ impl Comparison {
         if self.reason.is_some() && matches!(self.verdict, Verdict::NoMaterialChange | Verdict::NotWorse) {
             self.verdict = Verdict::Inconclusive;
         }
+    }
+
+    /// Takes everything back that was concluded from values whose unit is in doubt.
+    pub fn doubt_units(&mut self) {
+        if matches!(self.verdict, Verdict::NoData | Verdict::TooEarly) {
+            return;
+        }
+        (self.verdict, self.reason) = (Verdict::Inconclusive, Some(Reason::Units));
+        (self.effect, self.explained_by, self.pattern, self.burst) = (None, None, None, None);
+        (self.before, self.after, self.p_value, self.onset) = (None, None, None, None);
+        (self.blame, self.cost_s) = (None, None);
+        self.evidence = Evidence { bounds: self.evidence.bounds.clone(), ..Evidence::default() };
     }
 
     /// Says that something other than the deploy explains the change.

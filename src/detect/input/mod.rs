@@ -10,4 +10,5 @@ pub mod load;
 pub mod requests;
 pub mod resolution;
 pub mod summary;
+pub mod unit_doubt;
 pub mod usual_hours;

@@ -1,6 +1,7 @@
 //! What the report draws of a series: hourly values, level, peak, coverage, change against the period before.
 
 use super::calendar::Calendar;
+use super::unit_doubt;
 use crate::detect::context::Context;
 use crate::detect::judgement::SeriesSummary;
 use crate::model::effect::{Estimate, Scale, ScaledEstimate};
@@ -44,6 +45,7 @@ pub fn of(
         change,
         peak: peak(series, period),
         total_time_s,
+        doubt: unit_doubt::of(series, class, &hourly, start),
         hourly: trimmed(hourly),
         hourly_max: trimmed(hourly_max),
         requests: trimmed(hourly_requests),

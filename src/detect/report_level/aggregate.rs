@@ -8,11 +8,13 @@ use crate::detect::compare::{burst, verdict};
 use crate::detect::confounders::fleet;
 use crate::detect::context::Context;
 use crate::detect::evidence::{GroupKey, Withdrawal};
+use crate::detect::input::unit_doubt;
 use crate::detect::judgement::{Audit, Comparison, Judgement, Pattern, SeriesSummary, Unattributed};
 use crate::detect::shard::{ComparisonResult, GroupResult, SeriesResult, ServiceResult, ShardResult};
 use crate::model::event::{DeployGroup, Event};
 use crate::model::metric::Polarity;
-use crate::model::verdict::Confounder;
+use crate::model::time::{HOUR, Window};
+use crate::model::verdict::{Confounder, Reason, Verdict};
 use crate::stats::fdr;
 
 /// Brings the results of all shards together, in whatever order they came. `events`: the same that the shards were judged
@@ -42,6 +44,8 @@ pub fn merge(shards: Vec<ShardResult>, events: &[Event], context: &Context<'_>) 
         material.extend(result.material_placebos);
     }
     judgement.comparisons.sort_by_key(|comparison| (comparison.series, comparison.group));
+    doubt_units(&mut judgement);
+    say_where_data_is_missing(&mut judgement);
     fleet::explain(&mut judgement.comparisons, &judgement.series, &movements);
     let threshold = control(&mut judgement.comparisons, &judgement.series, context);
     tell_bursts(&mut judgement.comparisons);
@@ -66,6 +70,47 @@ fn add_series(judgement: &mut Judgement, result: SeriesResult, numbers: &HashMap
         judgement.comparisons.push(comparison);
     }
     judgement.elsewhere.extend(result.unattributed.into_iter().map(|change| Unattributed { series: index, ..change }));
+}
+
+/// Says nothing of what may be a change of the unit.
+fn doubt_units(judgement: &mut Judgement) {
+    unit_doubt::agree(&mut judgement.series);
+    for comparison in &mut judgement.comparisons {
+        let compared = Window::new(comparison.before_window.start, comparison.after_window.end);
+        if judgement.series.get(comparison.series).is_some_and(|series| series.is_doubtful(compared)) {
+            comparison.doubt_units();
+        }
+    }
+    judgement.elsewhere.retain(|other| {
+        let near = Window::new(other.at.start - HOUR, other.at.end + HOUR);
+        !judgement.series.get(other.series).is_some_and(|series| series.is_doubtful(near))
+    });
+    let shown = Window::new(judgement.period.start - judgement.period.length(), judgement.period.end);
+    for series in judgement.series.iter_mut().filter(|series| series.is_doubtful(shown)) {
+        (series.change, series.total_time_s) = (None, None);
+    }
+}
+
+/// Says of what has no data whether it is new or gone.
+fn say_where_data_is_missing(judgement: &mut Judgement) {
+    for comparison in judgement.comparisons.iter_mut().filter(|one| one.verdict == Verdict::NoData) {
+        let Some(series) = judgement.series.get(comparison.series) else { continue };
+        let has = |window: Window| {
+            let known = series.hourly.iter().enumerate().filter(|(_, value)| value.is_finite());
+            known
+                .map(|(hour, _)| series.start + hour as i64 * HOUR)
+                .any(|at| window.overlaps(Window::new(at, at + HOUR)))
+        };
+        // An hour in which a deploy lies belongs to both sides.
+        let deploy = comparison.before_window.end.div_euclid(HOUR) * HOUR;
+        let before = has(Window::new(comparison.before_window.start, deploy));
+        let after = has(Window::new(comparison.after_window.start + HOUR, comparison.after_window.end));
+        comparison.reason = match (before, after) {
+            (false, true) => Some(Reason::New),
+            (true, false) => Some(Reason::Gone),
+            _ => None,
+        };
+    }
 }
 
 /// Numbers the groups of the period over all services by time; returns them with the index of each.

@@ -8,7 +8,7 @@ use crate::model::time::Window;
 use crate::render::change;
 use crate::render::i18n::{Arg, Localized, Phrase};
 use crate::render::{calendar, number, sanitize};
-use crate::review::Topic;
+use crate::review::{Notice, Topic};
 
 /// Findings that the answer names.
 const TOP: usize = 4;
@@ -124,7 +124,9 @@ fn rest(context: &ViewContext<'_>) -> Phrase {
     ];
     let mut sentences = Vec::new();
     if review.groups.is_empty() && !review.series.is_empty() {
-        sentences.push(context.label("answer.no_deploy"));
+        let is_unmatched = |notice: &Notice| matches!(notice, Notice::UnknownService { .. });
+        let key = if review.notices.iter().any(is_unmatched) { "answer.no_match" } else { "answer.no_deploy" };
+        sentences.push(context.label(key));
     }
     if checks.total > 0 {
         sentences.push(context.message("answer.ruled_out", &args));
@@ -144,6 +146,7 @@ fn notes(context: &ViewContext<'_>) -> Vec<Phrase> {
         let args = [("source", Arg::Code(sanitize::name(&source.id))), ("error", errors.join("; ").into())];
         notes.push(context.message("answer.source_failed", &args));
     }
+    notes.extend(review.notices.iter().map(|notice| context.notice(notice)));
     if let Some(coverage) = review.coverage() {
         notes.push(context.message("answer.coverage", &[("share", number::share_words(coverage).into())]));
     }

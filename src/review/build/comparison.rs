@@ -70,7 +70,7 @@ fn comparison(builder: &Builder<'_>, own: &detect::Comparison) -> Option<Compari
         after_window: builder.span(own.after_window),
         series: own.series,
         number: group.number,
-        reason: own.reason.filter(|_| own.verdict == Verdict::Inconclusive),
+        reason: own.reason.filter(|_| matches!(own.verdict, Verdict::Inconclusive | Verdict::NoData)),
         covers: match own.verdict {
             Verdict::NoMaterialChange | Verdict::NotWorse => vec![builder.span(own.after_window)],
             _ => Vec::new(),

@@ -8,6 +8,7 @@ mod drawn;
 mod finding;
 mod golden;
 mod hourly;
+mod notice;
 mod series;
 mod source;
 
@@ -59,6 +60,7 @@ pub fn build(input: &Input<'_>) -> Review {
         generated_at: builder.instant(input.generated_at),
         title: config.title.clone(),
         sources,
+        notices: notice::all(&builder),
         deploys: deploy::all(&builder, &comparisons),
         counts: Counts::of(&findings, &comparisons),
         findings,
