@@ -14,7 +14,7 @@ use super::{Exit, Failure, Ui, load, outcome, period, write_stdout};
 use crate::cli::{DoctorArgs, Global};
 use crate::config::{Config, Source, nearest};
 use crate::detect::placebo::{self, Extent, NoRoom};
-use crate::detect::{self, Judgement};
+use crate::detect::{self, Coverage, Judgement};
 use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::event::{Event, deduplicate};
 use crate::model::metric::{Series, SeriesKey};
@@ -141,9 +141,10 @@ fn examine(config: &Config, global: &Global, period: Window, now: i64, ui: &Ui) 
             reported = events.len();
             raw.extend(rows.keys());
             shards = rows.shards;
+            let coverage = Coverage::new(history, config);
             for shard in 0..shards {
                 match rows.take(shard) {
-                    Ok(all) => series.extend(all.iter().map(|series| Seen::of(series, period, config))),
+                    Ok(all) => series.extend(all.iter().map(|series| Seen::of(series, period, &coverage, config))),
                     Err(failure) => store.trouble.push(failure.diagnostic(Stage::Store, "store")),
                 }
             }

@@ -29,6 +29,7 @@ pub use context::Context;
 pub use evidence::Evidence;
 pub use fingerprint::{FindingFingerprint, HarmDirection};
 pub use input::calendar::BUCKET;
+pub use input::coverage::Coverage;
 pub use judge::judge_shard;
 pub use judgement::{
     Audit, Burst, Comparison, Finding, Fit, Hint, Judgement, Pattern, SeriesSummary, Target, Unattributed,

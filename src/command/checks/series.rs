@@ -6,6 +6,7 @@ use super::super::period;
 use super::CheckContext;
 use super::text::{counted, listed};
 use crate::config::Config;
+use crate::detect::Coverage;
 use crate::model::metric::{Class, Kind, Series, SeriesKey, is_known_signal};
 use crate::model::time::{DAY, Window};
 use crate::render::doctor::Check;
@@ -21,24 +22,26 @@ pub(in crate::command) struct Seen {
     pub class: Class,
     /// From its first to after its last value; `None` without one.
     pub data: Option<Window>,
-    /// Points in the period, and as many as there should be by its own step.
-    pub in_period: (usize, usize),
+    /// It has a point in the period.
+    pub is_in_period: bool,
+    /// Share of the period's usual hours that have data, 0 to 1.
+    pub coverage: f64,
     is_judged_by_unit: bool,
 }
 
 impl Seen {
-    pub fn of(series: &Series, period: Window, config: &Config) -> Self {
+    pub fn of(series: &Series, period: Window, coverage: &Coverage, config: &Config) -> Self {
         let known =
             || series.times.iter().zip(&series.values).filter(|(_, value)| value.is_finite()).map(|(at, _)| *at);
         let step = typical_step(&series.times);
         let data = known().next().zip(known().next_back()).map(|(first, last)| Window::new(first, last + step));
-        let expected = usize::try_from(period.length() / step.max(1)).unwrap_or(0);
         let signal = &*series.key.signal;
         Self {
             key: series.key.clone(),
             class: config.class_and_polarity(signal, series.unit).0,
             data,
-            in_period: (known().filter(|at| period.contains(*at)).count(), expected),
+            is_in_period: known().any(|at| period.contains(at)),
+            coverage: coverage.of(series, period),
             is_judged_by_unit: !is_known_signal(signal) && !config.signals.contains_key(signal),
         }
     }
@@ -55,7 +58,7 @@ pub(super) fn in_period(context: &CheckContext<'_>) -> Check {
     let CheckContext { config, period, series, .. } = context;
     let typed = |at| period::typed(at, config.zone);
     let span = format!("{} to {}", typed(period.start), typed(period.end));
-    let there = series.iter().filter(|series| series.in_period.0 > 0).count();
+    let there = series.iter().filter(|series| series.is_in_period).count();
     if there > 0 {
         return Check::ok("period", "", format!("{span}: {there} of {} have data", counted(series.len(), "series")));
     }
@@ -97,15 +100,14 @@ pub(super) fn history(context: &CheckContext<'_>) -> Check {
 
 /// Names series that will hardly be judged.
 pub(super) fn thin(context: &CheckContext<'_>) -> Option<Check> {
-    let CheckContext { config, period, series, .. } = context;
+    let CheckContext { config, series, .. } = context;
     let is_thin = |series: &&Seen| {
-        let (there, expected) = series.in_period;
         let is_short = series.data.is_none_or(|data| data.length() < LEAST_DAYS * DAY);
-        let is_gappy = (there as f64) < config.judge.min_coverage * expected as f64;
-        there > 0 && (is_short || is_gappy) || there == 0 && series.data.is_some_and(|data| data.overlaps(*period))
+        let is_gappy = series.coverage < config.judge.min_coverage;
+        series.is_in_period && (is_short || is_gappy)
     };
     let thin: Vec<String> = series.iter().filter(is_thin).map(|series| series.key.to_string()).collect();
-    let gone = series.iter().filter(|series| series.in_period.0 == 0).count();
+    let gone = series.iter().filter(|series| !series.is_in_period).count();
     if thin.is_empty() && gone == 0 {
         return None;
     }

@@ -4,6 +4,7 @@
 //! report draws of a series. This room knows of no level, step or verdict.
 
 pub mod calendar;
+pub mod coverage;
 pub mod deploy_window;
 pub mod grid;
 pub mod load;
