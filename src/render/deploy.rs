@@ -10,13 +10,14 @@ use super::details::fact_words;
 use super::i18n::{Arg, Phrase, Translator};
 pub use super::message::short_revision;
 use super::message::{Messages, glyph, revision};
+use super::table::Chip;
 use super::terminal::{Style, ascii, paint, plain, shorten};
 use super::{calendar, number};
 use crate::config::Language;
 use crate::model::time::Window;
 use crate::model::verdict::Verdict;
 use crate::review::explanation::Fact;
-use crate::review::{Comparison, Deploy, OneDeploy, Pattern};
+use crate::review::{Comparison, Deploy, OneDeploy};
 
 /// Checks that rule harm out, and checks without a result, are listed up to so many of each kind.
 const SHOWN: usize = 5;
@@ -286,14 +287,15 @@ impl<'a> Writer<'a> {
     }
 
     fn row(&self, comparison: &Comparison) -> Row {
-        let is_burst = comparison.pattern == Some(Pattern::Burst) && !comparison.verdict.is_alarm();
+        let is_burst = comparison.is_burst();
+        let Chip { class, glyph: sign, .. } = self.messages.seen_chip(comparison);
         let word = if is_burst { "burst" } else { comparison.verdict.as_str() };
-        let sign = if is_burst { glyph(Verdict::PossiblyWorse) } else { glyph(comparison.verdict) };
-        let class = if is_burst { "possibly_worse" } else { comparison.verdict.as_str() };
         let word = self.label(&format!("one_deploy.short.{word}"));
         let has_result = !matches!(comparison.verdict, Verdict::TooEarly | Verdict::NoData);
         let own = Readable::of(comparison).filter(|_| has_result);
         let change = match (own, change::seen_change(comparison)) {
+            // The range is that of what was judged: of what is left without the burst, or without what explains it.
+            (Some(_), Some(seen)) if comparison.seen().is_some() => seen,
             (Some(own), Some(seen)) => {
                 let range = own.range();
                 let range = self.text(&self.messages.localized(&range));
@@ -403,7 +405,7 @@ impl<'a> Writer<'a> {
 fn kind(comparison: &Comparison) -> usize {
     match comparison.verdict {
         Verdict::Worse | Verdict::PossiblyWorse | Verdict::Better => 0,
-        _ if comparison.pattern == Some(Pattern::Burst) => 0,
+        _ if comparison.is_burst() => 0,
         Verdict::Inconclusive | Verdict::TooEarly | Verdict::NoData => 1,
         Verdict::Explained | Verdict::NotWorse | Verdict::NoMaterialChange => 2,
     }

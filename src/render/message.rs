@@ -103,13 +103,25 @@ impl Messages {
         }
     }
 
+    /// Returns what goes beside the change that was seen of a comparison: a burst beside the size of a burst, and never
+    /// the verdict on what followed it.
+    pub fn seen_chip(&self, comparison: &Comparison) -> Chip {
+        if comparison.is_burst() { self.topic(Topic::Burst) } else { self.chip(comparison.verdict) }
+    }
+
     /// Counts the findings by what they report; those of all topics add up to all findings.
     pub fn finding_tiles(&self, counts: &Counts) -> Vec<Tile> {
         let is_shown = |topic: &Topic| {
             counts.findings.of(*topic) > 0 || matches!(topic, Topic::Worse | Topic::PossiblyWorse | Topic::Better)
         };
         let shown = Topic::ALL.into_iter().filter(is_shown);
-        shown.map(|topic| self.tile(self.topic(topic), counts.findings.of(topic), "answer.unit_findings")).collect()
+        let tile = |topic: Topic| match counts.findings.over {
+            over if over > 0 && topic == Topic::Worse => {
+                self.tile(self.topic(topic), counts.findings.worse, "answer.unit_over", over)
+            }
+            _ => self.tile(self.topic(topic), counts.findings.of(topic), "answer.unit_findings", 0),
+        };
+        shown.map(tile).collect()
     }
 
     /// Counts the checks: those that rule harm out, those that settle nothing, and those without data.
@@ -121,12 +133,12 @@ impl Messages {
             (self.chip(Verdict::Inconclusive), checks.open),
             (self.chip(Verdict::NoData), checks.no_data),
         ]
-        .map(|(chip, count)| self.tile(chip, count, "answer.unit_checks"))
+        .map(|(chip, count)| self.tile(chip, count, "answer.unit_checks", 0))
         .into()
     }
 
-    fn tile(&self, chip: Chip, count: usize, unit: &str) -> Tile {
-        let unit = self.message(unit, &[("n", count.into())]);
+    fn tile(&self, chip: Chip, count: usize, unit: &str, over: usize) -> Tile {
+        let unit = self.message(unit, &[("n", count.into()), ("over", over.into())]);
         Tile { chip, count: number::whole(count as u64), is_zero: count == 0, unit }
     }
 
@@ -189,7 +201,23 @@ impl Messages {
             ("signal", self.signal(&finding.signal).into()),
             ("deploy", Arg::Flag(finding.number)),
         ];
-        self.message(&format!("headline.{}.{}", finding.topic().as_str(), class_word(finding.class())), &args)
+        let (topic, class) = (finding.topic().as_str(), class_word(finding.class()));
+        match self.end(finding) {
+            Some(end) => {
+                let args = [&args[..], &[("end", end.into())]].concat();
+                self.message(&format!("headline.{topic}_over.{class}"), &args)
+            }
+            None => self.message(&format!("headline.{topic}.{class}"), &args),
+        }
+    }
+
+    /// Names what ended a finding that is over: the deploy that took it back, or the time.
+    fn end(&self, finding: &Finding) -> Option<Phrase> {
+        let until = finding.until.filter(|_| finding.is_over())?;
+        Some(match finding.by_number {
+            Some(number) => self.message("pattern.deploy", &[("deploy", Arg::Flag(number))]),
+            None => self.stamp(until.ms()),
+        })
     }
 
     /// Writes what happened, with every number, in one sentence.
@@ -260,7 +288,7 @@ impl Messages {
             ("levels", change::seen_levels(comparison).into()),
             ("change", change::seen_change(comparison).unwrap_or_default().into()),
         ];
-        self.message("findings.target_line", &args)
+        self.message(if comparison.is_burst() { "findings.target_line_burst" } else { "findings.target_line" }, &args)
     }
 }
 

@@ -12,7 +12,7 @@ pub use crate::model::sanitize::escape as plain;
 use crate::model::time::local;
 use crate::render::change::{self, Readable};
 use crate::render::table::Tile;
-use crate::review::{Finding, Notice, Review, Source, Topic};
+use crate::review::{Finding, Instant, Notice, Review, Source, Topic};
 
 /// What a terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,18 +123,18 @@ impl Writer<'_> {
         let name = shorten(&plain(&finding.target), TARGET_WIDTH, self.style);
         let about = self.messages.about_as(finding, self.messages.plain(name));
         let change = match (finding.topic(), finding.until) {
-            (Topic::Burst, Some(until)) => {
-                let until = local(until.ms(), self.messages.zone).format("%m-%d %H:%M").to_string();
-                let args = [("change", change::seen_change(comparison)?.into()), ("until", until.into())];
-                self.text(&self.messages.message("terminal.until", &args))
-            }
-            _ => {
+            (Topic::Burst, Some(until)) => self.until(change::seen_change(comparison)?, until),
+            (_, until) => {
                 let own = Readable::of(comparison)?;
                 let value = self.text(&self.messages.plain(own.value()));
-                match own.range() {
+                let change = match own.range() {
                     // An interval with an open end has no numbers to show.
                     range if range.en == NONE => value,
                     range => format!("{value} [{}]", self.text(&self.messages.localized(&range))),
+                };
+                match until.filter(|_| finding.is_over()) {
+                    Some(until) => self.until(change, until),
+                    None => change,
                 }
             }
         };
@@ -151,6 +151,12 @@ impl Writer<'_> {
                 format!("#{} {}", finding.number, deploys.join(", ")),
             ],
         })
+    }
+
+    /// Writes a change that did not last.
+    fn until(&self, change: String, until: Instant) -> String {
+        let until = local(until.ms(), self.messages.zone).format("%m-%d %H:%M").to_string();
+        self.text(&self.messages.message("terminal.until", &[("change", change.into()), ("until", until.into())]))
     }
 
     /// Writes what a finding reports: `▲ WORSE`, or `[WORSE]`.
@@ -267,9 +273,9 @@ mod tests {
         let style = Style { colour: false, signs: false };
         let text = summary(&reviewed(), Language::En, style);
         assert!(text.is_ascii(), "{text}");
-        assert!(text.contains("Worse: 1 finding, Possibly worse: 0 findings, Better: 0 findings\n"), "{text}");
+        assert!(text.contains("Worse: 1 finding (1 resolved), Possibly worse: 0 findings, Better: 0 findings\n"), "{text}");
         assert!(text.contains("Ruled out: 0 checks, Not enough evidence: 0 checks, No data: 1 check\n"), "{text}");
-        assert!(text.contains("184 -> 230 ms  +46 ms  #1 d1, d2"), "{text}");
+        assert!(text.contains("184 -> 230 ms  +46 ms until 11-12 00:00  #1 d1, d2"), "{text}");
         let rich = summary(&crate::review::sample::rich(&[Language::En]).review(), Language::En, style);
         assert!(rich.contains("184 -> 230 ms  +25% [+19 to +32%]"), "{rich}");
     }

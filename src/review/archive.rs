@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::instant::Instant;
 use super::one_deploy::added_waiting;
-use super::words::Pattern;
 use super::{Finding, Period, Review, Topic};
 use crate::config::Language;
 use crate::model::metric::{Class, Kind};
@@ -174,7 +173,7 @@ impl ArchivedFinding {
             id: finding.id.clone(),
             fingerprint: finding.fingerprint.clone(),
             topic: finding.topic().as_str().to_owned(),
-            is_over: finding.pattern == Some(Pattern::Recovered),
+            is_over: finding.is_over(),
             service: finding.service.to_string(),
             kind: finding.kind,
             class: finding.class(),

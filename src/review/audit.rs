@@ -47,6 +47,10 @@ pub struct FindingCounts {
     pub better: usize,
     /// Changes that something other than the deploy explains.
     pub explained: usize,
+    /// Regressions whose old level was back before the end of the data; `worse` counts them too. Zero in reports of
+    /// versions that did not write it.
+    #[serde(default)]
+    pub over: usize,
 }
 
 impl FindingCounts {
@@ -108,6 +112,7 @@ impl Counts {
             burst: topic(Topic::Burst),
             better: topic(Topic::Better),
             explained: topic(Topic::Explained),
+            over: findings.iter().filter(|finding| finding.topic() == Topic::Worse && finding.is_over()).count(),
         };
         Self { findings, checks: CheckCounts::of_all(comparisons) }
     }

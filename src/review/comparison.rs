@@ -181,6 +181,11 @@ impl Comparison {
         self.after.map(|level| level * self.unit.factor)
     }
 
+    /// Returns whether only the time right after the deploy was bad.
+    pub fn is_burst(&self) -> bool {
+        self.pattern == Some(Pattern::Burst) && !self.verdict.is_alarm()
+    }
+
     /// Returns what was seen of a burst, or of a change that something else explains. Every other change was judged as
     /// it was seen.
     pub fn seen(&self) -> Option<Seen> {

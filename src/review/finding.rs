@@ -101,7 +101,7 @@ pub struct Target {
     pub lead: usize,
     /// Added milliseconds times requests; negative is saved.
     pub cost_ms: Option<f64>,
-    /// Requests from the deploy to the end of the period, where traffic is known.
+    /// Requests from the deploy until the old level was back, or else to the end of the period, where traffic is known.
     #[serde(default)]
     pub requests: Option<f64>,
 }
@@ -209,6 +209,12 @@ impl Finding {
             (Verdict::Better, _) => Topic::Better,
             _ => Topic::Explained,
         }
+    }
+
+    /// Returns whether what it reports is over: the old level was back before the end of the data.
+    pub fn is_over(&self) -> bool {
+        let can_end = matches!(self.topic(), Topic::Worse | Topic::PossiblyWorse | Topic::Better);
+        can_end && self.pattern == Some(Pattern::Recovered) && self.until.is_some()
     }
 
     /// Returns what its leading series is of.

@@ -280,6 +280,9 @@ pub fn share(
     comparison
 }
 
+/// The share of a change that must be undone for it to be over.
+const UNDONE: f64 = 0.67;
+
 fn estimate_of_nothing() -> Estimate {
     Estimate { value: 0.0, low: 0.0, high: 0.0 }
 }
@@ -307,17 +310,22 @@ fn mark(
         let other = of(change);
         estimate.low = estimate.low.min(other.low);
         estimate.high = estimate.high.max(other.high);
-    } else if let Some(next) = place.changes.iter().find(|next| next.at > change.at) {
-        // Taken back: the next step undoes at least two thirds of this one.
-        let share = -next.step.size / change.step.size;
-        if (0.67..=1.5).contains(&share) {
-            comparison.pattern = Some(Pattern::Recovered { until: span(next.at), by: next.group });
-        } else {
-            comparison.pattern = Some(Pattern::Sustained);
-        }
     } else {
-        comparison.pattern = Some(Pattern::Sustained);
+        comparison.pattern = Some(match undone(change, place.changes) {
+            Some(last) => Pattern::Recovered { until: span(last.at), by: last.group },
+            None => Pattern::Sustained,
+        });
     }
+}
+
+/// Returns the later step with which a change is taken back: by then at least two thirds of it are undone. A step that
+/// goes beyond the old level has taken the change back all the more.
+fn undone<'a>(change: &Change, changes: &'a [Change]) -> Option<&'a Change> {
+    let mut left = change.step.size;
+    changes.iter().filter(|next| next.at > change.at).find(|next| {
+        left += next.step.size;
+        left / change.step.size <= 1.0 - UNDONE
+    })
 }
 
 /// Returns the change of a level that matters, on a scale: relative and absolute limit must both be exceeded.

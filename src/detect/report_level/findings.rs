@@ -2,7 +2,8 @@
 //!
 //! First the signals of a target are one thing, then the targets that moved alike at one deploy are. A database that
 //! became slower behind slower operations is told with them, as evidence. Operations whose changes took different
-//! courses (one stayed, one was taken back by another deploy) are told apart.
+//! courses (one stayed, one was taken back by another deploy) are told apart. What only took a regression back is the end
+//! of that finding, no finding of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +20,7 @@ const TOGETHER: i64 = 6 * HOUR;
 
 /// Fills the judgement's findings: worse by cost, then possibly worse, bursts, better, explained.
 pub fn tell(judgement: &mut Judgement) {
-    let mut causes = causes(targets(judgement));
+    let mut causes = causes(without_repairs(judgement, targets(judgement)));
     join_datastores(&mut causes);
     let mut findings: Vec<Finding> =
         causes.into_iter().filter_map(|(cause, targets)| finding(judgement, cause, targets)).collect();
@@ -36,13 +37,15 @@ pub fn tell(judgement: &mut Judgement) {
     judgement.findings = findings;
 }
 
+/// Orders what a reader has to act on before what is over.
 fn rank(finding: &Finding) -> usize {
     match (finding.verdict, finding.pattern) {
+        (Verdict::Worse, Some(Pattern::Recovered { .. })) => 1,
         (Verdict::Worse, _) => 0,
-        (Verdict::PossiblyWorse, _) => 1,
-        (_, Some(Pattern::Burst)) => 2,
-        (Verdict::Better, _) => 3,
-        _ => 4,
+        (Verdict::PossiblyWorse, _) => 2,
+        (_, Some(Pattern::Burst)) => 3,
+        (Verdict::Better, _) => 4,
+        _ => 5,
     }
 }
 
@@ -148,6 +151,39 @@ fn moved(judgement: &Judgement, members: Vec<usize>) -> Option<Moved> {
         weight: (weight(judgement, lead, cost_s), of(lead).size_in_limits()),
         target: Target { lead, members, verdict: of(lead).verdict, cost_s },
     })
+}
+
+/// Leaves out improvements that only take a regression of the same target back; the rest of an improvement that goes
+/// below the level before the regression, by more than the limit, is one.
+fn without_repairs(judgement: &Judgement, moved: Vec<Moved>) -> Vec<Moved> {
+    let of = |one: &Moved| {
+        let key = &judgement.series[judgement.comparisons[one.target.lead].series].key;
+        (one.kind, one.class, key.target.clone())
+    };
+    let mut broken: BTreeMap<_, usize> = BTreeMap::new();
+    for one in moved.iter().filter(|one| one.side == Side::Worse) {
+        if let Some(Pattern::Recovered { by: Some(by), .. }) = one.pattern {
+            broken.insert((by, of(one)), one.target.lead);
+        }
+    }
+    let is_repair = |one: &Moved| {
+        let broken = broken.get(&(one.group, of(one))).filter(|_| one.side == Side::Better);
+        broken.is_some_and(|broken| !goes_beyond(judgement, *broken, &one.target))
+    };
+    let (_, kept): (Vec<Moved>, Vec<Moved>) = moved.into_iter().partition(is_repair);
+    kept
+}
+
+/// Tells whether an improvement leaves a target better than it was before an earlier regression, by more than the limit.
+/// Both changes are counted from the level in between, on the signal that the regression was told by.
+fn goes_beyond(judgement: &Judgement, broken: usize, better: &Target) -> bool {
+    let broken = &judgement.comparisons[broken];
+    let members = better.members.iter().map(|index| &judgement.comparisons[*index]);
+    let same = members.clone().find(|one| one.series == broken.series);
+    let effects = broken.effect.as_ref().zip(same.and_then(|one| one.effect.as_ref()));
+    let Some((up, down)) = effects.filter(|(up, down)| up.scale == down.scale) else { return false };
+    let left = up.estimate.value + down.estimate.value;
+    (left < 0.0) == (down.estimate.value < 0.0) && left.abs() > down.limit
 }
 
 /// Returns the seconds that users waited longer for this target.

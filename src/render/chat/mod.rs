@@ -111,8 +111,12 @@ impl<'a, M: Markup> Writer<'a, M> {
         let count = |verdict: Verdict, n: usize| {
             format!("{} {} {n}", glyph(verdict), self.label(&format!("verdict.{}", verdict.as_str())))
         };
+        let worse = count(Verdict::Worse, counts.worse);
         let counted = [
-            count(Verdict::Worse, counts.worse),
+            match counts.over {
+                0 => worse,
+                over => self.said("chat.resolved", &[("count", worse.into()), ("over", over.into())]),
+            },
             count(Verdict::PossiblyWorse, counts.possibly_worse),
             count(Verdict::Better, counts.better),
             format!("= {} {}", self.label("answer.tile_ruled_out"), checks.ruled_out),

@@ -22,6 +22,7 @@ pub fn compose(news: News<'_>) -> Value {
             "target": finding.target,
             "signal": finding.signal,
             "unit": finding.unit.symbol,
+            "is_over": finding.is_over(),
             "before": finding.before,
             "after": finding.after,
             "ratio": finding.ratio,

@@ -12,6 +12,7 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
     let numbers = |n: usize| (1..=n).map(|k| k.to_string()).collect();
     let of = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let told = ["worse", "possibly_worse", "better", "burst", "explained"];
+    let over = ["worse", "possibly_worse", "better"];
     let classes = ["latency", "errors", "saturation", "other"];
     vec![
         ("verdict", verdicts()),
@@ -25,6 +26,7 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
             "hint",
             of(&["database", "traffic", "processor", "errors", "fits", "does_not_fit", "cannot_tell", "evidence"]),
         ),
+        ("headline", over.iter().flat_map(|topic| classes.map(|class| format!("{topic}_over.{class}"))).collect()),
         ("headline", told.iter().flat_map(|verdict| classes.map(|class| format!("{verdict}.{class}"))).collect()),
         ("rivals", of(&["load", "fleet", "mix", "event", "deploys", "drift", "by_itself", "low_traffic"])),
         ("answers", of(&["explains", "partly", "perhaps", "taken_out", "no", "cannot_tell", "not_checked"])),

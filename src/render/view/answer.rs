@@ -8,7 +8,7 @@ use crate::model::time::Window;
 use crate::render::change;
 use crate::render::i18n::{Arg, Localized, Phrase};
 use crate::render::{calendar, number, sanitize};
-use crate::review::{Notice, Topic};
+use crate::review::{FindingCounts, Notice, Topic};
 
 /// Findings that the answer names.
 const TOP: usize = 4;
@@ -81,21 +81,22 @@ pub(super) fn section(context: &ViewContext<'_>) -> Answer {
 
 fn sentence(context: &ViewContext<'_>) -> Phrase {
     let review = context.review;
-    let affected: BTreeSet<&str> = review
-        .findings
-        .iter()
-        .filter(|finding| finding.topic() == Topic::Worse)
-        .map(|finding| &*finding.service)
-        .collect();
+    let worse = || review.findings.iter().filter(|finding| finding.topic() == Topic::Worse);
+    let services = |is_over: bool| -> BTreeSet<&str> {
+        worse().filter(|finding| finding.is_over() == is_over).map(|finding| &*finding.service).collect()
+    };
+    let (affected, over) = (services(false), services(true));
     let args = [
         ("n", affected.len().into()),
         ("total", review.services.len().into()),
         ("names", names(context, &affected).into()),
     ];
+    let over_args = [("n", review.counts.findings.over.into()), ("names", names(context, &over).into())];
     let suspects = review.counts.findings.possibly_worse;
     match () {
         () if review.series.is_empty() => context.label("answer.no_series"),
         () if !affected.is_empty() => context.message("answer.worse", &args),
+        () if !over.is_empty() => context.message("answer.all_over", &over_args),
         () if suspects > 0 => context.message("answer.suspects", &[("n", suspects.into())]),
         () if review.unattributed.iter().any(|change| change.worse) => context.label("answer.elsewhere"),
         () if review.comparisons.is_empty() => context.label("answer.no_checks"),
@@ -131,7 +132,10 @@ fn rest(context: &ViewContext<'_>) -> Phrase {
     if checks.total > 0 {
         sentences.push(context.message("answer.ruled_out", &args));
     }
-    let better = review.counts.findings.better;
+    let FindingCounts { worse, over, better, .. } = review.counts.findings;
+    if over > 0 && worse > over {
+        sentences.insert(0, context.message("answer.over", &[("n", over.into())]));
+    }
     if better > 0 {
         sentences.push(context.message("answer.better", &[("n", better.into())]));
     }

@@ -57,8 +57,15 @@ fn row(context: &ViewContext<'_>, group: &Group, own: &[&Comparison]) -> DeployR
         Some((_, finding)) => context.topic(finding.topic()),
         None => context.chip(verdict_without_finding(own)),
     };
-    let (effect, range) = first.and_then(|(_, finding)| largest(context, finding)).unwrap_or_default();
-    let ready = ready(context, own).filter(|_| first.is_none());
+    let repaired = repaired(context, group).filter(|_| first.is_none());
+    let chip = if repaired.is_some() { context.topic(Topic::Better) } else { chip };
+    let (effect, range) = match repaired {
+        Some((_, finding)) => {
+            (context.message("deploys.repaired", &[("deploy", Arg::Flag(finding.number))]), Phrase::default())
+        }
+        None => first.and_then(|(_, finding)| largest(context, finding)).unwrap_or_default(),
+    };
+    let ready = ready(context, own).filter(|_| first.or(repaired).is_none());
     DeployRow {
         number: group.number,
         service: sanitize::name(&group.service),
@@ -67,8 +74,16 @@ fn row(context: &ViewContext<'_>, group: &Group, own: &[&Comparison]) -> DeployR
         checks: checks(context, own),
         effect: ready.unwrap_or(effect),
         range,
-        href: first.map(|(index, _)| context.href(index)),
+        href: first.or(repaired).map(|(index, _)| context.href(index)),
     }
+}
+
+/// Returns the first regression that a group of deploys took back.
+fn repaired<'a>(context: &ViewContext<'a>, group: &Group) -> Option<(usize, &'a Finding)> {
+    let findings = context.review.findings.iter().enumerate();
+    let is_worse = |finding: &Finding| matches!(finding.topic(), Topic::Worse | Topic::PossiblyWorse);
+    let mut over = findings.filter(|(_, finding)| finding.is_over() && is_worse(finding));
+    over.find(|(_, finding)| finding.by_number == Some(group.number))
 }
 
 /// Writes the change of a finding, and its range if it was judged as it was seen.

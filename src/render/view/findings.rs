@@ -95,13 +95,22 @@ fn facts(context: &ViewContext<'_>, finding: &Finding, comparison: &Comparison, 
     }
     let levels = context.plain(change::seen_levels(comparison));
     facts.push(context.fact("fact.level", levels, context.signal(&finding.signal)));
-    facts.push(since(context, comparison, group));
+    facts.push(since(context, finding, comparison, group));
     facts.push(felt(context, finding));
     facts
 }
 
-fn since(context: &ViewContext<'_>, comparison: &Comparison, group: &Group) -> Fact {
+fn since(context: &ViewContext<'_>, finding: &Finding, comparison: &Comparison, group: &Group) -> Fact {
     let deployed = context.stamp(group.from.ms());
+    if let Some(until) = finding.until.filter(|_| finding.is_over()) {
+        let start = comparison.onset.map_or(group.from.ms(), |onset| onset.window().start);
+        let span = context.span(Window::new(start, until.ms()));
+        let note = match finding.by_number {
+            Some(number) => context.message("fact.until_deploy", &[("deploy", Arg::Flag(number))]),
+            None => context.message("fact.deployed", &[("at", deployed.into())]),
+        };
+        return context.fact("fact.from_to", span, note);
+    }
     match comparison.onset {
         Some(onset) => {
             let note = context.message("fact.deployed", &[("at", deployed.into())]);
@@ -114,9 +123,13 @@ fn since(context: &ViewContext<'_>, comparison: &Comparison, group: &Group) -> F
 /// Writes who feels it: requests since the deploy, and the waiting that they added.
 fn felt(context: &ViewContext<'_>, finding: &Finding) -> Fact {
     let requests = targets::sum(context, finding, |target, _| target.requests);
+    let keys = match finding.is_over() {
+        true => ("fact.requests_while", "fact.requests_until"),
+        false => ("fact.requests", "fact.requests_since"),
+    };
     let note = requests.map_or_else(
         || context.label("fact.requests_unknown"),
-        |n| context.message("fact.requests", &[("n", number::many(n).into())]),
+        |n| context.message(keys.0, &[("n", number::many(n).into())]),
     );
     let cost_s = finding.cost_ms.map_or(0.0, |cost| cost / 1e3);
     if finding.class() == Class::Latency && cost_s.abs() >= 1.0 {
@@ -135,7 +148,7 @@ fn felt(context: &ViewContext<'_>, finding: &Finding) -> Fact {
         return context.fact(key, context.localized(&number::many(failed.abs())), note);
     }
     let value = requests.map_or_else(|| context.none(), |n| context.localized(&number::many(n)));
-    context.fact("fact.who", value, context.label("fact.requests_since"))
+    context.fact("fact.who", value, context.label(keys.1))
 }
 
 /// Writes what else explains a change.

@@ -38,7 +38,7 @@ fn line(context: &ViewContext<'_>, verdict: Verdict, comparison: &Comparison, is
     } else {
         context.code(&comparison.target)
     };
-    let chip = (comparison.verdict != verdict).then(|| context.chip(comparison.verdict));
+    let chip = (comparison.verdict != verdict || comparison.is_burst()).then(|| context.seen_chip(comparison));
     TargetLine { chip, name, what: context.target_line(comparison) }
 }
 

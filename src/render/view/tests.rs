@@ -16,13 +16,40 @@ fn the_answer_counts_services_that_became_worse() {
     let own = page(&sample::rich(&BOTH));
     assert_eq!(
         own.answer.sentence.bare(Language::En),
-        "3 of 4 services became worse after a deploy: bff, card-api, wallet-api."
+        "2 of 4 services became worse after a deploy: card-api, wallet-api."
     );
     assert_eq!(
         own.answer.sentence.bare(Language::Ja),
-        "4サービス中3サービスがデプロイ後に悪化しました（bff、card-api、wallet-api）。"
+        "4サービス中2サービスがデプロイ後に悪化しました（card-api、wallet-api）。"
     );
+    let rest = |language| own.answer.rest.bare(language);
+    assert!(rest(Language::En).starts_with("1 more regression is resolved."), "{}", rest(Language::En));
+    assert!(rest(Language::Ja).starts_with("ほかに解消済みの悪化が1件あります。"), "{}", rest(Language::Ja));
     assert!(!own.is_quiet);
+}
+
+#[test]
+fn what_a_later_deploy_took_back_is_over() {
+    let mut review = sample::rich(&BOTH).review();
+    let over = review.findings.iter().find(|finding| finding.is_over()).expect("one").clone();
+    let by = over.by_number.expect("a deploy");
+    review.findings.retain(|finding| finding.is_over());
+    review.counts = crate::review::Counts::of(&review.findings, &review.comparisons);
+    let own = build(&review);
+    let said = "Nothing is surely worse any more: 1 regression of this period is resolved (bff).";
+    assert_eq!(own.answer.sentence.bare(Language::En), said);
+    let said = "現在も続いている悪化はありません。期間中の悪化1件は解消済みです（bff）。";
+    assert_eq!(own.answer.sentence.bare(Language::Ja), said);
+    assert_eq!(own.answer.tiles[0].unit.bare(Language::En), "finding (1 resolved)");
+    let headline = own.findings.cards[0].headline.bare(Language::En);
+    assert!(headline.ends_with(&format!("slower from deploy #{} until deploy #{by}", over.number)), "{headline}");
+    let row = own.deploys.rows.iter().find(|row| row.number == by).expect("a row");
+    let said = format!("resolved what deploy #{} had made worse", over.number);
+    assert_eq!((row.effect.bare(Language::En), &row.href), (said, &own.answer.top[0].href.clone().into()));
+    let mut by_itself = review;
+    by_itself.findings[0].by_number = None;
+    let headline = build(&by_itself).findings.cards[0].headline.bare(Language::En);
+    assert!(headline.contains(" until ") && !headline.contains("until deploy"), "{headline}");
 }
 
 #[test]
@@ -33,9 +60,9 @@ fn the_answer_says_how_many_services_it_does_not_name() {
         review.findings.push(crate::review::Finding { service: format!("other-{k:02}").into(), ..first.clone() });
     }
     let own = build(&review).answer.sentence;
-    assert!(own.bare(Language::En).starts_with("24 of 4"), "{}", own.bare(Language::En));
-    assert!(own.bare(Language::En).ends_with("other-02 and 19 more."), "{}", own.bare(Language::En));
-    assert!(own.bare(Language::Ja).contains("24サービスが") && own.bare(Language::Ja).contains("、ほか19サービス"));
+    assert!(own.bare(Language::En).starts_with("23 of 4"), "{}", own.bare(Language::En));
+    assert!(own.bare(Language::En).ends_with("other-03 and 18 more."), "{}", own.bare(Language::En));
+    assert!(own.bare(Language::Ja).contains("23サービスが") && own.bare(Language::Ja).contains("、ほか18サービス"));
 }
 
 #[test]

@@ -22,7 +22,11 @@ fn finding(builder: &Builder<'_>, comparisons: &[Comparison], own: &detect::Find
     let service = config.services.iter().find(|service| service.name == *series.key.service);
     let leading = comparisons.get(own.lead)?;
     let (until, by) = comparison::recovery(builder, own.pattern, lead);
-    let since = Window::new(group.window.end, judgement.period.end);
+    let end = match own.pattern {
+        Some(detect::Pattern::Recovered { until, .. }) => until.min(judgement.period.end),
+        _ => judgement.period.end,
+    };
+    let felt = Window::new(group.window.end, end);
     Some(Finding {
         id: own.id.clone(),
         fingerprint: own.fingerprint.to_string(),
@@ -46,7 +50,7 @@ fn finding(builder: &Builder<'_>, comparisons: &[Comparison], own: &detect::Find
         delta_ci: leading.delta_ci,
         cost_ms: finite(own.cost_s * 1e3),
         lead: own.lead,
-        targets: own.targets.iter().filter_map(|target| self::target(builder, target, since)).collect(),
+        targets: own.targets.iter().filter_map(|target| self::target(builder, target, felt)).collect(),
         members: own.members.clone(),
         hints: own.hints.iter().map(|(hint, comparison)| self::hint(*hint, *comparison)).collect(),
         owner: service.map(|service| service.owner.clone()).unwrap_or_default(),
@@ -57,7 +61,7 @@ fn finding(builder: &Builder<'_>, comparisons: &[Comparison], own: &detect::Find
     })
 }
 
-fn target(builder: &Builder<'_>, own: &detect::Target, since: Window) -> Option<Target> {
+fn target(builder: &Builder<'_>, own: &detect::Target, felt: Window) -> Option<Target> {
     let judgement = builder.input.judgement;
     let series = judgement.series.get(judgement.comparisons.get(own.lead)?.series)?;
     Some(Target {
@@ -66,7 +70,7 @@ fn target(builder: &Builder<'_>, own: &detect::Target, since: Window) -> Option<
         verdict: own.verdict,
         lead: own.lead,
         cost_ms: finite(own.cost_s * 1e3),
-        requests: requests(series, since),
+        requests: requests(series, felt),
     })
 }
 
