@@ -109,8 +109,9 @@ impl IndexTemplate {
 pub fn index(archive: &Archive, languages: &[Language]) -> Result<String, ReportError> {
     let words = Translator::new(languages);
     let standings = archive.standings();
-    let rows: Vec<Row> =
-        archive.reports.iter().zip(standings).map(|(report, standing)| row(&words, report, standing)).rev().collect();
+    let most = archive.reports.iter().filter_map(|report| report.waiting_ms).fold(0.0, f64::max);
+    let rows = archive.reports.iter().zip(standings).map(|(report, standing)| row(&words, report, standing, most));
+    let rows: Vec<Row> = rows.rev().collect();
     let newest = archive.reports.last();
     let team = newest.map(|report| sanitize::name(&report.title)).unwrap_or_default();
     let name = words.label("archive.title").bare(words.first());
@@ -127,7 +128,8 @@ pub fn index(archive: &Archive, languages: &[Language]) -> Result<String, Report
     Ok(template.render()?)
 }
 
-fn row(words: &Translator, report: &ArchivedReport, standing: Standing) -> Row {
+/// `most`: the most waiting of any report, milliseconds; the whole column is written in its unit.
+fn row(words: &Translator, report: &ArchivedReport, standing: Standing, most: f64) -> Row {
     /// Below this share of the points, the row is marked.
     const COMPLETE_FROM: f64 = 0.95;
     let zone = report.period.zone();
@@ -147,9 +149,10 @@ fn row(words: &Translator, report: &ArchivedReport, standing: Standing) -> Row {
         word: words.label(mark.key),
         sentence: told_in(words, |language| report.sentence.get(tag(language)).cloned().unwrap_or_default()),
         standing,
-        waiting: report
-            .waiting_ms
-            .map_or_else(|| words.plain(number::NONE), |ms| words.localized(&number::waiting(ms / 1000.0))),
+        waiting: report.waiting_ms.map_or_else(
+            || words.plain(number::NONE),
+            |ms| words.localized(&number::waiting_beside(ms / 1000.0, most / 1000.0)),
+        ),
         coverage: report.coverage.map_or_else(|| number::NONE.to_owned(), number::share),
         is_thin: report.is_partial || report.coverage.is_none_or(|share| share < COMPLETE_FROM),
         reviewed: reviewed.collect(),

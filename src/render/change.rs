@@ -1,7 +1,8 @@
-//! How changes are read: a ratio as a percentage or a factor, a difference in the unit of its series.
+//! How changes are read: a ratio as a percentage or a factor, a difference in the unit of its series. A change of a share
+//! is read in percentage points, because a percentage of a percentage is taken for one: 28 → 33% is +5 pt, not +18%.
 
 use super::i18n::Localized;
-use super::number::{NONE, UnitScale, change, levels, points, scale};
+use super::number::{NONE, UnitScale, change, factor, levels, points, scale};
 use crate::model::effect::{Estimate, Scale};
 use crate::model::metric::{Dimension, Polarity, Unit};
 use crate::review::{Change, Comparison};
@@ -20,8 +21,24 @@ pub(crate) struct Readable {
 impl Readable {
     /// Returns the effect that a comparison was judged by.
     pub fn of(comparison: &Comparison) -> Option<Self> {
+        Some(Self::as_judged(comparison)?.from_level(comparison.level_before()))
+    }
+
+    /// Returns the same on the scale that it was judged on, for an axis of ratios.
+    pub fn as_judged(comparison: &Comparison) -> Option<Self> {
         let judged = comparison.judged()?;
         Some(Self { estimate: judged.estimate, scale: judged.scale, unit: comparison.unit })
+    }
+
+    /// Reads the ratio of a share as the points that it is from a level on; everything else stays as it is.
+    ///
+    /// `before`: the level in the base unit; without one the ratio is written as a factor.
+    pub fn from_level(self, before: Option<f64>) -> Self {
+        let is_ratio_of_share = self.scale == Scale::LogRatio && self.unit.dimension == Dimension::Share;
+        let Some(before) = before.filter(|before| is_ratio_of_share && before.is_finite()) else { return self };
+        let Estimate { value, low, high } = self.estimate;
+        let [value, low, high] = [value, low, high].map(|change| before * change.exp_m1());
+        Self { estimate: Estimate { value, low, high }, scale: Scale::Difference, unit: self.unit }
     }
 
     /// Returns a change of the document; `unit` is that of a difference.
@@ -43,6 +60,7 @@ impl Readable {
 
     fn one(self, value: f64) -> String {
         match (self.scale, self.unit.dimension) {
+            (Scale::LogRatio, Dimension::Share) => factor(value),
             (Scale::LogRatio, _) => change(value),
             (Scale::Difference, Dimension::Share) => points(value),
             (Scale::Difference, _) => {
@@ -57,15 +75,14 @@ impl Readable {
         self.one(self.estimate.value)
     }
 
-    /// Returns the mark of a change for the worse or better whose interval excludes none; else nothing.
-    pub fn mark(self, better: Polarity) -> &'static str {
+    /// Returns whether the change is for the worse or for the better, if its interval excludes none and a direction is bad.
+    pub fn is_worse(self, better: Polarity) -> Option<bool> {
         let Estimate { low, high, .. } = self.estimate;
+        let is_up = (low > 0.0 || high < 0.0).then_some(low > 0.0)?;
         match better {
-            _ if !(low > 0.0 || high < 0.0) => "",
-            Polarity::Neutral => "",
-            Polarity::Lower if low > 0.0 => "△ ",
-            Polarity::Higher if high < 0.0 => "△ ",
-            _ => "▽ ",
+            Polarity::Neutral => None,
+            Polarity::Lower => Some(is_up),
+            Polarity::Higher => Some(!is_up),
         }
     }
 
@@ -84,21 +101,31 @@ impl Readable {
     }
 }
 
-/// Writes a limit or another size that has no sign: `10%`, `0.10 pt`, `×2.4`.
-pub(crate) fn size(value: f64, scale: Scale, unit: Unit) -> String {
-    let text = Readable::point(value.abs(), scale, unit).value();
+/// Writes a limit or another size that has no sign: `10%`, `0.10 pt`, `×2.4`. `before`: the level that it is counted
+/// from, in the base unit.
+pub(crate) fn size(value: f64, scale: Scale, unit: Unit, before: Option<f64>) -> String {
+    let text = Readable::point(value.abs(), scale, unit).from_level(before).value();
     text.strip_prefix(['+', '±']).map_or(text.clone(), str::to_owned)
+}
+
+/// Writes a size on the scale that a comparison was judged on; a dash when there is none.
+pub(crate) fn size_of(value: f64, comparison: &Comparison) -> String {
+    let before = comparison.level_before();
+    comparison.judged().map_or(NONE.to_owned(), |judged| size(value, judged.scale, comparison.unit, before))
 }
 
 /// Writes the change that matters for a comparison; a dash when none could.
 pub(crate) fn limit(comparison: &Comparison) -> String {
-    comparison.judged().map_or(NONE.to_owned(), |judged| size(judged.limit, judged.scale, comparison.unit))
+    comparison.judged().map_or(NONE.to_owned(), |judged| size_of(judged.limit, comparison))
 }
 
 /// Writes the change that a headline is about: what was seen of it.
 pub(crate) fn seen_change(comparison: &Comparison) -> Option<String> {
     match comparison.seen() {
-        Some(seen) => Some(Readable::point(seen.size, seen.scale.of_effect(), comparison.unit).value()),
+        Some(seen) => {
+            let own = Readable::point(seen.size, seen.scale.of_effect(), comparison.unit);
+            Some(own.from_level(comparison.level_before()).value())
+        }
         None => Some(Readable::of(comparison)?.value()),
     }
 }
@@ -132,7 +159,7 @@ mod tests {
         assert_eq!(change(0.0), "±0%");
         assert_eq!(change(f64::NAN), NONE);
         assert_eq!(change(f64::INFINITY), NONE);
-        assert_eq!(size(0.1f64.ln_1p(), Scale::LogRatio, ms()), "10%");
+        assert_eq!(size(0.1f64.ln_1p(), Scale::LogRatio, ms(), Some(0.2)), "10%");
     }
 
     #[test]
@@ -148,6 +175,29 @@ mod tests {
         let messages = difference("count", -120.0, -150.0, -90.0);
         assert_eq!((messages.value(), messages.range().en), ("−120".to_owned(), "−150 to −90".to_owned()));
         assert_eq!(difference("ratio", 0.003, 0.0014, 0.0047).range().en, "+0.14 to +0.47 pt");
-        assert_eq!(size(45.0, Scale::Difference, Unit::parse("s").expect("known")), "45 s");
+        assert_eq!(size(45.0, Scale::Difference, Unit::parse("s").expect("known"), None), "45 s");
+    }
+
+    #[test]
+    fn a_ratio_of_a_share_is_read_in_points() {
+        let percent = Unit::parse("percent").expect("known");
+        let estimate = Estimate { value: (33.0f64 / 28.0).ln(), low: 0.1f64.ln_1p(), high: 0.25f64.ln_1p() };
+        let processor = Readable { estimate, scale: Scale::LogRatio, unit: percent };
+        let shown = processor.from_level(Some(0.28));
+        assert_eq!((shown.value(), shown.range().en), ("+5.0 pt".to_owned(), "+2.8 to +7.0 pt".to_owned()));
+        assert_eq!((processor.value(), processor.range().en), ("×1.18".to_owned(), "×1.10 to ×1.25".to_owned()));
+        assert_eq!(size(0.1f64.ln_1p(), Scale::LogRatio, percent, Some(0.28)), "2.8 pt");
+        assert_eq!(shown.is_worse(Polarity::Lower), processor.is_worse(Polarity::Lower));
+        let slower = effect(0.25, 0.19, 0.32);
+        assert_eq!(slower.from_level(Some(0.2)), slower);
+    }
+
+    #[test]
+    fn only_a_change_whose_interval_excludes_none_is_for_the_worse() {
+        let (up, open, down) = (effect(0.2, 0.1, 0.3), effect(0.2, -0.1, 0.3), effect(-0.2, -0.3, -0.1));
+        let of = |better| [up, open, down].map(|change| change.is_worse(better));
+        assert_eq!(of(Polarity::Lower), [Some(true), None, Some(false)]);
+        assert_eq!(of(Polarity::Higher), [Some(false), None, Some(true)]);
+        assert_eq!(of(Polarity::Neutral), [None; 3]);
     }
 }

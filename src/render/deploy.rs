@@ -14,7 +14,7 @@ use super::table::Chip;
 use super::terminal::{Style, ascii, paint, plain, shorten};
 use super::{calendar, number};
 use crate::config::Language;
-use crate::model::time::Window;
+use crate::model::time::{DAY, Window};
 use crate::model::verdict::Verdict;
 use crate::review::explanation::Fact;
 use crate::review::{Comparison, Deploy, OneDeploy};
@@ -189,7 +189,9 @@ impl<'a> Writer<'a> {
             ("after", Arg::from(calendar::span(longest, self.look.zone))),
             ("before", number::span(before.length()).into()),
         ];
-        is_any.then(|| self.message("one_deploy.compared_with", &args))
+        let is_thin = before.length() < 7 * DAY;
+        let key = if is_thin { "one_deploy.compared_with_day" } else { "one_deploy.compared_with" };
+        is_any.then(|| self.message(key, &args))
     }
 
     /// Writes the verdict on the deploy as a whole.
@@ -330,7 +332,7 @@ impl<'a> Writer<'a> {
             (Verdict::NoMaterialChange | Verdict::NotWorse, Some(_)) => self.message("one_deploy.excluded", &limit()),
             (Verdict::Inconclusive, judged) => {
                 let seen =
-                    judged.and_then(|judged| Some(change::size(judged.detectable?, judged.scale, comparison.unit)));
+                    judged.and_then(|judged| Some(change::size_of(judged.detectable?, comparison)));
                 match (comparison.reason, seen) {
                     (Some(reason), _) => self.label(&format!("one_deploy.reason.{}", reason.as_str())),
                     (None, Some(size)) => self.message("one_deploy.could_see", &[("size", size.into())]),

@@ -71,7 +71,9 @@ impl Writer<'_> {
         self.paragraph(&page.answer.rest);
         for tile in &page.answer.tiles {
             let (word, unit) = (self.phrase(&tile.chip.word), self.phrase(&tile.unit));
-            self.line(&format!("- {} {word}: {} {unit}", tile.chip.glyph, tile.count));
+            let note = self.phrase(&tile.note);
+            let note = if note.is_empty() { note } else { format!(" ({note})") };
+            self.line(&format!("- {} {word}: {} {unit}{note}", tile.chip.glyph, tile.count));
         }
         self.line("");
         for note in &page.answer.notes {
@@ -159,7 +161,9 @@ impl Writer<'_> {
         self.paragraph(&card.sentence);
         let service = escape::markdown_code(&card.service);
         let label = self.phrase(&page.label("col.service"));
-        self.line(&format!("- {label}: {service} [{}]", card.number));
+        let thin = self.phrase(&card.thin);
+        let thin = if thin.is_empty() { thin } else { format!(" · {thin}") };
+        self.line(&format!("- {label}: {service} [{}]{thin}", card.number));
         for fact in &card.facts {
             let (label, value, note) = (self.phrase(&fact.label), self.phrase(&fact.value), self.phrase(&fact.note));
             self.line(&format!("- {label}: {value} ({note})"));

@@ -85,11 +85,16 @@ impl Messages {
         Chip { class: verdict.as_str(), glyph: glyph(verdict), word }
     }
 
-    /// Writes a change with its interval below; a mark shows a change for the worse or better whose interval excludes none.
+    /// Writes a change with its interval below, and whether it is for the worse or better where the interval excludes none.
     pub fn change_cell(&self, change: Option<Readable>, better: Polarity) -> Cell {
         let Some(change) = change else { return Cell::text(self.none()) };
-        let text = format!("{}{}", change.mark(better), change.value());
-        Cell::text(self.plain(text)).noted(self.localized(&change.range()))
+        let range = [("range", Arg::from(change.range()))];
+        let note = match change.is_worse(better) {
+            Some(true) => self.message("common.for_worse", &range),
+            Some(false) => self.message("common.for_better", &range),
+            None => self.localized(&change.range()),
+        };
+        Cell::text(self.plain(change.value())).noted(note)
     }
 
     /// Returns what a finding reports, with its glyph; a burst has the colours of a suspicion.
@@ -115,11 +120,12 @@ impl Messages {
             counts.findings.of(*topic) > 0 || matches!(topic, Topic::Worse | Topic::PossiblyWorse | Topic::Better)
         };
         let shown = Topic::ALL.into_iter().filter(is_shown);
-        let tile = |topic: Topic| match counts.findings.over {
-            over if over > 0 && topic == Topic::Worse => {
-                self.tile(self.topic(topic), counts.findings.worse, "answer.unit_over", over)
-            }
-            _ => self.tile(self.topic(topic), counts.findings.of(topic), "answer.unit_findings", 0),
+        let tile = |topic: Topic| {
+            let over = counts.findings.over;
+            let has_over = over > 0 && topic == Topic::Worse;
+            let note =
+                if has_over { self.message("answer.resolved", &[("n", over.into())]) } else { Phrase::default() };
+            Tile { note, ..self.tile(self.topic(topic), counts.findings.of(topic), "answer.unit_findings") }
         };
         shown.map(tile).collect()
     }
@@ -133,13 +139,13 @@ impl Messages {
             (self.chip(Verdict::Inconclusive), checks.open),
             (self.chip(Verdict::NoData), checks.no_data),
         ]
-        .map(|(chip, count)| self.tile(chip, count, "answer.unit_checks", 0))
+        .map(|(chip, count)| self.tile(chip, count, "answer.unit_checks"))
         .into()
     }
 
-    fn tile(&self, chip: Chip, count: usize, unit: &str, over: usize) -> Tile {
-        let unit = self.message(unit, &[("n", count.into()), ("over", over.into())]);
-        Tile { chip, count: number::whole(count as u64), is_zero: count == 0, unit }
+    fn tile(&self, chip: Chip, count: usize, unit: &str) -> Tile {
+        let unit = self.message(unit, &[("n", count.into())]);
+        Tile { chip, count: number::whole(count as u64), is_zero: count == 0, unit, note: Phrase::default() }
     }
 
     /// Makes a table; `columns` are keys of headings.
@@ -212,7 +218,7 @@ impl Messages {
     }
 
     /// Names what ended a finding that is over: the deploy that took it back, or the time.
-    fn end(&self, finding: &Finding) -> Option<Phrase> {
+    pub fn end(&self, finding: &Finding) -> Option<Phrase> {
         let until = finding.until.filter(|_| finding.is_over())?;
         Some(match finding.by_number {
             Some(number) => self.message("pattern.deploy", &[("deploy", Arg::Flag(number))]),
@@ -246,9 +252,10 @@ impl Messages {
         let judged = finding.explanation.as_ref().and_then(|own| own.estimate.zip(own.limit.as_ref()));
         let Some((estimate, limit)) = judged else { return headline };
         let unit = finding.unit;
-        let change = Readable::change(estimate, unit);
-        let limit = change::size(estimate.scale.read(Some(limit.value), unit), estimate.scale.of_effect(), unit);
         let level = |value: Option<f64>| value.map(|value| value * unit.factor);
+        let change = Readable::change(estimate, unit).from_level(level(finding.before));
+        let limit = estimate.scale.read(Some(limit.value), unit);
+        let limit = change::size(limit, estimate.scale.of_effect(), unit, level(finding.before));
         let args = [
             ("headline", Arg::from(headline)),
             ("signal", self.signal(&finding.signal).into()),

@@ -144,6 +144,11 @@ pub(crate) fn change(log_ratio: f64) -> String {
     }
 }
 
+/// Writes a log ratio as a factor, for values whose percentages would be taken for points: `×1.18`.
+pub(crate) fn factor(log_ratio: f64) -> String {
+    if log_ratio.is_finite() { format!("×{}", significant(log_ratio.exp(), 3)) } else { NONE.to_owned() }
+}
+
 /// Writes a number with its sign and two significant digits, but nothing finer than a tenth.
 fn signed(value: f64) -> String {
     let size = value.abs();
@@ -170,18 +175,23 @@ pub(crate) fn points(delta: f64) -> String {
     }
 }
 
-/// Writes a length of time that people waited: `15 h`, `15時間`.
+/// Writes a length of time that people waited: `15 h`, `15時間`. Waiting is never counted in days: two sums of it are set
+/// against each other more often than against the calendar.
 pub(crate) fn waiting(seconds: f64) -> Localized {
+    waiting_beside(seconds, seconds)
+}
+
+/// Writes a length of time in the unit that `largest` is read in, so that a column has one unit.
+pub(crate) fn waiting_beside(seconds: f64, largest: f64) -> Localized {
     if !seconds.is_finite() {
         return Localized::same(NONE);
     }
-    let (value, en, ja) = match seconds.abs() {
-        s if s >= 2.0 * 86_400.0 * 5.0 => (s / 86_400.0, "days", "日"),
-        s if s >= 5_400.0 => (s / 3_600.0, "h", "時間"),
-        s if s >= 90.0 => (s / 60.0, "min", "分"),
-        s => (s, "s", "秒"),
+    let (factor, en, ja) = match largest.abs() {
+        s if s >= 5_400.0 => (3_600.0, "h", "時間"),
+        s if s >= 90.0 => (60.0, "min", "分"),
+        _ => (1.0, "s", "秒"),
     };
-    let number = significant(value, 2);
+    let number = significant(seconds / factor, 2);
     let number = number.strip_suffix(".0").unwrap_or(&number);
     Localized::new(format!("{number} {en}"), format!("{number}{ja}"))
 }
@@ -252,5 +262,8 @@ mod tests {
     fn counts_follow_the_language() {
         assert_eq!(many(1_200_000.0), Localized::new("1.2M", "120万"));
         assert_eq!(waiting(54_000.0), Localized::new("15 h", "15時間"));
+        assert_eq!(waiting(4_320_000.0).en, "1,200 h");
+        assert_eq!(waiting(600.0).en, "10 min");
+        assert_eq!(waiting_beside(600.0, 54_000.0), Localized::new("0.17 h", "0.17時間"));
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Tile {
     pub is_zero: bool,
     /// What one of them is.
     pub unit: Phrase,
+    /// What is not as it seems in the count: how many of them are over. Empty if nothing is.
+    pub note: Phrase,
 }
 
 /// A cell of a table; what is empty is not written.

@@ -89,7 +89,9 @@ impl Writer<'_> {
     /// Writes counts: `▲ Worse: 4 findings   ▼ Better: 2 findings`.
     fn tiles(&self, tiles: &[Tile]) -> String {
         let part = |tile: &Tile| {
-            let words = format!("{}: {} {}", self.text(&tile.chip.word), tile.count, self.text(&tile.unit));
+            let note = self.text(&tile.note);
+            let note = if note.is_empty() { note } else { format!(" ({note})") };
+            let words = format!("{}: {} {}{note}", self.text(&tile.chip.word), tile.count, self.text(&tile.unit));
             let part = if self.style.signs { format!("{} {words}", tile.chip.glyph) } else { words };
             if tile.is_zero { part } else { paint(tile.chip.class, &part, self.style) }
         };

@@ -1,4 +1,4 @@
-//! One week, hour by hour: what was usual before, and what is now. The weekdays stand below in HTML.
+//! One week from a deploy on, hour by hour: what was usual before, and what is now. The weekdays stand below in HTML.
 
 use super::canvas::{Anchor, Ink, sheet};
 use super::{Svg, runs, steps};
@@ -10,9 +10,8 @@ const LEFT: f64 = 56.0;
 const RIGHT: f64 = 8.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 6.0;
-const HOURS: usize = 168;
 
-/// One hour of the week.
+/// One hour of the chart.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct WeekHour {
     /// Median, low and high of this hour before the deploy.
@@ -26,9 +25,11 @@ pub(crate) struct WeekHour {
 /// What the overlay shows.
 #[derive(Debug, Clone)]
 pub(crate) struct Week<'a> {
-    /// Monday 0 h to Sunday 23 h in the report's zone; 168 of them.
+    /// From midnight before the deploy in the report's zone: whole days, so many that a week fits behind the deploy.
     pub hours: &'a [WeekHour],
-    /// Hour of the week of the deploy.
+    /// Weekday of the first of them; 0 is Monday.
+    pub first_day: usize,
+    /// When the deploy was, in hours from the first of them.
     pub deploy_hour: f64,
     /// Colour of the deploy's flag.
     pub focus: Ink,
@@ -44,29 +45,35 @@ pub(crate) struct Week<'a> {
 
 /// Draws the overlay; `None` if either side has fewer than two hours.
 pub(crate) fn week(chart: &Week<'_>) -> Option<Svg> {
-    let before: Vec<f64> = (0..HOURS).map(|h| hour(chart, h).before.map_or(f64::NAN, |(median, ..)| median)).collect();
-    let after: Vec<f64> = (0..HOURS).map(|h| hour(chart, h).after.unwrap_or(f64::NAN)).collect();
+    let hours = chart.hours;
+    let before: Vec<f64> = hours.iter().map(|hour| hour.before.map_or(f64::NAN, |(median, ..)| median)).collect();
+    let after: Vec<f64> = hours.iter().map(|hour| hour.after.unwrap_or(f64::NAN)).collect();
     let enough = |values: &[f64]| values.iter().filter(|value| value.is_finite()).count() >= 2;
     if !enough(&before) || !enough(&after) {
         return None;
     }
-    let high = (0..HOURS).filter_map(|h| hour(chart, h).before.map(|(_, _, high)| high));
+    let high = hours.iter().filter_map(|hour| hour.before.map(|(_, _, high)| high));
     let most =
         after.iter().copied().filter(|v| v.is_finite()).chain(high.filter(|v| v.is_finite())).fold(0.0, f64::max);
     let marks = steps(if most > 0.0 { most * chart.scale.factor } else { 1.0 });
     let top = marks.last().copied().unwrap_or(1.0) / chart.scale.factor;
-    let x = |hour: f64| LEFT + hour / HOURS as f64 * (WIDTH - LEFT - RIGHT);
+    let x = |hour: f64| LEFT + hour / hours.len() as f64 * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| HEIGHT - BOTTOM - (value / top).clamp(0.0, 1.0) * (HEIGHT - BOTTOM - TOP);
     let drawing = sheet(WIDTH, HEIGHT, |pen| {
-        pen.rect((x(120.0), TOP), (x(168.0), HEIGHT - BOTTOM), Ink::Weekend, true);
-        let excluded: Vec<f64> = (0..HOURS).map(|h| if hour(chart, h).is_excluded { 0.0 } else { f64::NAN }).collect();
+        let days = hours.len() / 24;
+        let starts = |day: usize| x(day as f64 * 24.0);
+        for day in (0..days).filter(|day| (chart.first_day + day) % 7 >= 5) {
+            pen.rect((starts(day), TOP), (starts(day + 1), HEIGHT - BOTTOM), Ink::Weekend, true);
+        }
+        let excluded: Vec<f64> = hours.iter().map(|hour| if hour.is_excluded { 0.0 } else { f64::NAN }).collect();
         for (begin, run) in runs(&excluded) {
             let end = (begin + run.len()) as f64;
             pen.rect((x(begin as f64), TOP), (x(end), HEIGHT - BOTTOM), Ink::Event, true);
         }
         for (begin, run) in runs(&before) {
             let edge = |k: usize, pick: fn((f64, f64, f64)) -> f64| {
-                (x((begin + k) as f64 + 0.5), y(hour(chart, begin + k).before.map_or(0.0, pick)))
+                let usual = hours.get(begin + k).and_then(|hour| hour.before);
+                (x((begin + k) as f64 + 0.5), y(usual.map_or(0.0, pick)))
             };
             let mut outline: Vec<(f64, f64)> = (0..run.len()).map(|k| edge(k, |(_, _, high)| high)).collect();
             outline.extend((0..run.len()).rev().map(|k| edge(k, |(_, low, _)| low)));
@@ -79,9 +86,8 @@ pub(crate) fn week(chart: &Week<'_>) -> Option<Svg> {
             let label = format!("{}{unit}", number::trimmed(*mark));
             pen.text(&label, (LEFT - 6.0, height), 11.0, Ink::Text, Anchor::Right, false);
         }
-        for day in 1..7 {
-            let at = x(f64::from(day) * 24.0);
-            pen.line((at, TOP), (at, HEIGHT - BOTTOM), Ink::Grid, 1.0);
+        for day in 1..days {
+            pen.line((starts(day), TOP), (starts(day), HEIGHT - BOTTOM), Ink::Grid, 1.0);
         }
         for (values, ink, width) in [(&before, Ink::Before, 1.25), (&after, Ink::After, 1.75)] {
             for (begin, run) in runs(values) {
@@ -93,14 +99,10 @@ pub(crate) fn week(chart: &Week<'_>) -> Option<Svg> {
                 }
             }
         }
-        let at = x(chart.deploy_hour.clamp(0.0, 168.0));
+        let at = x(chart.deploy_hour);
         pen.line((at, TOP), (at, HEIGHT - BOTTOM), chart.focus, 1.0);
         pen.dot((at, TOP), 8.0, chart.focus);
         pen.text(&chart.number.to_string(), (at, TOP), 10.5, Ink::FlagText, Anchor::Center, true);
     })?;
     Some(Svg::new(&drawing, "chart", chart.title, chart.description))
-}
-
-fn hour(chart: &Week<'_>, index: usize) -> WeekHour {
-    chart.hours.get(index).copied().unwrap_or_default()
 }

@@ -115,7 +115,7 @@ impl<'a, M: Markup> Writer<'a, M> {
         let counted = [
             match counts.over {
                 0 => worse,
-                over => self.said("chat.resolved", &[("count", worse.into()), ("over", over.into())]),
+                over => format!("{worse} ({})", self.said("answer.resolved", &[("n", over.into())])),
             },
             count(Verdict::PossiblyWorse, counts.possibly_worse),
             count(Verdict::Better, counts.better),

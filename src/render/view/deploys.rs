@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{ViewContext, in_bad_direction, ink};
+use super::figures;
 use super::parts::{Change, DeployRow, Deploys, Link, Map, MapRow};
 use crate::model::effect::{Estimate, Scale};
 use crate::model::event::EventKind;
@@ -42,12 +43,21 @@ pub(super) fn section(context: &ViewContext<'_>) -> Deploys {
     let joined = groups.iter().filter(|group| group.deploys.len() > 1).count();
     let lead = match (groups.len(), joined) {
         (0, _) => context.label("deploys.none"),
-        (_, 0) => context.label("deploys.lead"),
-        _ => context.words.sentences(&[context.label("deploys.lead"), context.label("deploys.groups")]),
+        (_, 0) => compared(context),
+        _ => context.words.sentences(&[compared(context), context.label("deploys.groups")]),
     };
     let more =
         if left_out > 0 { context.message("deploys.more", &[("n", left_out.into())]) } else { Phrase::default() };
     Deploys { lead, rows, more, others: other_events(context), map: map(context) }
+}
+
+/// Writes what deploys are compared with: hours of the days before, of few days if the history has no more.
+fn compared(context: &ViewContext<'_>) -> Phrase {
+    let longest = context.review.comparisons.iter().max_by_key(|one| one.before_window.window().length());
+    match longest.and_then(figures::only_days) {
+        Some(days) => context.message("deploys.lead_thin", &days),
+        None => context.label("deploys.lead"),
+    }
 }
 
 fn row(context: &ViewContext<'_>, group: &Group, own: &[&Comparison]) -> DeployRow {
@@ -95,7 +105,11 @@ fn largest(context: &ViewContext<'_>, finding: &Finding) -> Option<(Phrase, Phra
         Some(_) => Phrase::default(),
         None => context.range(Readable::of(comparison)?),
     };
-    Some((context.message("deploys.effect", &args), range))
+    let effect = match context.end(finding) {
+        Some(end) => context.message("deploys.effect_over", &[&args[..], &[("end", end.into())]].concat()),
+        None => context.message("deploys.effect", &args),
+    };
+    Some((effect, range))
 }
 
 /// Orders findings as a deploy's headline wants them: alarms, suspicions, then what passed or was explained.
@@ -242,7 +256,7 @@ fn map_row(
     estimate: Option<Estimate>,
     finding: Option<usize>,
 ) -> Option<MapRow> {
-    let change = Readable::of(comparison)?;
+    let change = Readable::as_judged(comparison)?;
     let judged = comparison.judged()?;
     let title = format!("{} {}", sanitize::name(&comparison.target), change.value());
     let range = context.range(change).bare(context.words.first());

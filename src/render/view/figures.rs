@@ -9,7 +9,7 @@ use super::parts::Figure;
 use crate::model::time::{DAY, HOUR, Window, hour_of_week, local, midnight, midnights};
 use crate::model::verdict::Verdict;
 use crate::render::chart::{self, Flag, HourlyValues, Ink, Timeline, Week, WeekHour};
-use crate::render::i18n::{Arg, Phrase};
+use crate::render::i18n::{Arg, Localized, Phrase};
 use crate::render::number::{self, UnitScale};
 use crate::render::table::{Align, Cell, Table};
 use crate::render::{calendar, sanitize};
@@ -19,6 +19,13 @@ use crate::review::{Comparison, Deploy, Event, Group, Series};
 /// Days before the period that the timeline shows when the deploy came early in it.
 const LEAD_DAYS: i64 = 3;
 
+/// Returns the days that a comparison has before the deploy, as the place `days`, if they are fewer than a week: then no
+/// weekday is there twice, and hours of the day are compared.
+pub(super) fn only_days(comparison: &Comparison) -> Option<[(&'static str, Arg); 1]> {
+    let length = comparison.before_window.window().length();
+    (length > 0 && length < 7 * DAY).then(|| [("days", number::span(length).into())])
+}
+
 /// Draws one week: usual before, typical after.
 pub(super) fn week_figure(
     context: &ViewContext<'_>,
@@ -27,17 +34,22 @@ pub(super) fn week_figure(
     group: &Group,
 ) -> Figure {
     let week = hours_of_week(context, series, comparison, group);
-    let clock = local(group.from.ms(), context.zone);
-    let deploy_hour = hour_of_week(group.from.ms(), context.zone) as f64 + f64::from(clock.minute()) / 60.0;
+    let hour = hour_of_week(group.from.ms(), context.zone);
+    let first_day = hour / 24;
+    let minute = f64::from(local(group.from.ms(), context.zone).minute());
+    let deploy_hour = (hour % 24) as f64 + minute / 60.0;
+    let hours = from_deploy(&week, first_day, deploy_hour);
     let scale = scale_of(series, week.iter().flat_map(|hour| [hour.after, hour.before.map(|(median, ..)| median)]));
     let args = [
         ("signal", Arg::from(context.signal(&series.signal))),
         ("days", number::span(comparison.before_window.window().length()).into()),
     ];
-    let caption = context.message("figure.week", &args);
+    let key = if only_days(comparison).is_some() { "figure.week_thin" } else { "figure.week" };
+    let caption = context.message(key, &args);
     let title = title(series);
     let svg = chart::week(&Week {
-        hours: &week,
+        hours: &hours,
+        first_day,
         deploy_hour,
         focus: focus(comparison),
         number: group.number,
@@ -56,7 +68,9 @@ pub(super) fn week_figure(
     Figure {
         caption: if svg.is_some() { caption } else { context.label("figure.too_little") },
         weekdays: if svg.is_some() {
-            calendar::weekdays().map(|day| context.localized(&day)).collect()
+            let names: Vec<Localized> = calendar::weekdays().collect();
+            let days = names.iter().cycle().skip(first_day).take(hours.len() / 24);
+            days.map(|day| context.localized(day)).collect()
         } else {
             Vec::new()
         },
@@ -64,6 +78,21 @@ pub(super) fn week_figure(
         table: svg.is_some().then(|| week_table(context, &week, scale)),
         svg,
     }
+}
+
+/// Puts the hours of the week behind the deploy: what came after it stands right of its flag, and the rest of its weekday
+/// at the end once more.
+fn from_deploy(week: &[WeekHour], first_day: usize, deploy_hour: f64) -> Vec<WeekHour> {
+    let first = deploy_hour.ceil() as usize;
+    let days = if first == 0 { 7 } else { 8 };
+    let hours = week.iter().cycle().skip(first_day * 24).take(days * 24).enumerate();
+    let is_behind = |index: usize| (first..first + week.len()).contains(&index);
+    hours
+        .map(|(index, hour)| match is_behind(index) {
+            true => *hour,
+            false => WeekHour { after: None, is_excluded: false, ..*hour },
+        })
+        .collect()
 }
 
 fn title(series: &Series) -> String {
@@ -91,17 +120,24 @@ fn hours_of_week(context: &ViewContext<'_>, series: &Series, comparison: &Compar
             || disturbed.iter().any(|window| window.overlaps(Window::new(at, at + HOUR)))
     };
     let hours = drawn(series.hours.as_ref(), series);
+    // Before the deploy, hours of the week, or of the day where there is no week.
+    let cycle = if only_days(comparison).is_some() { 24 } else { 168 };
     let mut before: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     let mut after: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     let mut left_out: BTreeMap<usize, bool> = BTreeMap::new();
     for (window, into, is_after) in [(compared[0], &mut before, false), (compared[1], &mut after, true)] {
         for (at, value) in hours.within(window) {
             let hour = hour_of_week(at, zone);
+            // The hour in which the deploy lies is neither before nor after it.
+            if is_after && at < group.from.ms() {
+                continue;
+            }
             match is_excluded(at) {
                 // Hours left out before the deploy still have other weeks; after it they are what is missing.
                 true if is_after => drop(left_out.insert(hour, true)),
                 true => {}
-                false if value.is_finite() => into.entry(hour).or_default().push(value),
+                false if value.is_finite() && is_after => into.entry(hour).or_default().push(value),
+                false if value.is_finite() => into.entry(hour % cycle).or_default().push(value),
                 false => {}
             }
         }
@@ -109,7 +145,7 @@ fn hours_of_week(context: &ViewContext<'_>, series: &Series, comparison: &Compar
     let hour = |index: usize| {
         let after = after.get(&index).map(|values| spread(values).0);
         WeekHour {
-            before: before.get(&index).map(|values| spread(values)),
+            before: before.get(&(index % cycle)).map(|values| spread(values)),
             after,
             is_excluded: after.is_none() && left_out.contains_key(&index),
         }
@@ -263,4 +299,27 @@ fn day_table(context: &ViewContext<'_>, hours: HourlyValues<'_>, window: Window,
         ("col.missing_hours", Align::Number),
     ];
     context.table("figure.day_table", &columns, rows.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_after_a_deploy_stands_behind_its_flag() {
+        let hour = |after: usize| WeekHour { after: Some(after as f64), ..WeekHour::default() };
+        let week: Vec<WeekHour> = (0..168).map(hour).collect();
+        for (first_day, deploy_hour, days) in [(0, 0.0, 7), (1, 11.33, 8), (4, 23.98, 8), (6, 0.5, 8)] {
+            let hours = from_deploy(&week, first_day, deploy_hour);
+            assert_eq!(hours.len(), days * 24);
+            let mut shown = BTreeSet::new();
+            for (index, hour) in hours.iter().enumerate() {
+                let Some(after) = hour.after else { continue };
+                assert!(index as f64 >= deploy_hour, "hour {index} of a deploy at {deploy_hour}");
+                assert_eq!((first_day * 24 + index) % 168, after as usize, "the right weekday hour");
+                assert!(shown.insert(after as usize), "hour {after} twice");
+            }
+            assert_eq!(shown.len(), 168, "none is lost");
+        }
+    }
 }

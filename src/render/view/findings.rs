@@ -63,6 +63,7 @@ fn card(context: &ViewContext<'_>, index: usize, finding: &Finding) -> Option<Ca
         chip: context.topic(finding.topic()),
         service: sanitize::name(&finding.service),
         number: group.number,
+        thin: figures::only_days(comparison).map_or_else(Phrase::default, |days| context.message("findings.thin", &days)),
         headline: context.headline(finding),
         sentence: context.words.sentences(&sentences),
         facts: facts(context, finding, comparison, group),
@@ -100,10 +101,11 @@ fn facts(context: &ViewContext<'_>, finding: &Finding, comparison: &Comparison, 
     facts
 }
 
+/// Writes since when. A change that a deploy made did not begin before it, however far the data reach back.
 fn since(context: &ViewContext<'_>, finding: &Finding, comparison: &Comparison, group: &Group) -> Fact {
     let deployed = context.stamp(group.from.ms());
     if let Some(until) = finding.until.filter(|_| finding.is_over()) {
-        let start = comparison.onset.map_or(group.from.ms(), |onset| onset.window().start);
+        let start = comparison.onset.map_or(group.from.ms(), |onset| onset.window().start.max(group.from.ms()));
         let span = context.span(Window::new(start, until.ms()));
         let note = match finding.by_number {
             Some(number) => context.message("fact.until_deploy", &[("deploy", Arg::Flag(number))]),
@@ -114,7 +116,9 @@ fn since(context: &ViewContext<'_>, finding: &Finding, comparison: &Comparison, 
     match comparison.onset {
         Some(onset) => {
             let note = context.message("fact.deployed", &[("at", deployed.into())]);
-            context.fact("fact.since", context.span(onset.window()), note)
+            let onset = onset.window();
+            let from = if onset.contains(group.from.ms()) { group.from.ms() } else { onset.start };
+            context.fact("fact.since", context.span(Window::new(from, onset.end)), note)
         }
         None => context.fact("fact.since", deployed, context.label("fact.from_deploy")),
     }

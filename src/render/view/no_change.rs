@@ -128,7 +128,7 @@ fn needed(context: &ViewContext<'_>, comparison: &Comparison) -> Phrase {
     let Some((judged, size)) = judged.and_then(|judged| Some((judged, judged.detectable?))) else {
         return context.label("needed.unknown");
     };
-    let write = |value: f64| change::size(value, judged.scale, comparison.unit);
+    let write = |value: f64| change::size_of(value, comparison);
     let args = [("size", Arg::from(write(size))), ("limit", write(judged.limit).into())];
     let seen = context.message("needed.size", &args);
     match more_days(comparison) {

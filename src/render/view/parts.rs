@@ -255,6 +255,8 @@ pub(crate) struct Card {
     pub service: String,
     /// Number of the deploy group.
     pub number: usize,
+    /// What makes the comparison thin; empty if nothing does.
+    pub thin: Phrase,
     /// What happened, short.
     pub headline: Phrase,
     /// What happened, with every number, in one sentence.

@@ -35,7 +35,9 @@ pub(super) fn section(context: &ViewContext<'_>) -> Option<Section> {
     let parts = endpoints.iter().filter(|target| !target.latency.is_whole_service());
     let total: f64 = parts.map(|target| target.total_s).sum();
     if total > 0.0 {
-        let rows = chapter::busiest(&endpoints).iter().map(|target| target_row(context, target, total)).collect();
+        let busiest = chapter::busiest(&endpoints);
+        let most = most(&busiest);
+        let rows = busiest.iter().map(|target| target_row(context, target, total, most)).collect();
         let columns = target_columns("col.endpoint", "col.requests");
         blocks.push(Block::Table(context.table("server.endpoints", &columns, rows)));
     }
@@ -53,12 +55,17 @@ fn target_columns(first: &'static str, counted: &'static str) -> [(&'static str,
     ]
 }
 
-fn target_row(context: &ViewContext<'_>, target: &Target<'_>, total: f64) -> Vec<Cell> {
+/// Returns the most time that one target took; the whole column is written in its unit.
+fn most(targets: &[Target<'_>]) -> f64 {
+    targets.iter().map(|target| target.total_s).fold(0.0, f64::max)
+}
+
+fn target_row(context: &ViewContext<'_>, target: &Target<'_>, total: f64, most: f64) -> Vec<Cell> {
     let series = target.latency;
     // Where nobody counts the requests or calls, the time that they took is unknown, not 0.
     let time = if target.total_s > 0.0 {
         let share = [("share", number::share(target.total_s / total).into())];
-        Cell::text(context.localized(&number::waiting(target.total_s))).noted(context.message("server.share", &share))
+        Cell::text(context.localized(&number::waiting_beside(target.total_s, most))).noted(context.message("server.share", &share))
     } else {
         Cell::text(context.none())
     };
@@ -116,7 +123,8 @@ pub(super) fn databases(context: &ViewContext<'_>) -> Option<Section> {
     let mut blocks = Vec::new();
     if !stores.is_empty() {
         let total: f64 = stores.iter().map(|target| target.total_s).sum();
-        let rows = stores.iter().map(|target| target_row(context, target, total)).collect();
+        let most = most(&stores);
+        let rows = stores.iter().map(|target| target_row(context, target, total, most)).collect();
         let columns = target_columns("col.datastore", "col.calls");
         blocks.push(Block::Text(context.label("databases.lead")));
         blocks.push(Block::Table(context.short_table("databases.stores", &columns, rows, DATASTORES)));

@@ -29,6 +29,27 @@ fn the_answer_counts_services_that_became_worse() {
 }
 
 #[test]
+fn a_comparison_with_less_than_a_week_says_so() {
+    let mut review = sample::rich(&BOTH).review();
+    let own = build(&review);
+    assert!(own.findings.cards.iter().all(|card| card.thin.is_empty()));
+    assert!(own.deploys.lead.bare(Language::En).contains("workdays and weekends apart"));
+    let cut = |comparison: &mut crate::review::Comparison| {
+        let window = comparison.before_window.window();
+        comparison.before_window.from = crate::review::Instant::new(window.end - 84 * crate::model::time::HOUR, chrono_tz::UTC);
+    };
+    review.comparisons.iter_mut().for_each(cut);
+    review.findings.iter_mut().filter_map(|finding| finding.comparison.as_deref_mut()).for_each(cut);
+    let own = build(&review);
+    assert!(own.deploys.lead.bare(Language::En).contains("Only 3.5 days are known"), "{:?}", own.deploys.lead);
+    let card = &own.findings.cards[0];
+    assert_eq!(card.thin.bare(Language::En), "only 3.5 days to compare with");
+    assert_eq!(card.thin.bare(Language::Ja), "比較対象は3.5日分のみ");
+    assert!(card.week.caption.bare(Language::En).contains("the same hour of day of the only 3.5 days"));
+    assert!(!card.week.caption.bare(Language::Ja).contains("曜日"));
+}
+
+#[test]
 fn what_a_later_deploy_took_back_is_over() {
     let mut review = sample::rich(&BOTH).review();
     let over = review.findings.iter().find(|finding| finding.is_over()).expect("one").clone();
@@ -40,7 +61,8 @@ fn what_a_later_deploy_took_back_is_over() {
     assert_eq!(own.answer.sentence.bare(Language::En), said);
     let said = "現在も続いている悪化はありません。期間中の悪化1件は解消済みです（bff）。";
     assert_eq!(own.answer.sentence.bare(Language::Ja), said);
-    assert_eq!(own.answer.tiles[0].unit.bare(Language::En), "finding (1 resolved)");
+    let tile = &own.answer.tiles[0];
+    assert_eq!((tile.unit.bare(Language::En), tile.note.bare(Language::En)), ("finding".into(), "1 resolved".into()));
     let headline = own.findings.cards[0].headline.bare(Language::En);
     assert!(headline.ends_with(&format!("slower from deploy #{} until deploy #{by}", over.number)), "{headline}");
     let row = own.deploys.rows.iter().find(|row| row.number == by).expect("a row");

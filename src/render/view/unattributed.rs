@@ -55,15 +55,15 @@ fn row(context: &ViewContext<'_>, together: &[&Unattributed]) -> Option<Vec<Cell
     };
     let (class, glyph) = match (series.better, change.worse) {
         (Polarity::Neutral, _) => ("explained", "◇"),
-        (_, true) => ("possibly_worse", "△"),
-        (_, false) => ("better", "▽"),
+        (_, true) => ("possibly_worse", "●"),
+        (_, false) => ("better", "○"),
     };
     let size = Readable::change(change.size(), change.unit);
     Some(vec![
         Cell::chip(Chip { class, glyph, word: context.label(kind) }),
         Cell::text(context.named(&series.key())).noted(note),
         Cell::text(context.span(change.at.window())),
-        Cell::text(context.plain(size.value())).noted(context.localized(&size.range())),
+        context.change_cell(Some(size), series.better),
         Cell::chart(context.spark(series)),
     ])
 }
