@@ -57,7 +57,7 @@ pub(super) fn refuse_failed(config: &Config, states: &[SourceState]) -> Result<(
 pub(super) fn print_failures(states: &[SourceState]) {
     for state in states {
         let Some(failure) = state.failure() else { continue };
-        let (id, reason, help) = (plain(&state.id), plain(&failure.reason()), plain(&failure.help.join("; ")));
+        let (id, reason, help) = (plain(&state.id), plain(&failure.reason_alone()), plain(&failure.help.join("; ")));
         tracing::error!(source = %id, error = %reason, %help, "a source failed");
     }
 }

@@ -82,11 +82,17 @@ impl Reading<'_> {
             self.ui.say(&format!("requested from {id}: {days} from {} (UTC) on that the store lacked", first.day));
         }
         if let Some(failure) = &one.failure {
-            self.ui.say(&format!("not requested from {id}: {}; {ends}", plain(&failure.reason())));
             state.diagnostics.push(match absent(&known, *period, order.now).is_empty() {
                 // The report has all of its period, so nothing of it failed.
-                true => not_requested(source, wanted.len(), failure, &ends),
-                false => failure.clone(),
+                true => {
+                    self.ui.say(&format!("not requested from {id}: {}; {ends}", plain(&failure.reason_alone())));
+                    not_requested(source, wanted.len(), failure, &ends)
+                }
+                // An error line follows for what failed.
+                false => {
+                    self.ui.say(&format!("not requested from {id}; {ends}"));
+                    failure.clone()
+                }
             });
         }
         state.diagnostics.extend(one.warnings.iter().cloned());

@@ -188,6 +188,8 @@ pub struct Unattributed {
     pub at: Window,
     /// The change: a log ratio, for shares near zero a difference.
     pub change: ScaledEstimate,
+    /// The level before it in the base unit, where the judge knows it exactly: the share of requests that failed.
+    pub before: Option<f64>,
     /// Two-sided p.
     pub p_value: f64,
     /// It is for the worse.

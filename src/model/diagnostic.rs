@@ -69,18 +69,13 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// Makes a diagnostic of an error: its own text as the message, its sources as the causes.
     pub fn of_error(stage: Stage, subject: impl Into<String>, error: &dyn Error) -> Self {
-        let mut causes = Vec::new();
-        let mut cause = error.source();
-        while let Some(deeper) = cause {
-            causes.push(deeper.to_string());
-            cause = deeper.source();
-        }
+        let causes = causes(error);
         Self {
             severity: Severity::Error,
             stage,
             subject: subject.into(),
             code: "failed".to_owned(),
-            message: error.to_string(),
+            message: without_code(&error.to_string()),
             causes,
             help: Vec::new(),
             count: 0,
@@ -126,6 +121,59 @@ impl Diagnostic {
         let parts = std::iter::once(&self.message).chain(&self.causes).filter(|part| !part.is_empty());
         parts.map(String::as_str).collect::<Vec<_>>().join(": ")
     }
+
+    /// Returns the reason without the source that it begins with, for a place that names the subject itself.
+    pub fn reason_alone(&self) -> String {
+        let reason = self.reason();
+        let rest = reason.strip_prefix(&format!("source `{}`", self.subject));
+        let rest = rest.and_then(|rest| rest.strip_prefix(": ").or_else(|| rest.strip_prefix(", ")));
+        rest.map_or_else(|| reason.clone(), str::to_owned)
+    }
+}
+
+/// Returns what the causes of an error say, from the nearest to the first one.
+///
+/// Left out are layers of the network's libraries that say nothing but that there was an error, and the numbers of the
+/// operating system's errors.
+pub fn causes(error: &dyn Error) -> Vec<String> {
+    let all = std::iter::successors(error.source(), |error: &&dyn Error| (*error).source()).take(DEEPEST);
+    let texts: Vec<String> = all.map(|error| without_code(&error.to_string())).collect();
+    let is_layer = |index: usize, text: &String| {
+        let is_last = index + 1 == texts.len();
+        !is_last && LAYERS.iter().any(|layer| text.starts_with(layer))
+    };
+    texts.iter().enumerate().filter(|(index, text)| !is_layer(*index, text)).map(|(_, text)| text.clone()).collect()
+}
+
+/// More than any real error has; an error that is its own cause must not hang.
+const DEEPEST: usize = 24;
+
+/// How layers begin that only pass an error on.
+const LAYERS: [&str; 6] = [
+    "error sending request",
+    "client error (",
+    "tcp connect error",
+    "error trying to connect",
+    "connection error",
+    "request or response body error",
+];
+
+/// Returns a text without the numbers of the operating system's errors: `Connection refused (os error 111)` is for those
+/// who write programs.
+pub fn without_code(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, from)) = rest.split_once(" (os error ") {
+        kept.push_str(before);
+        match from.split_once(')') {
+            Some((number, after)) if number.bytes().all(|byte| byte.is_ascii_digit()) => rest = after,
+            _ => {
+                kept.push_str(" (os error ");
+                rest = from;
+            }
+        }
+    }
+    kept + rest
 }
 
 /// Adds diagnostics to those that are known: counts of the same thing add up, and nothing stands twice.
@@ -150,6 +198,29 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("read the page")]
     struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn numbers_of_the_system_and_empty_layers_are_left_out() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("client error (Connect)")]
+        struct Layer(#[source] std::io::Error);
+        #[derive(Debug, thiserror::Error)]
+        #[error("source `aws`, account 1: cannot be reached")]
+        struct Top(#[source] Layer);
+
+        let error = Top(Layer(std::io::Error::from_raw_os_error(111)));
+        let diagnostic = Diagnostic::of_error(Stage::Source, "aws", &error);
+        assert_eq!(diagnostic.reason(), "source `aws`, account 1: cannot be reached: Connection refused");
+        assert_eq!(diagnostic.reason_alone(), "account 1: cannot be reached: Connection refused");
+        let other = Diagnostic { subject: "aw".to_owned(), ..diagnostic };
+        assert!(other.reason_alone().starts_with("source `aws`"), "another source's name stays");
+        // A layer that is all there is stays, and so does what only looks like a number.
+        assert_eq!(causes(&Layer(std::io::Error::other("tcp connect error"))), ["tcp connect error"]);
+        for kept in ["", "(os error 2)", "x (os error two) y", "x (os error 2", "naïve (os error "] {
+            assert_eq!(without_code(kept), kept);
+        }
+        assert_eq!(without_code("a (os error 2): b (os error 111)"), "a: b");
+    }
 
     #[test]
     fn an_error_keeps_its_causes_apart_from_its_message() {

@@ -5,7 +5,7 @@ use super::i18n::Localized;
 use super::number::{NONE, UnitScale, change, factor, levels, points, scale};
 use crate::model::effect::{Estimate, Scale};
 use crate::model::metric::{Dimension, Polarity, Unit};
-use crate::review::{Change, Comparison};
+use crate::review::{Change, Comparison, Unattributed};
 
 /// A change that knows how it is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,6 +39,11 @@ impl Readable {
         let Estimate { value, low, high } = self.estimate;
         let [value, low, high] = [value, low, high].map(|change| before * change.exp_m1());
         Self { estimate: Estimate { value, low, high }, scale: Scale::Difference, unit: self.unit }
+    }
+
+    /// Returns a change that no deploy explains.
+    pub fn moved(change: &Unattributed) -> Self {
+        Self::change(change.size(), change.unit).from_level(change.level_before())
     }
 
     /// Returns a change of the document; `unit` is that of a difference.
@@ -128,6 +133,11 @@ pub(crate) fn seen_change(comparison: &Comparison) -> Option<String> {
         }
         None => Some(Readable::of(comparison)?.value()),
     }
+}
+
+/// Writes the levels of a change that no deploy explains.
+pub(crate) fn moved_levels(change: &Unattributed) -> String {
+    levels(change.level_before(), change.level_after(), change.unit)
 }
 
 /// Writes the levels that a headline is about.

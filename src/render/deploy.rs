@@ -331,8 +331,7 @@ impl<'a> Writer<'a> {
                 .map_or(String::new(), |until| self.message("one_deploy.until", &[("at", stamp(until.ms()))])),
             (Verdict::NoMaterialChange | Verdict::NotWorse, Some(_)) => self.message("one_deploy.excluded", &limit()),
             (Verdict::Inconclusive, judged) => {
-                let seen =
-                    judged.and_then(|judged| Some(change::size_of(judged.detectable?, comparison)));
+                let seen = judged.and_then(|judged| Some(change::size_of(judged.detectable?, comparison)));
                 match (comparison.reason, seen) {
                     (Some(reason), _) => self.label(&format!("one_deploy.reason.{}", reason.as_str())),
                     (None, Some(size)) => self.message("one_deploy.could_see", &[("size", size.into())]),

@@ -10,7 +10,12 @@ use crate::model::metric::{Class, Kind, Polarity, SeriesKey};
 use crate::model::time::Window;
 use crate::model::verdict::Verdict;
 use crate::render::change::{self, Readable};
-use crate::review::{Comparison, Counts, Deploy, Finding, Pattern, Topic};
+use crate::review::{
+    Comparison, Counts, Deploy, Finding, Movement, Pattern, Series, Source, SourceHealth, Topic, Unattributed, chapter,
+};
+
+/// Resources near their limit that the answer names.
+const NEAR: usize = 3;
 
 /// Writes phrases in the languages of a report and the zone of its dates.
 #[derive(Debug, Clone)]
@@ -265,6 +270,70 @@ impl Messages {
             ("limit", limit.into()),
         ];
         self.message("findings.sentence", &args)
+    }
+
+    /// Returns how a series moved with no deploy near, with its glyph: these are no verdicts on a deploy.
+    pub fn moved(&self, change: &Unattributed) -> Chip {
+        let word = match change.change {
+            Movement::Shift => "unattributed.shift",
+            Movement::Drift => "unattributed.drift",
+        };
+        let (class, glyph) = if change.worse { ("possibly_worse", "●") } else { ("better", "○") };
+        Chip { class, glyph, word: self.label(word) }
+    }
+
+    /// Counts changes that no deploy explains, for a report that has nothing but these.
+    pub fn moved_tiles(&self, worse: usize, better: usize) -> Vec<Tile> {
+        let chip = |class, glyph, key| Chip { class, glyph, word: self.label(key) };
+        vec![
+            self.tile(chip("possibly_worse", "●", "unattributed.worse"), worse, "answer.unit_changes"),
+            self.tile(chip("better", "○", "unattributed.better"), better, "answer.unit_changes"),
+        ]
+    }
+
+    /// Says why a source failed and what is missing without it; nothing if it did not.
+    pub fn source_failed(&self, source: &Source) -> Option<Phrase> {
+        let chapter = |gives: &String| match gives.as_str() {
+            "operations" => Some(self.label("nav.server")),
+            "datastores" => Some(self.label("nav.databases")),
+            "resources" => Some(self.label("nav.infra")),
+            "deploys" => Some(self.label("nav.deploys")),
+            _ => None,
+        };
+        let chapters: Vec<Phrase> = source.gives.iter().filter_map(chapter).collect();
+        let chapters = if chapters.is_empty() { self.label("answer.all_chapters") } else { self.words.list(&chapters) };
+        let errors: Vec<String> = source.errors.iter().map(|error| sanitize::message(error)).collect();
+        let args = [
+            ("source", Arg::Code(sanitize::name(&source.id))),
+            ("error", errors.join("; ").into()),
+            ("chapters", chapters.into()),
+        ];
+        let is_part = source.state == SourceHealth::Partial;
+        let key = if is_part { "answer.source_failed_part" } else { "answer.source_failed" };
+        (!errors.is_empty()).then(|| self.message(key, &args))
+    }
+
+    /// Names the resources that came near their limit; nothing if none did.
+    pub fn near_limit(&self, series: &[Series]) -> Option<Phrase> {
+        let near = chapter::near_limit(series);
+        let one = |series: &&Series| {
+            let peak = series.peak.map(|peak| series.base(Some(peak.value)));
+            let args = [
+                ("name", Arg::from(self.named(&series.key()))),
+                ("peak", number::level(peak.unwrap_or(f64::NAN), series.unit).into()),
+                ("hours", series.hours_near_limit.unwrap_or(0).into()),
+            ];
+            self.message("answer.near_limit_one", &args)
+        };
+        let named: Vec<Phrase> = near.iter().take(NEAR).map(one).collect();
+        let names = self.words.list(&named);
+        let names = match near.len().saturating_sub(NEAR) {
+            0 => names,
+            left => self.message("answer.near_limit_more", &[("names", names.into()), ("n", left.into())]),
+        };
+        let limit = number::share(chapter::NEAR_LIMIT);
+        let args = [("limit", Arg::from(limit)), ("names", names.into())];
+        (!near.is_empty()).then(|| self.message("answer.near_limit", &args))
     }
 
     /// Writes the shape over time.

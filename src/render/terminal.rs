@@ -12,7 +12,8 @@ pub use crate::model::sanitize::escape as plain;
 use crate::model::time::local;
 use crate::render::change::{self, Readable};
 use crate::render::table::Tile;
-use crate::review::{Finding, Instant, Notice, Review, Source, Topic};
+use crate::review::chapter::moved_leads;
+use crate::review::{Finding, Instant, Notice, Review, Topic, Unattributed};
 
 /// What a terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +52,21 @@ impl Writer<'_> {
         let [findings, checks] =
             [&self.messages.finding_tiles(&self.review.counts), &self.messages.check_tiles(&self.review.counts)]
                 .map(|tiles| self.tiles(tiles));
-        lines.push(findings);
-        lines.extend(Some(checks).filter(|_| self.review.counts.checks.total > 0));
+        let has_checks = self.review.counts.checks.total > 0;
+        let moved = moved_leads(&self.review.unattributed, &self.review.series);
+        match moved.0.len() + moved.1.len() {
+            n if n > 0 && !has_checks => {
+                lines.push(self.tiles(&self.messages.moved_tiles(moved.0.len(), moved.1.len())));
+            }
+            _ => lines.push(findings),
+        }
+        lines.extend(Some(checks).filter(|_| has_checks));
         lines.extend(self.failures());
         lines.extend(self.notices());
+        lines.extend(self.messages.near_limit(&self.review.series).iter().flat_map(|near| self.marked("- ", near)));
         let reported = self.review.findings.iter().filter(|finding| finding.topic() != Topic::Explained);
         let rows: Vec<Row> = reported.filter_map(|finding| self.row(finding)).collect();
+        let rows = if rows.is_empty() && self.review.counts.checks.total == 0 { self.moved() } else { rows };
         let shown = rows.get(..SHOWN).unwrap_or(&rows);
         lines.extend((!shown.is_empty()).then(String::new));
         lines.extend(shown.iter().map(|row| row.line(shown, self.style)));
@@ -100,23 +110,47 @@ impl Writer<'_> {
     }
 
     fn failures(&self) -> Vec<String> {
-        let failed = self.review.sources.iter().filter_map(|source| Some((source, source.errors.first()?)));
-        let line = |(source, error): (&Source, &String)| {
-            format!("source {} {}: {}", plain(&source.id), source.state.as_str(), plain(error))
-        };
-        failed.map(line).collect()
+        let failed = self.review.sources.iter().filter_map(|source| self.messages.source_failed(source));
+        failed.flat_map(|text| self.marked("! ", &text)).collect()
     }
 
     /// Writes the notices under one another, wrapped.
     fn notices(&self) -> Vec<String> {
         let lines = |notice: &Notice| {
             let first = if notice.is_mistake() { "! " } else { "- " };
-            let text = self.text(&self.messages.notice(notice));
-            let marked =
-                move |(index, line): (usize, String)| format!("{}{line}", if index == 0 { first } else { "  " });
-            wrap(&text, WIDTH - 2).into_iter().enumerate().map(marked)
+            self.marked(first, &self.messages.notice(notice))
         };
         self.review.notices.iter().flat_map(lines).collect()
+    }
+
+    /// Writes a text wrapped, with a mark before its first line.
+    fn marked(&self, mark: &str, text: &Phrase) -> Vec<String> {
+        let lines = wrap(&self.text(text), WIDTH - 2).into_iter().enumerate();
+        lines.map(|(index, line)| format!("{}{line}", if index == 0 { mark } else { "  " })).collect()
+    }
+
+    /// Returns what changed with no deploy near, what is for the worse first.
+    fn moved(&self) -> Vec<Row> {
+        let (worse, better) = moved_leads(&self.review.unattributed, &self.review.series);
+        let row = |change: &Unattributed| {
+            let chip = self.messages.moved(change);
+            let word = self.text(&chip.word).to_uppercase();
+            let at = local(change.at.from.ms(), self.messages.zone).format("%m-%d %H:%M").to_string();
+            Row {
+                class: chip.class,
+                columns: [
+                    if self.style.signs { format!("{} {word}", chip.glyph) } else { format!("[{word}]") },
+                    at,
+                    plain(&change.service),
+                    shorten(&plain(&change.target), TARGET_WIDTH, self.style),
+                    plain(&change.signal),
+                    self.text(&self.messages.plain(change::moved_levels(change))),
+                    self.text(&self.messages.plain(Readable::moved(change).value())),
+                    String::new(),
+                ],
+            }
+        };
+        worse.into_iter().chain(better).map(row).collect()
     }
 
     fn row(&self, finding: &Finding) -> Option<Row> {
@@ -178,7 +212,7 @@ impl Writer<'_> {
     }
 }
 
-/// One finding: label, id, service, target, signal, levels, change, deploys.
+/// One finding: label, id, service, target, signal, levels, change, deploys; without a deploy, when it was instead of an id.
 struct Row {
     class: &'static str,
     columns: [String; 8],
@@ -275,7 +309,10 @@ mod tests {
         let style = Style { colour: false, signs: false };
         let text = summary(&reviewed(), Language::En, style);
         assert!(text.is_ascii(), "{text}");
-        assert!(text.contains("Worse: 1 finding (1 resolved), Possibly worse: 0 findings, Better: 0 findings\n"), "{text}");
+        assert!(
+            text.contains("Worse: 1 finding (1 resolved), Possibly worse: 0 findings, Better: 0 findings\n"),
+            "{text}"
+        );
         assert!(text.contains("Ruled out: 0 checks, Not enough evidence: 0 checks, No data: 1 check\n"), "{text}");
         assert!(text.contains("184 -> 230 ms  +46 ms until 11-12 00:00  #1 d1, d2"), "{text}");
         let rich = summary(&crate::review::sample::rich(&[Language::En]).review(), Language::En, style);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::finding::Finding;
 use super::series::Series;
 use super::unattributed::{Movement, Unattributed};
-use crate::model::metric::{Class, Dimension, Kind, Polarity, SeriesKey, counted_once};
+use crate::model::metric::{Class, Dimension, Kind, Polarity, SeriesKey, Unit, counted_once};
 use crate::model::time::{HOUR, Window};
 
 /// Findings that are drawn in full; the rest is listed.
@@ -145,7 +145,25 @@ fn fullness(series: &Series) -> f64 {
 
 /// Returns whether a series is a share of a limit, so that 100 % is full.
 pub fn is_share(series: &Series) -> bool {
-    series.class == Class::Saturation && series.unit.dimension == Dimension::Share
+    has_limit(series.class, series.unit)
+}
+
+/// Returns whether values of a class and unit are shares of a limit.
+pub fn has_limit(class: Class, unit: Unit) -> bool {
+    class == Class::Saturation && unit.dimension == Dimension::Share
+}
+
+/// The share of its limit from which a resource is near it.
+pub const NEAR_LIMIT: f64 = 0.9;
+
+/// Returns the resources that came near their limit in the period, the longest first.
+pub fn near_limit(series: &[Series]) -> Vec<&Series> {
+    let hours = |series: &Series| series.hours_near_limit.unwrap_or(0);
+    let mut near: Vec<&Series> = series.iter().filter(|series| hours(series) > 0).collect();
+    near.sort_by(|a, b| {
+        hours(b).cmp(&hours(a)).then(fullness(b).total_cmp(&fullness(a))).then_with(|| a.order().cmp(&b.order()))
+    });
+    near
 }
 
 /// Joins the changes that began at the same time, went the same way and are of the same kind of signal: what moved forty
@@ -170,6 +188,14 @@ pub fn moved_together<'a>(changes: &'a [Unattributed], series: &[Series]) -> Vec
         }
     }
     lists
+}
+
+/// Returns the first of the changes that moved together, those for the worse and those for the better.
+pub fn moved_leads<'a>(
+    changes: &'a [Unattributed],
+    series: &[Series],
+) -> (Vec<&'a Unattributed>, Vec<&'a Unattributed>) {
+    moved_together(changes, series).iter().filter_map(|own| own.first().copied()).partition(|change| change.worse)
 }
 
 /// Returns the findings that are drawn in full.

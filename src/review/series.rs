@@ -43,6 +43,10 @@ pub struct Series {
     pub change: Option<Change>,
     /// Largest value in the period, and when.
     pub peak: Option<Peak>,
+    /// Of a resource with a limit: hours of the period in which it came to 90 % of the limit or more. Null for everything
+    /// else, and in reports of versions that did not write it.
+    #[serde(default)]
+    pub hours_near_limit: Option<usize>,
     /// Requests × latency over the period, seconds; for latency of operations and datastores.
     pub total_time_s: Option<f64>,
     /// Requests in the period, where traffic is known.

@@ -23,6 +23,10 @@ pub struct Source {
     pub events: usize,
     /// Why it failed.
     pub errors: Vec<String>,
+    /// What it can show: `operations`, `datastores`, `resources`, `deploys`. Empty in reports of versions that did not write
+    /// it.
+    #[serde(default)]
+    pub gives: Vec<String>,
     /// What was left out or repaired.
     pub notes: Vec<Note>,
 }

@@ -99,6 +99,7 @@ fn judgement() -> Judgement {
                 scale: Scale::Difference,
                 estimate: Estimate { value: 0.001, low: 0.0005, high: 0.0015 },
             },
+            before: None,
             p_value: 1e-4,
             is_worse: true,
         }],

@@ -38,6 +38,13 @@ pub struct Unattributed {
     pub delta: Option<f64>,
     /// 95 % interval of `delta`.
     pub delta_ci: Option<[f64; 2]>,
+    /// Typical level in the week before a step, or in the first week of a drift. Null where nothing is known of it, and in
+    /// reports of versions that did not write it.
+    #[serde(default)]
+    pub before: Option<f64>,
+    /// `before` changed by the estimate.
+    #[serde(default)]
+    pub after: Option<f64>,
     /// Two-sided p of no change.
     pub p_value: Option<f64>,
     /// It is for the worse.
@@ -57,6 +64,16 @@ pub enum Movement {
 }
 
 impl Unattributed {
+    /// Returns the level before it in the base unit.
+    pub fn level_before(&self) -> Option<f64> {
+        self.before.map(|level| level * self.unit.factor)
+    }
+
+    /// Returns the level after it in the base unit.
+    pub fn level_after(&self) -> Option<f64> {
+        self.after.map(|level| level * self.unit.factor)
+    }
+
     /// Returns its size with its interval.
     pub fn size(&self) -> Change {
         let of = |scale, value: Option<f64>, ci: Option<[f64; 2]>| Change {

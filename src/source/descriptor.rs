@@ -18,6 +18,8 @@ pub struct SourceDescriptor {
     pub about: &'static str,
     /// Its row in the table of `docs/collect.md`; `None` while it is experimental.
     pub docs: Option<DocsRow>,
+    /// What it can show, so that a report can say what is missing without it.
+    pub gives: &'static [Gives],
     /// Whether it is read where it is, or collected.
     pub reading: Reading,
     /// One `[[source]]` with every key and a comment where a key needs one, for the default config.
@@ -28,6 +30,31 @@ pub struct SourceDescriptor {
     pub schema: fn() -> Value,
     /// Checks the keys that only it takes.
     pub settings: fn(&EntryTable) -> Result<Box<dyn SourceSettings>, ConfigError>,
+}
+
+/// What a source can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gives {
+    /// Response times, requests and failures of services and endpoints.
+    Operations,
+    /// Time in databases.
+    Datastores,
+    /// Machines, containers, queues, load balancers.
+    Resources,
+    /// Deploys and other changes.
+    Deploys,
+}
+
+impl Gives {
+    /// Returns the word of the document.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operations => "operations",
+            Self::Datastores => "datastores",
+            Self::Resources => "resources",
+            Self::Deploys => "deploys",
+        }
+    }
 }
 
 /// Where a source is read.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
+use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::sanitize::excerpt;
 
 use super::StoreError;
@@ -19,12 +20,12 @@ pub(super) fn set_aside(folder: &Path, segment: &Segment, reason: &StoreError) -
         StoreError::Damaged { held, .. } => held.as_str(),
         _ => "an unknown number of points",
     };
-    let causes = std::iter::successors(Some(reason as &dyn std::error::Error), |error| error.source());
+    let why = Diagnostic::of_error(Stage::Store, "store", reason).reason();
     let note = serde_json::json!({
         "source": source_of_segment(&segment.path),
         "day": segment.day.to_string(),
         "held": held,
-        "reason": causes.map(ToString::to_string).collect::<Vec<_>>().join(": "),
+        "reason": why,
     });
     let name = path.with_extension("json").file_name().map(|name| name.to_string_lossy().into_owned());
     write_whole(folder, &name.unwrap_or_default(), |file| writeln!(file, "{note:#}"))?;

@@ -182,7 +182,7 @@ fn a_source_that_fails_is_an_error_unless_it_is_optional() {
     assert!(!folder.path().join("fortnight-report").exists());
     let output = report("optional.toml", &[]);
     assert_eq!(code(&output), 0);
-    assert!(stderr(&output).contains("source broken failed: "), "{}", stderr(&output));
+    assert!(stderr(&output).contains("! Source broken failed: "), "{}", stderr(&output));
     // The report is written all the same.
     let output = report("optional.toml", &["--fail-on", "partial"]);
     assert_eq!((code(&output), stdout(&output).lines().count()), (5, 3));

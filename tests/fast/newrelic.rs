@@ -350,7 +350,7 @@ async fn what_is_broken_is_told() {
         (
             "no such address",
             |_, _| ResponseTemplate::new(404).set_body_string("nothing here"),
-            "NerdGraph gives no answer: HTTP status 404 after 1 tries: nothing here",
+            "NerdGraph gives no answer: HTTP status 404 after 1 try: nothing here",
         ),
         (
             "bad key",

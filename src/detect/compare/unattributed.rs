@@ -36,6 +36,7 @@ pub fn of_level(
         kind,
         at,
         change: ScaledEstimate { scale: input.grid.scale, estimate },
+        before: None,
         p_value: distribution::two_sided_p(estimate.value / error, points.df),
         is_worse: is_worse(estimate.value, subject.direction),
     };
@@ -75,6 +76,7 @@ pub fn of_share(
                 scale: Scale::Difference,
                 estimate: Estimate { value, low: step.difference[0], high: step.difference[1] },
             },
+            before: Some(step.shares[0]),
             p_value: step.p_value,
             is_worse: is_worse(value, subject.direction),
         })

@@ -27,6 +27,7 @@ use reqwest::Method;
 use super::descriptor::{OpenTarget, TargetDescriptor, TargetSettings};
 use super::{Parcel, Place, PublishError, Signed, Stored, Version, file_kind};
 use crate::config::Config;
+use crate::model::diagnostic::without_code;
 use crate::model::sanitize;
 
 pub use config::{Cloud, ObjectStoreSettings};
@@ -158,7 +159,7 @@ fn reason_of(error: &Error) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    let words = innermost.to_string();
+    let words = without_code(&innermost.to_string());
     let shown: Vec<&str> = words.split_whitespace().filter(|word| !word.contains("://")).collect();
     sanitize::excerpt(&shown.join(" "))
 }

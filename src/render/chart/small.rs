@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::canvas::{Anchor, Ink, sheet};
+use super::canvas::{Anchor, Ink, Pen, sheet};
 use super::{HourlyValues, Svg, runs, steps};
 use crate::model::time::{Window, local, midnights};
 use crate::render::number::{self, UnitScale};
@@ -25,6 +25,7 @@ pub(crate) fn sparkline(values: &[f64], title: &str, description: &str) -> Optio
     };
     let drawing = sheet(WIDTH, HEIGHT, |pen| {
         pen.line((2.0, HEIGHT - 1.5), (WIDTH - 2.0, HEIGHT - 1.5), Ink::Grid, 1.0);
+        gaps(pen, values, |k| 2.0 + (k as f64 - 0.5) / last * (WIDTH - 4.0), (2.0, HEIGHT - 2.0));
         for (begin, run) in runs(values) {
             let path: Vec<(f64, f64)> = run.iter().enumerate().map(|(k, value)| place(begin + k, *value)).collect();
             match path.as_slice() {
@@ -34,6 +35,14 @@ pub(crate) fn sparkline(values: &[f64], title: &str, description: &str) -> Optio
         }
     })?;
     Some(Svg::new(&drawing, "spark", title, description))
+}
+
+/// Shades what is missing. `edge`: where the cell of a value begins. `rows`: from top to bottom.
+fn gaps(pen: &mut Pen<'_>, values: &[f64], edge: impl Fn(usize) -> f64, rows: (f64, f64)) {
+    let missing: Vec<f64> = values.iter().map(|value| if value.is_finite() { f64::NAN } else { 0.0 }).collect();
+    for (begin, run) in runs(&missing) {
+        pen.rect((edge(begin), rows.0), (edge(begin + run.len()), rows.1), Ink::Gap, true);
+    }
 }
 
 /// What a small multiple of a resource shows.
@@ -97,6 +106,7 @@ pub(crate) fn resource(chart: &Resource<'_>) -> Option<Svg> {
             let label = local(*day, chart.zone).format("%m-%d").to_string();
             pen.text(&label, (x(when(*day)), HEIGHT - 7.0), 10.0, Ink::Text, Anchor::Left, false);
         }
+        gaps(pen, &values, |k| x((k as f64 - 0.5) / last), (TOP, HEIGHT - BOTTOM));
         for (begin, run) in runs(&values) {
             let path: Vec<(f64, f64)> =
                 run.iter().enumerate().map(|(k, value)| (x((begin + k) as f64 / last), y(*value))).collect();

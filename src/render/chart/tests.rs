@@ -30,6 +30,40 @@ fn draw(values: &[f32]) -> Option<Svg> {
 }
 
 #[test]
+fn hours_that_were_left_out_do_not_flatten_the_rest() {
+    let hours = |spike: f64| {
+        let value = |k: usize| if k == 100 { spike } else { 0.2 + 0.01 * (k % 24) as f64 };
+        crate::review::Hours {
+            from: crate::review::Instant::new(0, chrono_tz::UTC),
+            values: (0..336).map(|k| Some(value(k))).collect(),
+        }
+    };
+    let drawn = |spike: f64, bands: &[Window]| {
+        let hours = hours(spike);
+        let unit = crate::model::metric::Unit::parse("s").expect("known");
+        let chart = Timeline {
+            window: Window::new(0, 14 * DAY),
+            zone: chrono_tz::UTC,
+            scale: MS,
+            main: HourlyValues::new(&hours, unit),
+            companion: None,
+            focus: Ink::After,
+            flags: &[],
+            bands,
+            onset: None,
+            title: "t",
+            description: "d",
+        };
+        timeline(&chart).expect("drawn").to_string()
+    };
+    let band = [Window::new(100 * HOUR, 101 * HOUR)];
+    let (cut, whole) = (drawn(0.9, &band), drawn(0.9, &[]));
+    assert!(cut.contains("900 ms") && !whole.contains("900 ms"), "a cut value is written beside its mark");
+    let hardly = drawn(0.45, &band);
+    assert!(!hardly.contains("450 ms"), "what is hardly higher is drawn");
+}
+
+#[test]
 fn poor_series_give_a_sensible_chart_or_none() {
     assert_eq!(draw(&[]), None);
     assert_eq!(draw(&[f32::NAN; 336]), None);

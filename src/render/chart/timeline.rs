@@ -19,6 +19,12 @@ const FLAG_GAP: f64 = 19.0;
 /// A peak this many times above the usual top would flatten everything else; it is cut and marked.
 const CUT_ABOVE: f64 = 3.0;
 
+/// Marks nearer than this are one, pixels.
+const MARK_GAP: f64 = 40.0;
+
+/// Values that lie so little above the axis are drawn within it.
+const SPARE: f64 = 1.15;
+
 /// Length of a dot and of the space after it, pixels.
 const DOT: f64 = 3.0;
 
@@ -81,15 +87,11 @@ impl Frame {
 
 /// Draws a timeline; `None` if there are fewer than two hours with data.
 pub(crate) fn timeline(chart: &Timeline<'_>) -> Option<Svg> {
-    let values: Vec<f64> = chart.main.within(chart.window).map(|(_, value)| value).collect();
-    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-    if sorted.len() < 2 || chart.window.length() <= 0 {
+    let known: Vec<(i64, f64)> = chart.main.within(chart.window).filter(|(_, value)| value.is_finite()).collect();
+    if known.len() < 2 || chart.window.length() <= 0 {
         return None;
     }
-    sorted.sort_by(f64::total_cmp);
-    let most = sorted.last().copied().unwrap_or(0.0);
-    let usual = sorted.get(sorted.len() * 98 / 100).copied().unwrap_or(most);
-    let shown = if usual > 0.0 && most > CUT_ABOVE * usual { usual * 1.6 } else { most };
+    let shown = shown(&known, chart.bands);
     let shown = if shown > 0.0 { shown } else { 1.0 / chart.scale.factor };
     let marks = steps(shown * chart.scale.factor);
     let top = marks.last().copied().unwrap_or(1.0) / chart.scale.factor;
@@ -101,11 +103,29 @@ pub(crate) fn timeline(chart: &Timeline<'_>) -> Option<Svg> {
             curve(pen, &frame, companion, Ink::Companion, 1.25);
         }
         curve(pen, &frame, chart.main, Ink::After, 1.5);
-        cut_marks(pen, &frame, chart.main);
+        cut_marks(pen, &frame, chart);
         bracket(pen, &frame, chart.onset, chart.focus);
         flags(pen, &frame, chart.flags, chart.focus);
     })?;
     Some(Svg::new(&drawing, "chart", chart.title, chart.description))
+}
+
+/// Returns the largest value that the axis has to reach. Hours that were left out of the comparison do not flatten what
+/// was compared, and neither does a lone peak: they are cut and marked.
+fn shown(known: &[(i64, f64)], bands: &[Window]) -> f64 {
+    let is_left_out = |at: i64| bands.iter().any(|band| band.overlaps(Window::new(at, at + HOUR)));
+    let compared = known.iter().filter(|(at, _)| !is_left_out(*at)).map(|(_, value)| *value);
+    let mut sorted: Vec<f64> = compared.collect();
+    if sorted.len() < 2 {
+        sorted = known.iter().map(|(_, value)| *value).collect();
+    }
+    sorted.sort_by(f64::total_cmp);
+    let most = sorted.last().copied().unwrap_or(0.0);
+    let usual = sorted.get(sorted.len() * 98 / 100).copied().unwrap_or(most);
+    let shown = if usual > 0.0 && most > CUT_ABOVE * usual { usual * 1.6 } else { most };
+    let all = known.iter().map(|(_, value)| *value).fold(0.0, f64::max);
+    // What is hardly higher needs no mark.
+    if all <= SPARE * shown { all } else { shown }
 }
 
 fn ground(pen: &mut Pen<'_>, frame: &Frame, chart: &Timeline<'_>) {
@@ -173,15 +193,17 @@ fn curve(pen: &mut Pen<'_>, frame: &Frame, hours: HourlyValues<'_>, ink: Ink, wi
     }
 }
 
-/// Marks hours that lie above the axis with a triangle at its top.
-fn cut_marks(pen: &mut Pen<'_>, frame: &Frame, hours: HourlyValues<'_>) {
-    let mut last = f64::MIN;
-    for (at, value) in hours.within(frame.window) {
+/// Marks hours that lie above the axis with a triangle at its top and the value.
+fn cut_marks(pen: &mut Pen<'_>, frame: &Frame, chart: &Timeline<'_>) {
+    let above: Vec<(i64, f64)> =
+        chart.main.within(frame.window).filter(|(_, value)| *value > frame.top * 1.001).collect();
+    let near = |a: &(i64, f64), b: &(i64, f64)| frame.x(b.0) - frame.x(a.0) <= MARK_GAP;
+    for cluster in above.chunk_by(near) {
+        let Some((at, value)) = cluster.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1)) else { continue };
         let x = frame.x(at + HOUR / 2);
-        if value > frame.top * 1.001 && x - last > 8.0 {
-            pen.area(&[(x - 4.0, TOP + 7.0), (x + 4.0, TOP + 7.0), (x, TOP)], Ink::Worse);
-            last = x;
-        }
+        pen.area(&[(x - 4.0, TOP + 7.0), (x + 4.0, TOP + 7.0), (x, TOP)], Ink::Worse);
+        let (aside, anchor) = if x > WIDTH * 0.8 { (-7.0, Anchor::Right) } else { (7.0, Anchor::Left) };
+        pen.text(&chart.scale.write(value), (x + aside, TOP + 5.0), 10.5, Ink::Text, anchor, false);
     }
 }
 

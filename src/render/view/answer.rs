@@ -5,13 +5,17 @@ use std::collections::BTreeSet;
 use super::context::ViewContext;
 use super::parts::{Answer, Head, TopLine};
 use crate::model::time::Window;
-use crate::render::change;
+use crate::render::change::{self, Readable};
 use crate::render::i18n::{Arg, Localized, Phrase};
+use crate::render::table::Tile;
 use crate::render::{calendar, number, sanitize};
-use crate::review::{FindingCounts, Notice, Topic};
+use crate::review::chapter::moved_leads;
+use crate::review::{FindingCounts, Movement, Notice, Topic, Unattributed};
 
 /// Findings that the answer names.
 const TOP: usize = 4;
+/// Changes without a deploy that the answer names when there is nothing else.
+const TOP_MOVED: usize = 12;
 /// Services that the first sentence names.
 const NAMED: usize = 5;
 /// Below this share of the period's points, the page marks itself as partial.
@@ -32,6 +36,7 @@ pub(super) fn head(context: &ViewContext<'_>) -> Head {
     ];
     let coverage = review.coverage().unwrap_or(0.0);
     let badge = match () {
+        () if review.has_failed_source() && review.series.is_empty() => ("partial", "head.partial_empty"),
         () if review.has_failed_source() => ("partial", "head.partial"),
         () if review.series.is_empty() => ("partial", "head.empty"),
         () if coverage < COMPLETE_FROM => ("partial", "head.coverage"),
@@ -70,13 +75,43 @@ pub(super) fn section(context: &ViewContext<'_>) -> Answer {
         })
     });
     let counts = &context.review.counts;
-    Answer {
-        sentence: sentence(context),
-        rest: rest(context),
-        tiles: [context.finding_tiles(counts), context.check_tiles(counts)].concat(),
-        top: top.take(TOP).collect(),
-        notes: notes(context),
+    let (tiles, top) = match moved(context) {
+        Some(moved) => moved,
+        None => ([context.finding_tiles(counts), context.check_tiles(counts)].concat(), top.take(TOP).collect()),
+    };
+    Answer { sentence: sentence(context), rest: rest(context), tiles, top, notes: notes(context) }
+}
+
+/// Counts and names what changed with no deploy near, for a report without a check: else the first thing that is read
+/// would be a row of zeros.
+fn moved(context: &ViewContext<'_>) -> Option<(Vec<Tile>, Vec<TopLine>)> {
+    let review = context.review;
+    if review.unattributed.is_empty() || !review.findings.is_empty() || review.counts.checks.total > 0 {
+        return None;
     }
+    let (worse, better) = moved_leads(&review.unattributed, &review.series);
+    let line = |change: &&Unattributed| {
+        let name = review.series.get(change.series).map_or_else(Phrase::default, |series| context.named(&series.key()));
+        let args = [
+            ("name", Arg::from(name)),
+            ("service", Arg::Code(sanitize::name(&change.service))),
+            ("at", context.stamp(change.at.from.ms()).into()),
+        ];
+        let key = match change.change {
+            Movement::Shift => "unattributed.shift_line",
+            Movement::Drift => "unattributed.drift_line",
+        };
+        let size = Localized::same(Readable::moved(change).value());
+        let levels = [("levels", Arg::from(change::moved_levels(change))), ("change", Arg::Strong(size))];
+        TopLine {
+            href: "#elsewhere".to_owned(),
+            chip: context.moved(change),
+            text: context.message(key, &args),
+            size: context.message("answer.size", &levels),
+        }
+    };
+    let top = worse.iter().chain(&better).take(TOP_MOVED).map(line).collect();
+    Some((context.moved_tiles(worse.len(), better.len()), top))
 }
 
 fn sentence(context: &ViewContext<'_>) -> Phrase {
@@ -98,7 +133,10 @@ fn sentence(context: &ViewContext<'_>) -> Phrase {
         () if !affected.is_empty() => context.message("answer.worse", &args),
         () if !over.is_empty() => context.message("answer.all_over", &over_args),
         () if suspects > 0 => context.message("answer.suspects", &[("n", suspects.into())]),
-        () if review.unattributed.iter().any(|change| change.worse) => context.label("answer.elsewhere"),
+        () if review.unattributed.iter().any(|change| change.worse) && !review.groups.is_empty() => {
+            context.label("answer.elsewhere")
+        }
+        () if review.unattributed.iter().any(|change| change.worse) => context.label("answer.elsewhere_alone"),
         () if review.comparisons.is_empty() => context.label("answer.no_checks"),
         () if review.counts.checks.ruled_out == 0 => context.label("answer.unsettled"),
         () => context.label("answer.quiet"),
@@ -145,12 +183,9 @@ fn rest(context: &ViewContext<'_>) -> Phrase {
 fn notes(context: &ViewContext<'_>) -> Vec<Phrase> {
     let review = context.review;
     let mut notes = Vec::new();
-    for source in review.sources.iter().filter(|source| !source.errors.is_empty()) {
-        let errors: Vec<String> = source.errors.iter().map(|error| sanitize::message(error)).collect();
-        let args = [("source", Arg::Code(sanitize::name(&source.id))), ("error", errors.join("; ").into())];
-        notes.push(context.message("answer.source_failed", &args));
-    }
+    notes.extend(review.sources.iter().filter_map(|source| context.source_failed(source)));
     notes.extend(review.notices.iter().map(|notice| context.notice(notice)));
+    notes.extend(context.near_limit(&review.series));
     if let Some(coverage) = review.coverage() {
         notes.push(context.message("answer.coverage", &[("share", number::share_words(coverage).into())]));
     }

@@ -63,7 +63,8 @@ fn card(context: &ViewContext<'_>, index: usize, finding: &Finding) -> Option<Ca
         chip: context.topic(finding.topic()),
         service: sanitize::name(&finding.service),
         number: group.number,
-        thin: figures::only_days(comparison).map_or_else(Phrase::default, |days| context.message("findings.thin", &days)),
+        thin: figures::only_days(comparison)
+            .map_or_else(Phrase::default, |days| context.message("findings.thin", &days)),
         headline: context.headline(finding),
         sentence: context.words.sentences(&sentences),
         facts: facts(context, finding, comparison, group),

@@ -65,7 +65,8 @@ fn target_row(context: &ViewContext<'_>, target: &Target<'_>, total: f64, most: 
     // Where nobody counts the requests or calls, the time that they took is unknown, not 0.
     let time = if target.total_s > 0.0 {
         let share = [("share", number::share(target.total_s / total).into())];
-        Cell::text(context.localized(&number::waiting_beside(target.total_s, most))).noted(context.message("server.share", &share))
+        Cell::text(context.localized(&number::waiting_beside(target.total_s, most)))
+            .noted(context.message("server.share", &share))
     } else {
         Cell::text(context.none())
     };

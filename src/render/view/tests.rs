@@ -29,6 +29,63 @@ fn the_answer_counts_services_that_became_worse() {
 }
 
 #[test]
+fn resources_near_their_limit_are_in_every_summary() {
+    let mut review = sample::rich(&BOTH).review();
+    review.series.iter_mut().for_each(|series| series.hours_near_limit = None);
+    assert!(ViewContext::new(&review).near_limit(&review.series).is_none());
+    let resources = review.series.iter_mut().filter(|series| series.kind == Kind::Resource);
+    let mut count = 0;
+    for (hours, series) in [3, 0, 9, 1, 2, 4].into_iter().cycle().zip(resources) {
+        series.hours_near_limit = Some(hours);
+        count += usize::from(hours > 0);
+    }
+    let near = crate::review::chapter::near_limit(&review.series);
+    assert!(count > 1 && near.len() == count && near[0].hours_near_limit >= near[1].hours_near_limit);
+    let page = build(&review);
+    let said = |language| {
+        let notes: Vec<String> = page.answer.notes.iter().map(|note| note.bare(language)).collect();
+        notes.into_iter().find(|note| note.contains("90%")).expect("said")
+    };
+    assert!(said(Language::En).starts_with("Near the limit (90% or more): "), "{}", said(Language::En));
+    assert!(said(Language::Ja).starts_with("上限の90%以上に達したリソース："), "{}", said(Language::Ja));
+    let style = crate::render::terminal::Style { colour: false, signs: true };
+    assert!(
+        crate::render::terminal::summary(&review, Language::En, style).contains("\n- Near the limit (90% or more): ")
+    );
+}
+
+#[test]
+fn a_step_says_the_same_levels_in_its_chapter_and_in_that_of_its_resource() {
+    let mut review = sample::rich(&BOTH).review();
+    let index = review
+        .series
+        .iter()
+        .position(|series| series.kind == Kind::Resource && series.class == crate::model::metric::Class::Saturation)
+        .expect("a resource");
+    let own = review.series[index].clone();
+    let first = review.unattributed[0].clone();
+    review.unattributed = vec![crate::review::Unattributed {
+        service: own.service.clone(),
+        kind: own.kind,
+        target: own.target.clone(),
+        signal: own.signal.clone(),
+        unit: own.unit,
+        change: crate::review::Movement::Shift,
+        ratio: Some(1.44),
+        ratio_ci: Some([1.42, 1.45]),
+        delta: None,
+        delta_ci: None,
+        before: Some(30.0),
+        after: Some(43.2),
+        series: index,
+        ..first
+    }];
+    let text = crate::render::markdown::render(&build(&review));
+    assert_eq!(text.matches("30 → 43%").count(), 2, "{text}");
+    assert!(text.contains("+13 pt") && !text.contains("+44%"), "{text}");
+}
+
+#[test]
 fn a_comparison_with_less_than_a_week_says_so() {
     let mut review = sample::rich(&BOTH).review();
     let own = build(&review);
@@ -36,7 +93,8 @@ fn a_comparison_with_less_than_a_week_says_so() {
     assert!(own.deploys.lead.bare(Language::En).contains("workdays and weekends apart"));
     let cut = |comparison: &mut crate::review::Comparison| {
         let window = comparison.before_window.window();
-        comparison.before_window.from = crate::review::Instant::new(window.end - 84 * crate::model::time::HOUR, chrono_tz::UTC);
+        comparison.before_window.from =
+            crate::review::Instant::new(window.end - 84 * crate::model::time::HOUR, chrono_tz::UTC);
     };
     review.comparisons.iter_mut().for_each(cut);
     review.findings.iter_mut().filter_map(|finding| finding.comparison.as_deref_mut()).for_each(cut);
@@ -111,6 +169,46 @@ fn quiet_and_empty_reports_say_so() {
     let empty = page(&sample::empty(&BOTH));
     assert_eq!(empty.answer.sentence.bare(Language::En), "There is no data to judge in this period.");
     assert_eq!(empty.head.badge.0, "partial", "no data is not complete data");
+}
+
+#[test]
+fn a_report_without_deploys_begins_with_what_changed() {
+    let mut review = sample::rich(&BOTH).review();
+    review.findings.clear();
+    review.comparisons.clear();
+    review.groups.clear();
+    review.counts = crate::review::Counts::of(&review.findings, &review.comparisons);
+    let own = build(&review).answer;
+    assert_eq!(own.sentence.bare(Language::En), "Something became worse, with no deploy recorded.");
+    let tiles: Vec<(&str, &str)> = own.tiles.iter().map(|tile| (tile.chip.glyph, tile.count.as_str())).collect();
+    assert_eq!(tiles, [("●", "1"), ("○", "1")], "no row of zeros");
+    assert_eq!(own.top.len(), 2);
+    assert!(own.top[0].text.bare(Language::En).starts_with("update ledger "), "{:?}", own.top[0]);
+    assert!(own.top.iter().all(|line| line.href == "#elsewhere"));
+    let style = crate::render::terminal::Style { colour: false, signs: false };
+    let text = crate::render::terminal::summary(&review, Language::En, style);
+    assert!(text.contains("For the worse: 1 change, For the better: 1 change"), "{text}");
+    assert!(text.contains("[DRIFT]") && !text.contains("0 findings"), "{text}");
+}
+
+#[test]
+fn a_failed_source_says_what_is_missing_without_it() {
+    let mut review = sample::rich(&BOTH).review();
+    let source = &mut review.sources[0];
+    source.errors = vec!["NerdGraph gives no answer: Connection refused".to_owned()];
+    source.gives = vec!["operations".to_owned(), "deploys".to_owned()];
+    source.state = crate::review::SourceHealth::Failed;
+    let name = source.id.clone();
+    let own = build(&review);
+    let said = format!(
+        "Source {name} failed: NerdGraph gives no answer: Connection refused. What it would have shown is missing in: \
+         Server side, Deploys."
+    );
+    assert!(own.answer.notes.iter().any(|note| note.bare(Language::En) == said), "{:?}", own.answer.notes);
+    assert!(own.head.badge.1.bare(Language::En).contains("data "), "the coverage is shown all the same");
+    review.sources[0].gives.clear();
+    let own = build(&review);
+    assert!(own.answer.notes.iter().any(|note| note.bare(Language::En).ends_with("missing in: every chapter.")));
 }
 
 #[test]

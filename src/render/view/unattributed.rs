@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use super::context::ViewContext;
 use super::parts::{Block, Section};
-use crate::model::metric::Polarity;
-use crate::render::change::Readable;
+use crate::render::change::{self, Readable};
 use crate::render::i18n::Arg;
 use crate::render::sanitize;
-use crate::render::table::{Align, Cell, Chip};
+use crate::render::table::{Align, Cell};
+use crate::review::Unattributed;
 use crate::review::chapter::{UNATTRIBUTED, moved_together};
-use crate::review::{Movement, Unattributed};
 
 pub(super) fn section(context: &ViewContext<'_>) -> Option<Section> {
     let review = context.review;
@@ -27,6 +26,7 @@ pub(super) fn section(context: &ViewContext<'_>) -> Option<Section> {
             ("col.kind", Align::Text),
             ("col.what", Align::Text),
             ("col.when", Align::Text),
+            ("col.levels", Align::Number),
             ("col.change", Align::Number),
             ("col.period", Align::Chart),
         ];
@@ -37,11 +37,11 @@ pub(super) fn section(context: &ViewContext<'_>) -> Option<Section> {
 }
 
 fn row(context: &ViewContext<'_>, together: &[&Unattributed]) -> Option<Vec<Cell>> {
-    let change = together.first()?;
-    let series = context.review.series.get(change.series)?;
+    let own = together.first()?;
+    let series = context.review.series.get(own.series)?;
     let targets: BTreeSet<_> = together.iter().map(|one| (&one.service, one.kind, &one.target)).collect();
     let services: BTreeSet<_> = together.iter().map(|one| &one.service).collect();
-    let service = context.plain(sanitize::name(&change.service));
+    let service = context.plain(sanitize::name(&own.service));
     let note = if targets.len() > 1 {
         let args =
             [("service", Arg::from(service)), ("n", (targets.len() - 1).into()), ("services", services.len().into())];
@@ -49,21 +49,12 @@ fn row(context: &ViewContext<'_>, together: &[&Unattributed]) -> Option<Vec<Cell
     } else {
         service
     };
-    let kind = match change.change {
-        Movement::Shift => "unattributed.shift",
-        Movement::Drift => "unattributed.drift",
-    };
-    let (class, glyph) = match (series.better, change.worse) {
-        (Polarity::Neutral, _) => ("explained", "◇"),
-        (_, true) => ("possibly_worse", "●"),
-        (_, false) => ("better", "○"),
-    };
-    let size = Readable::change(change.size(), change.unit);
     Some(vec![
-        Cell::chip(Chip { class, glyph, word: context.label(kind) }),
+        Cell::chip(context.moved(own)),
         Cell::text(context.named(&series.key())).noted(note),
-        Cell::text(context.span(change.at.window())),
-        context.change_cell(Some(size), series.better),
+        Cell::text(context.span(own.at.window())),
+        Cell::text(context.plain(change::moved_levels(own))),
+        context.change_cell(Some(Readable::moved(own)), series.better),
         Cell::chart(context.spark(series)),
     ])
 }

@@ -3,7 +3,7 @@
 use super::hourly::Hourly;
 use super::{Builder, Input, comparison};
 use crate::detect::{self, SeriesSummary, UnattributedKind};
-use crate::model::time::Window;
+use crate::model::time::{DAY, Window};
 use crate::review::change::{Change, Scale};
 use crate::review::rounding::finite;
 use crate::review::{Comparison, Finding, Fit, Hint, HintKind, Movement, Target, Unattributed, explanation};
@@ -93,6 +93,15 @@ fn hint(hint: detect::Hint, comparison: usize) -> Hint {
     Hint { hint, fit, comparison }
 }
 
+/// Returns when a series had changed before, at a deploy or not; the least number if it had not.
+fn last_change(builder: &Builder<'_>, own: &detect::Unattributed) -> i64 {
+    let judgement = builder.input.judgement;
+    let elsewhere = judgement.elsewhere.iter().filter(|one| one.series == own.series).map(|one| one.at);
+    let deployed = judgement.comparisons.iter().filter(|one| one.series == own.series).filter_map(|one| one.onset);
+    let ends = elsewhere.chain(deployed).map(|at| at.end).filter(|end| *end <= own.at.start);
+    ends.max().unwrap_or(i64::MIN)
+}
+
 /// Returns the changes that no deploy explains, in the judgement's order.
 pub(super) fn unattributed(builder: &Builder<'_>) -> Vec<Unattributed> {
     builder.input.judgement.elsewhere.iter().filter_map(|own| change(builder, own)).collect()
@@ -103,6 +112,14 @@ fn change(builder: &Builder<'_>, own: &detect::Unattributed) -> Option<Unattribu
     let scale = Scale::from(own.change.scale);
     let size = Change::new(scale, own.change.estimate, series.unit);
     let interval = size.low.zip(size.high).map(|(low, high)| [low, high]);
+    let week = match own.kind {
+        UnattributedKind::Shift => Window::new(last_change(builder, own).max(own.at.start - 7 * DAY), own.at.start),
+        UnattributedKind::Drift => Window::new(own.at.start, own.at.start + 7 * DAY),
+    };
+    let before = own.before.or_else(|| Hourly { start: series.start, values: &series.hourly }.median(week));
+    let after = before.map(|before| own.change.scale.after(before, own.change.estimate.value));
+    let after = after.map(|after| if before >= Some(0.0) { after.max(0.0) } else { after });
+    let in_unit = |level: Option<f64>| level.and_then(|level| finite(level / series.unit.factor));
     let (ratio, delta) = match scale {
         Scale::Ratio => ((size.value, interval), (None, None)),
         Scale::Difference => ((None, None), (size.value, interval)),
@@ -122,6 +139,8 @@ fn change(builder: &Builder<'_>, own: &detect::Unattributed) -> Option<Unattribu
         ratio_ci: ratio.1,
         delta: delta.0,
         delta_ci: delta.1,
+        before: in_unit(before),
+        after: in_unit(after),
         p_value: finite(own.p_value),
         worse: own.is_worse,
         series: own.series,

@@ -2,6 +2,7 @@
 
 use crate::model::time::{HOUR, Window};
 use crate::review::chapter::{hours_within, joined};
+use crate::stats::describe;
 
 /// Hourly values in base units; NaN is missing.
 #[derive(Clone, Copy)]
@@ -28,6 +29,17 @@ impl Hourly<'_> {
     /// Returns the values in a window joined to at most `most` points, each the largest of its hours.
     pub fn joined(&self, window: Window, most: usize) -> Vec<f64> {
         joined(window, most, |at| self.at(at))
+    }
+
+    /// Returns the median of a window; `None` if nothing is known in it.
+    pub fn median(&self, window: Window) -> Option<f64> {
+        let known: Vec<f64> = self.within(window).filter(|value| value.is_finite()).collect();
+        describe::median(&known)
+    }
+
+    /// Counts the hours of a window whose value is at least `least`.
+    pub fn count_from(&self, window: Window, least: f64) -> usize {
+        self.within(window).filter(|value| *value >= least).count()
     }
 
     /// Sums up a window; `None` if nothing is known in it.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::Builder;
 use super::hourly::Hourly;
 use crate::detect::SeriesSummary;
-use crate::model::metric::{Kind, SeriesKey};
+use crate::model::metric::{Kind, Polarity, SeriesKey};
 use crate::review::change::Change;
 use crate::review::rounding::finite;
-use crate::review::{Peak, Series};
+use crate::review::{Peak, Series, chapter};
 use crate::source;
 
 /// Returns every series, in the judgement's order.
@@ -23,6 +23,9 @@ fn series(builder: &Builder<'_>, accounts: &mut Accounts<'_>, summary: &SeriesSu
     let in_unit = |value: f64| finite(value / unit.factor);
     let peak = summary.peak.and_then(|(value, at)| Some(Peak { value: in_unit(value)?, at: builder.instant(at) }));
     let requests = Hourly { start: summary.start, values: &summary.requests };
+    let period = builder.input.judgement.period;
+    let peaks = Hourly { start: summary.start, values: &summary.hourly_max };
+    let has_limit = chapter::has_limit(summary.class, unit) && summary.direction == Polarity::Lower;
     Series {
         service: summary.key.service.clone(),
         kind: summary.key.kind,
@@ -38,8 +41,9 @@ fn series(builder: &Builder<'_>, accounts: &mut Accounts<'_>, summary: &SeriesSu
         level_before: in_unit(summary.level_before),
         change: summary.change.map(|change| Change::new(change.scale.into(), change.estimate, unit)),
         peak,
+        hours_near_limit: has_limit.then(|| peaks.count_from(period, chapter::NEAR_LIMIT)),
         total_time_s: summary.total_time_s.and_then(finite),
-        requests: requests.sum(builder.input.judgement.period).and_then(finite),
+        requests: requests.sum(period).and_then(finite),
         line: None,
         hours: None,
         peaks: None,

@@ -4,7 +4,7 @@ use super::Builder;
 use crate::model::diagnostic::Diagnostic;
 use crate::review::rounding::finite;
 use crate::review::{Note, Source, SourceHealth};
-use crate::source::SourceState;
+use crate::source::{SourceState, registry};
 
 /// Returns every source, and every diagnostic of them.
 pub(super) fn all(builder: &Builder<'_>) -> (Vec<Source>, Vec<Diagnostic>) {
@@ -38,7 +38,9 @@ fn source(builder: &Builder<'_>, state: &SourceState) -> Source {
         rows: state.rows,
         series: state.series,
         events: state.events,
-        errors: state.diagnostics.iter().filter(|one| one.is_error()).map(Diagnostic::reason).collect(),
+        errors: state.diagnostics.iter().filter(|one| one.is_error()).map(Diagnostic::reason_alone).collect(),
+        gives: registry::descriptor(state.kind)
+            .map_or_else(Vec::new, |known| known.gives.iter().map(|gives| gives.as_str().to_owned()).collect()),
         notes: state
             .warnings()
             .map(|one| Note { reason: one.code.clone(), count: one.count, example: one.example.clone() })

@@ -12,6 +12,7 @@ use super::parse::Grid;
 use super::resources::{Listed, Plan, Query, Resource};
 use super::tags::{self, Tags};
 use super::{events, lists, period, requests};
+use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::sanitize::excerpt;
 use crate::model::time::{HOUR, Window};
 use crate::source::{SourceCheck, SourceHealth};
@@ -27,12 +28,7 @@ fn check(name: &str, health: SourceHealth, found: String, help: Option<String>) 
 }
 
 fn failed(name: &str, health: SourceHealth, error: &CloudWatchError) -> SourceCheck {
-    let mut found = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(deeper) = cause {
-        found = format!("{found}: {deeper}");
-        cause = deeper.source();
-    }
+    let found = Diagnostic::of_error(Stage::Source, name, error).reason();
     check(name, health, found, error.help())
 }
 

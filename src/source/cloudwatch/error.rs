@@ -15,6 +15,7 @@ use super::credentials;
 use super::fault::{Fault, bounded};
 use super::lists::ListError;
 use super::retry;
+use crate::model::diagnostic;
 use crate::model::sanitize::excerpt;
 
 /// Why an account cannot be asked, or did not answer as it should.
@@ -189,5 +190,5 @@ fn chain(error: &dyn Error) -> Vec<String> {
 }
 
 fn last(chain: &[String]) -> String {
-    chain.last().map_or_else(String::new, |text| format!(": {}", bounded(text)))
+    chain.last().map_or_else(String::new, |text| format!(": {}", bounded(&diagnostic::without_code(text))))
 }

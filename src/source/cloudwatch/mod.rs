@@ -68,7 +68,9 @@ mod versions;
 
 use std::path::Path;
 
-use super::descriptor::{DocsRow, Reading, Setup, SetupFile, SetupSecret, SourceDescriptor, SourceSettings, Variable};
+use super::descriptor::{
+    DocsRow, Gives, Reading, Setup, SetupFile, SetupSecret, SourceDescriptor, SourceSettings, Variable,
+};
 use super::{OpenSource, SourceError};
 use crate::config::Config;
 use crate::model::clock::Clock;
@@ -86,6 +88,7 @@ pub static DESCRIPTOR: SourceDescriptor = SourceDescriptor {
                 with `service_tag` also `tag:GetResources`",
         place: "the standard AWS chain, then `role_arn`",
     }),
+    gives: &[Gives::Resources, Gives::Deploys],
     reading: Reading::Collected,
     example: include_str!("example.toml"),
     setup: Setup {

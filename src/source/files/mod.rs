@@ -10,7 +10,7 @@ mod config;
 use std::path::{Path, PathBuf};
 
 use super::batch::counted;
-use super::descriptor::{DocsRow, Reading, Setup, SourceDescriptor, SourceSettings};
+use super::descriptor::{DocsRow, Gives, Reading, Setup, SourceDescriptor, SourceSettings};
 use super::{EventBatch, OpenSource, RecordedSource, SourceError};
 use crate::config::Config;
 use crate::format::{self, Duplicates, InputId, Reader, RecordError, RecordedFile};
@@ -24,6 +24,7 @@ pub static DESCRIPTOR: SourceDescriptor = SourceDescriptor {
     kind: "files",
     about: "Recorded series in Parquet or CSV",
     docs: Some(DocsRow { needs: "to read the files", place: "nothing else is looked for" }),
+    gives: &[Gives::Operations, Gives::Datastores, Gives::Resources, Gives::Deploys],
     reading: Reading::InPlace,
     example: include_str!("example.toml"),
     setup: Setup {

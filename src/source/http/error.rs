@@ -10,7 +10,7 @@ pub enum HttpError {
     #[error("the header `{0}` cannot be sent")]
     Header(&'static str),
     /// No connection, or one that broke.
-    #[error("no answer after {tries} tries")]
+    #[error("no connection after {}", times(*tries))]
     Broken {
         /// How often it was tried.
         tries: u32,
@@ -19,13 +19,13 @@ pub enum HttpError {
         source: reqwest::Error,
     },
     /// Nothing came in time.
-    #[error("no answer in time after {tries} tries")]
+    #[error("no answer in time after {}", times(*tries))]
     TimedOut {
         /// How often it was tried.
         tries: u32,
     },
     /// A status that says no.
-    #[error("HTTP status {status} after {tries} tries: {words}")]
+    #[error("HTTP status {status} after {}: {words}", times(*tries))]
     Status {
         /// The status.
         status: u16,
@@ -57,7 +57,7 @@ pub enum HttpError {
         words: String,
     },
     /// It stops in the middle.
-    #[error("the answer stops in the middle, at byte {at_by}, after {tries} tries")]
+    #[error("the answer stops in the middle, at byte {at_by}, after {}", times(*tries))]
     CutOff {
         /// Where.
         at_by: usize,
@@ -70,6 +70,10 @@ pub enum HttpError {
         /// How much it takes.
         limit_by: usize,
     },
+}
+
+fn times(tries: u32) -> String {
+    if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") }
 }
 
 impl HttpError {

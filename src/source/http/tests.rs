@@ -112,7 +112,7 @@ async fn a_wait_beyond_the_budget_is_not_begun() {
 async fn other_refusals_are_not_tried_again() {
     let echo = ResponseTemplate::new(401).set_body_string("no such key: NRAK-canary");
     let bench = Bench::answering(vec![echo]).await;
-    assert_eq!(bench.refused().await.to_string(), "HTTP status 401 after 1 tries: no such key: [secret]");
+    assert_eq!(bench.refused().await.to_string(), "HTTP status 401 after 1 try: no such key: [secret]");
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn nobody_there_is_told_without_the_address() {
     // Port 1 of this machine: nobody listens there.
     let outcome = http.post_json("http://u:secret@127.0.0.1:1/x", &[], &json!({}), &|_| false).await;
     let error = outcome.expect_err("nobody there");
-    assert_eq!(error.to_string(), "no answer after 5 tries");
+    assert_eq!(error.to_string(), "no connection after 5 tries");
     assert!(!format!("{error:?}").contains("secret"), "{error:?}");
 }
 

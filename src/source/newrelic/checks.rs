@@ -10,6 +10,7 @@ use super::error::NewRelicError;
 use super::graph::{Reply, documents};
 use super::query::Purpose;
 use super::query_files;
+use crate::model::diagnostic::{Diagnostic, Stage};
 use crate::model::sanitize::excerpt;
 use crate::model::time::{DAY, HOUR, MINUTE, Window};
 use crate::source::{Checked, Estimate, Estimated, SourceCheck, SourceError, SourceHealth};
@@ -119,12 +120,7 @@ fn with_help(health: SourceHealth, name: &str, found: String, help: &str) -> Sou
 }
 
 fn failed(name: &str, error: &NewRelicError) -> SourceCheck {
-    let mut found = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(deeper) = cause {
-        found = format!("{found}: {deeper}");
-        cause = deeper.source();
-    }
+    let found = Diagnostic::of_error(Stage::Source, name, error).reason();
     let help = error.help().into_iter().collect();
     SourceCheck { name: name.to_owned(), health: SourceHealth::Fail, found, help }
 }

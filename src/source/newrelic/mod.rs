@@ -52,7 +52,7 @@ mod versions;
 use std::path::Path;
 
 use super::descriptor::{
-    DocsRow, Reading, Setup, SetupSecret, SignalNature, SourceDescriptor, SourceSettings, Variable,
+    DocsRow, Gives, Reading, Setup, SetupSecret, SignalNature, SourceDescriptor, SourceSettings, Variable,
 };
 use super::{CollectedSource, OpenSource, SourceError};
 use crate::config::Config;
@@ -70,6 +70,7 @@ pub static DESCRIPTOR: SourceDescriptor = SourceDescriptor {
         needs: "a user key (`NRAK-…`) of a user who can read",
         place: "the variable that `key_env` names",
     }),
+    gives: &[Gives::Operations, Gives::Datastores, Gives::Resources, Gives::Deploys],
     reading: Reading::Collected,
     example: include_str!("example.toml"),
     setup: Setup {
