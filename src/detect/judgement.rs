@@ -139,6 +139,8 @@ pub struct Target {
     pub verdict: Verdict,
     /// Seconds of waiting added (negative: saved).
     pub cost_s: f64,
+    /// Requests that failed more (negative: fewer), of error signals whose traffic is known.
+    pub failed: Option<f64>,
 }
 
 /// What the report tells: one change at one deploy group, with every target that it moved.
@@ -165,6 +167,10 @@ pub struct Finding {
     pub hints: Vec<(Hint, usize)>,
     /// Seconds of waiting added to all targets (negative: saved); what datastores add is part of it, not more.
     pub cost_s: f64,
+    /// Requests of all targets that failed more (negative: fewer), where any of it is known.
+    pub failed: Option<f64>,
+    /// The hours in which users felt it: from the deploy until the old level was back, or to the end of the period.
+    pub felt: Window,
 }
 
 /// What changed with no deploy near.

@@ -195,6 +195,10 @@ impl SeriesKey {
     }
 }
 
+/// Waiting that a failed request stands for, seconds: about what it takes to notice it and to try again. One number makes
+/// slowness and failures comparable; it orders findings and is no part of any verdict.
+pub const FAILED_REQUEST_S: f64 = 30.0;
+
 /// Leaves of each service what is measured nearest to the application, so that no request counts twice: neither at the
 /// load balancer nor at the gateway before it. What is measured of the service as a whole stays.
 pub fn counted_once<T>(mut all: Vec<T>, key: impl Fn(&T) -> SeriesKey) -> Vec<T> {

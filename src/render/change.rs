@@ -21,7 +21,7 @@ pub(crate) struct Readable {
 impl Readable {
     /// Returns the effect that a comparison was judged by.
     pub fn of(comparison: &Comparison) -> Option<Self> {
-        Some(Self::as_judged(comparison)?.from_level(comparison.level_before()))
+        Some(Self::as_judged(comparison)?.at_level(comparison.level_before()))
     }
 
     /// Returns the same on the scale that it was judged on, for an axis of ratios.
@@ -33,7 +33,7 @@ impl Readable {
     /// Reads the ratio of a share as the points that it is from a level on; everything else stays as it is.
     ///
     /// `before`: the level in the base unit; without one the ratio is written as a factor.
-    pub fn from_level(self, before: Option<f64>) -> Self {
+    pub fn at_level(self, before: Option<f64>) -> Self {
         let is_ratio_of_share = self.scale == Scale::LogRatio && self.unit.dimension == Dimension::Share;
         let Some(before) = before.filter(|before| is_ratio_of_share && before.is_finite()) else { return self };
         let Estimate { value, low, high } = self.estimate;
@@ -43,7 +43,7 @@ impl Readable {
 
     /// Returns a change that no deploy explains.
     pub fn moved(change: &Unattributed) -> Self {
-        Self::change(change.size(), change.unit).from_level(change.level_before())
+        Self::change(change.size(), change.unit).at_level(change.level_before())
     }
 
     /// Returns a change of the document; `unit` is that of a difference.
@@ -109,7 +109,7 @@ impl Readable {
 /// Writes a limit or another size that has no sign: `10%`, `0.10 pt`, `×2.4`. `before`: the level that it is counted
 /// from, in the base unit.
 pub(crate) fn size(value: f64, scale: Scale, unit: Unit, before: Option<f64>) -> String {
-    let text = Readable::point(value.abs(), scale, unit).from_level(before).value();
+    let text = Readable::point(value.abs(), scale, unit).at_level(before).value();
     text.strip_prefix(['+', '±']).map_or(text.clone(), str::to_owned)
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn seen_change(comparison: &Comparison) -> Option<String> {
     match comparison.seen() {
         Some(seen) => {
             let own = Readable::point(seen.size, seen.scale.of_effect(), comparison.unit);
-            Some(own.from_level(comparison.level_before()).value())
+            Some(own.at_level(comparison.level_before()).value())
         }
         None => Some(Readable::of(comparison)?.value()),
     }
@@ -193,13 +193,13 @@ mod tests {
         let percent = Unit::parse("percent").expect("known");
         let estimate = Estimate { value: (33.0f64 / 28.0).ln(), low: 0.1f64.ln_1p(), high: 0.25f64.ln_1p() };
         let processor = Readable { estimate, scale: Scale::LogRatio, unit: percent };
-        let shown = processor.from_level(Some(0.28));
+        let shown = processor.at_level(Some(0.28));
         assert_eq!((shown.value(), shown.range().en), ("+5.0 pt".to_owned(), "+2.8 to +7.0 pt".to_owned()));
         assert_eq!((processor.value(), processor.range().en), ("×1.18".to_owned(), "×1.10 to ×1.25".to_owned()));
         assert_eq!(size(0.1f64.ln_1p(), Scale::LogRatio, percent, Some(0.28)), "2.8 pt");
         assert_eq!(shown.is_worse(Polarity::Lower), processor.is_worse(Polarity::Lower));
         let slower = effect(0.25, 0.19, 0.32);
-        assert_eq!(slower.from_level(Some(0.2)), slower);
+        assert_eq!(slower.at_level(Some(0.2)), slower);
     }
 
     #[test]

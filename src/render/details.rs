@@ -95,7 +95,7 @@ impl Writer<'_> {
 
     /// Writes one value of the estimate's scale as a change: `+25%`, `+0.30 pt`.
     fn change(&self, value: Option<f64>, scale: Scale) -> String {
-        Readable::change(Change::point(scale, value), self.finding.unit).from_level(self.before()).value()
+        Readable::change(Change::point(scale, value), self.finding.unit).at_level(self.before()).value()
     }
 
     /// Writes one value of the estimate's scale as a size without a sign.
@@ -132,7 +132,7 @@ impl Writer<'_> {
         let unit = Unit::parse(&signal.unit).unwrap_or(self.finding.unit);
         let base = |value: Option<f64>| value.map(|value| value * unit.factor);
         let levels = number::levels(base(signal.before), base(signal.after), unit);
-        let change = signal.change.map(|change| Readable::change(change, unit).from_level(base(signal.before)));
+        let change = signal.change.map(|change| Readable::change(change, unit).at_level(base(signal.before)));
         let name = Cell::text(self.signal(&signal.signal));
         let is_own = signal.target == *self.finding.target;
         vec![

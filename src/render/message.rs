@@ -258,7 +258,7 @@ impl Messages {
         let Some((estimate, limit)) = judged else { return headline };
         let unit = finding.unit;
         let level = |value: Option<f64>| value.map(|value| value * unit.factor);
-        let change = Readable::change(estimate, unit).from_level(level(finding.before));
+        let change = Readable::change(estimate, unit).at_level(level(finding.before));
         let limit = estimate.scale.read(Some(limit.value), unit);
         let limit = change::size(limit, estimate.scale.of_effect(), unit, level(finding.before));
         let args = [

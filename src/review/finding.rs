@@ -64,6 +64,10 @@ pub struct Finding {
     pub delta_ci: Option<[f64; 2]>,
     /// Added milliseconds times requests, of all targets; negative is saved.
     pub cost_ms: Option<f64>,
+    /// Requests of all targets that failed more; negative is fewer. Null where none of it is known, and in reports of
+    /// versions that did not write it.
+    #[serde(default)]
+    pub failed_requests: Option<f64>,
     /// Index of the comparison that supports it best.
     pub lead: usize,
     /// The targets that moved, the worst first; behind operations the datastores that moved with them.
@@ -101,6 +105,9 @@ pub struct Target {
     pub lead: usize,
     /// Added milliseconds times requests; negative is saved.
     pub cost_ms: Option<f64>,
+    /// Requests that failed more; negative is fewer.
+    #[serde(default)]
+    pub failed_requests: Option<f64>,
     /// Requests from the deploy until the old level was back, or else to the end of the period, where traffic is known.
     #[serde(default)]
     pub requests: Option<f64>,

@@ -379,7 +379,7 @@ pub(crate) fn rich(languages: &[Language]) -> Input {
             group: at,
             verdict,
             lead,
-            targets: vec![Target { lead, members: vec![lead, other], verdict, cost_s }],
+            targets: vec![Target { lead, members: vec![lead, other], verdict, cost_s, failed: None }],
             members: vec![lead, other],
             pattern: Some(Pattern::Sustained),
             hints: vec![
@@ -388,6 +388,8 @@ pub(crate) fn rich(languages: &[Language]) -> Input {
                 (Hint::Processor(Fit::CannotTell), other),
             ],
             cost_s,
+            failed: None,
+            felt: Window::new(groups[at].window.end, period().end),
         });
         lead
     };
@@ -405,6 +407,8 @@ pub(crate) fn rich(languages: &[Language]) -> Input {
         until: groups[bff].window.end + 3 * DAY,
         by: groups.iter().rposition(|group| group.service == "bff"),
     });
+    findings[1].felt.end = groups[bff].window.end + 3 * DAY;
+    findings[2].failed = Some(2_150.0);
     findings[3].pattern = Some(Pattern::TailOnly);
     findings[6].pattern = Some(Pattern::Burst);
     comparisons[doubled].coverage = 0.71;

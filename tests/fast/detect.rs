@@ -116,6 +116,10 @@ fn check(case: &Case, got: &Judgement, made: &[Series], events: &[Event], words:
         ["no_elsewhere"] => none(got.elsewhere.iter().map(|item| format!("{item:?}")).collect()),
         ["groups", count] => equal("groups", &got.groups.len().to_string(), count),
         ["comparisons", count] => equal("comparisons", &got.comparisons.len().to_string(), count),
+        ["order", targets @ ..] => {
+            let told = got.findings.iter().map(|finding| &*got.series[got.comparisons[finding.lead].series].key.target);
+            equal("order", &told.collect::<Vec<_>>().join(" "), &targets.join(" "))
+        }
         ["findings", count] => equal("findings", &got.findings.len().to_string(), count),
         ["names_unharmed"] => {
             let names = got.series.iter().map(|series| &series.key).eq(made.iter().map(|series| &series.key));

@@ -148,7 +148,7 @@ fn alarms(judgement: &Judgement) -> Vec<Finding> {
         group: comparison.group,
         verdict: comparison.verdict,
         lead,
-        targets: vec![Target { lead, members: vec![lead], verdict: comparison.verdict, cost_s: 0.0 }],
+        targets: vec![Target { lead, members: vec![lead], verdict: comparison.verdict, cost_s: 0.0, failed: None }],
         members: vec![lead],
         ..like.clone()
     };

@@ -11,8 +11,9 @@ use super::hints;
 use crate::detect::fingerprint::{FindingFingerprint, HarmDirection};
 use crate::detect::judgement::{Comparison, Finding, Judgement, Pattern, Target};
 use crate::model::effect::Effect;
-use crate::model::metric::{Class, Kind, Polarity, counted_once};
-use crate::model::time::HOUR;
+use crate::model::event::DeployGroup;
+use crate::model::metric::{Class, FAILED_REQUEST_S, Kind, Polarity, counted_once};
+use crate::model::time::{HOUR, Window};
 use crate::model::verdict::{Confounder, Verdict};
 
 /// Old levels that are back within this time of each other were taken back together.
@@ -25,16 +26,24 @@ pub fn tell(judgement: &mut Judgement) {
     let mut findings: Vec<Finding> =
         causes.into_iter().filter_map(|(cause, targets)| finding(judgement, cause, targets)).collect();
     name(judgement, &mut findings);
-    // Users feel operations; a slower database behind them is the same harm told from within.
+    // Users feel operations; a slower database behind them is the same harm told from within, and a busy machine is none
+    // until they feel it.
     let kind = |finding: &Finding| judgement.series[judgement.comparisons[finding.lead].series].key.kind;
+    let size = |finding: &Finding| judgement.comparisons[finding.lead].size_in_limits();
     findings.sort_by(|a, b| {
         rank(a)
             .cmp(&rank(b))
             .then(kind(a).cmp(&kind(b)))
-            .then(b.cost_s.abs().total_cmp(&a.cost_s.abs()))
+            .then(harm(b).total_cmp(&harm(a)))
+            .then(size(b).total_cmp(&size(a)))
             .then(a.lead.cmp(&b.lead))
     });
     judgement.findings = findings;
+}
+
+/// Returns what a finding cost or spared users, in seconds of waiting.
+fn harm(finding: &Finding) -> f64 {
+    (finding.cost_s + FAILED_REQUEST_S * finding.failed.unwrap_or(0.0)).abs()
 }
 
 /// Orders what a reader has to act on before what is over.
@@ -137,6 +146,8 @@ fn moved(judgement: &Judgement, members: Vec<usize>) -> Option<Moved> {
     let pattern = recovered.or_else(|| patterns().find(|pattern| *pattern == Pattern::TailOnly)).or(of(lead).pattern);
     let key = &series_of(lead).key;
     let cost_s = cost(judgement, &members, lead, told.is_none());
+    let group = judgement.groups.get(of(lead).group)?;
+    let failed = failed(judgement, lead, felt(judgement, group, pattern)).filter(|_| told.is_some());
     Some(Moved {
         group: of(lead).group,
         kind: key.kind,
@@ -148,8 +159,8 @@ fn moved(judgement: &Judgement, members: Vec<usize>) -> Option<Moved> {
             Some(_) => Side::Worse,
         },
         pattern,
-        weight: (weight(judgement, lead, cost_s), of(lead).size_in_limits()),
-        target: Target { lead, members, verdict: of(lead).verdict, cost_s },
+        weight: (failed.map_or(cost_s, |failed| failed * FAILED_REQUEST_S).abs(), of(lead).size_in_limits()),
+        target: Target { lead, members, verdict: of(lead).verdict, cost_s, failed },
     })
 }
 
@@ -210,23 +221,20 @@ fn tail_share(signal: &str) -> f64 {
     }
 }
 
-/// Returns what targets of one topic are ranked by: waiting, failed requests, or else the size of the change.
-fn weight(judgement: &Judgement, lead: usize, cost_s: f64) -> f64 {
+/// Returns the requests that failed more (negative: fewer) in a window; `None` for what counts no failures, or where the
+/// traffic is not known.
+fn failed(judgement: &Judgement, lead: usize, window: Window) -> Option<f64> {
     let comparison = &judgement.comparisons[lead];
     let series = &judgement.series[comparison.series];
-    match series.class {
-        Class::Latency => cost_s.abs(),
-        Class::Errors => {
-            let after = comparison.after_window;
-            let requests: f64 = (series.requests.iter().enumerate())
-                .filter(|(hour, n)| n.is_finite() && after.contains(series.start + *hour as i64 * HOUR))
-                .map(|(_, n)| f64::from(*n))
-                .sum();
-            let failed = comparison.effect.as_ref().and_then(Effect::difference);
-            failed.map_or(0.0, |share| share.value.abs() * requests)
-        }
-        _ => comparison.size_in_limits(),
-    }
+    let share = comparison.effect.as_ref().and_then(Effect::difference).filter(|_| series.class == Class::Errors)?;
+    let hours = series.requests.iter().enumerate();
+    let is_inside = |hour: usize| {
+        let start = series.start + hour as i64 * HOUR;
+        window.overlaps(Window::new(start, start + HOUR))
+    };
+    let known = hours.filter(|(hour, n)| n.is_finite() && is_inside(*hour));
+    let requests: Vec<f64> = known.map(|(_, n)| f64::from(*n)).collect();
+    Some(share.value * some_sum(&requests)?)
 }
 
 fn is_for_the_worse(judgement: &Judgement, index: usize) -> bool {
@@ -319,9 +327,12 @@ fn finding(judgement: &Judgement, cause: Cause, moved: Vec<Moved>) -> Option<Fin
     // endpoints behind it.
     let key = |one: &&Moved| judgement.series[judgement.comparisons[one.target.lead].series].key.clone();
     let own: Vec<&Moved> = moved.iter().filter(|one| one.kind == cause.kind).collect();
-    let parts = counted_once(own, key).into_iter().filter(|one| !key(one).is_whole_service());
-    let parts: Vec<f64> = parts.map(|one| one.target.cost_s).collect();
+    let counted: Vec<&Moved> = counted_once(own, key).into_iter().filter(|one| !key(one).is_whole_service()).collect();
+    let parts: Vec<f64> = counted.iter().map(|one| one.target.cost_s).collect();
     let cost_s = if parts.is_empty() { first.target.cost_s } else { parts.iter().sum() };
+    let failed: Vec<f64> = counted.iter().filter_map(|one| one.target.failed).collect();
+    let failed = if counted.is_empty() { first.target.failed } else { some_sum(&failed) };
+    let felt = felt(judgement, judgement.groups.get(cause.group)?, pattern);
     let targets: Vec<Target> = moved.into_iter().map(|one| one.target).collect();
     Some(Finding {
         id: String::new(),
@@ -334,7 +345,22 @@ fn finding(judgement: &Judgement, cause: Cause, moved: Vec<Moved>) -> Option<Fin
         pattern,
         hints: hints::beside(judgement, lead),
         cost_s,
+        failed,
+        felt,
     })
+}
+
+fn some_sum(known: &[f64]) -> Option<f64> {
+    (!known.is_empty()).then(|| known.iter().sum())
+}
+
+/// Returns the hours in which users felt a change of this shape.
+fn felt(judgement: &Judgement, group: &DeployGroup, pattern: Option<Pattern>) -> Window {
+    let end = match pattern {
+        Some(Pattern::Recovered { until, .. }) => until.min(judgement.period.end),
+        _ => judgement.period.end,
+    };
+    Window::new(group.window.end, end.max(group.window.end))
 }
 
 /// Gives every finding its id; where two come to the same, the later in a fixed order counts on.

@@ -17,7 +17,7 @@ impl Writer<'_> {
         let own = self.explanation;
         let mut rows = Vec::new();
         if let Some(change) = &own.estimate {
-            let change_shown = Readable::change(*change, self.finding.unit).from_level(self.before());
+            let change_shown = Readable::change(*change, self.finding.unit).at_level(self.before());
             rows.push(("explain.estimate", self.plain(change_shown.value())));
             rows.push(("explain.range", self.localized(&change_shown.range())));
             if let Some(limit) = &own.limit {

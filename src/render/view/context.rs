@@ -80,7 +80,7 @@ pub(super) fn in_bad_direction(estimate: Estimate, better: Polarity) -> Estimate
 /// Returns the period's change as it is read.
 pub(super) fn period_change(series: &Series) -> Option<Readable> {
     let before = series.level_before.map(|level| level * series.unit.factor);
-    Some(Readable::change(series.change?, series.unit).from_level(before))
+    Some(Readable::change(series.change?, series.unit).at_level(before))
 }
 
 /// Returns hours of the document as a chart reads them.

@@ -3,7 +3,7 @@
 use super::context::{ViewContext, in_bad_direction};
 use super::parts::{Block, Card, Fact, Findings, HintLine, Link, Section};
 use super::{deploys, figures, targets};
-use crate::model::metric::Class;
+use crate::model::metric::{Class, FAILED_REQUEST_S};
 use crate::model::time::{DAY, HOUR, Window};
 use crate::model::verdict::{Confounder, Verdict};
 use crate::render::change::{self, Readable};
@@ -13,7 +13,7 @@ use crate::render::number;
 use crate::render::sanitize;
 use crate::render::table::{Align, Cell};
 use crate::review::chapter::{CARDS, cards};
-use crate::review::{Comparison, Finding, Fit, Group, Hint, HintKind, Pattern, Scale};
+use crate::review::{Comparison, Finding, Fit, Group, Hint, HintKind, Pattern};
 
 /// Rows of the list behind the cards.
 const LISTED: usize = 60;
@@ -33,8 +33,9 @@ pub(super) fn section(context: &ViewContext<'_>) -> Findings {
         (true, false) => "findings.none",
         (false, _) => "findings.lead",
     };
+    let seconds = [("seconds", Arg::from(number::trimmed(FAILED_REQUEST_S)))];
     Findings {
-        lead: context.label(lead),
+        lead: context.message(lead, &seconds),
         cards: drawn.filter_map(|(index, finding)| card(context, index, finding)).collect(),
         others: (!rows.is_empty()).then(|| context.short_table("findings.others", &columns, rows, LISTED)),
     }
@@ -145,9 +146,7 @@ fn felt(context: &ViewContext<'_>, finding: &Finding) -> Fact {
     let is_burst = finding.pattern == Some(Pattern::Burst);
     if finding.class() == Class::Errors
         && !is_burst
-        && let Some(failed) = targets::sum(context, finding, |target, comparison| {
-            Some(Scale::Difference.read(Some(comparison.delta?), comparison.unit) * target.requests?)
-        })
+        && let Some(failed) = finding.failed_requests
     {
         let key = if failed >= 0.0 { "fact.failed" } else { "fact.spared" };
         return context.fact(key, context.localized(&number::many(failed.abs())), note);

@@ -22,11 +22,6 @@ fn finding(builder: &Builder<'_>, comparisons: &[Comparison], own: &detect::Find
     let service = config.services.iter().find(|service| service.name == *series.key.service);
     let leading = comparisons.get(own.lead)?;
     let (until, by) = comparison::recovery(builder, own.pattern, lead);
-    let end = match own.pattern {
-        Some(detect::Pattern::Recovered { until, .. }) => until.min(judgement.period.end),
-        _ => judgement.period.end,
-    };
-    let felt = Window::new(group.window.end, end);
     Some(Finding {
         id: own.id.clone(),
         fingerprint: own.fingerprint.to_string(),
@@ -49,8 +44,9 @@ fn finding(builder: &Builder<'_>, comparisons: &[Comparison], own: &detect::Find
         delta: leading.delta,
         delta_ci: leading.delta_ci,
         cost_ms: finite(own.cost_s * 1e3),
+        failed_requests: own.failed.and_then(finite),
         lead: own.lead,
-        targets: own.targets.iter().filter_map(|target| self::target(builder, target, felt)).collect(),
+        targets: own.targets.iter().filter_map(|target| self::target(builder, target, own.felt)).collect(),
         members: own.members.clone(),
         hints: own.hints.iter().map(|(hint, comparison)| self::hint(*hint, *comparison)).collect(),
         owner: service.map(|service| service.owner.clone()).unwrap_or_default(),
@@ -70,6 +66,7 @@ fn target(builder: &Builder<'_>, own: &detect::Target, felt: Window) -> Option<T
         verdict: own.verdict,
         lead: own.lead,
         cost_ms: finite(own.cost_s * 1e3),
+        failed_requests: own.failed.and_then(finite),
         requests: requests(series, felt),
     })
 }
