@@ -17,6 +17,14 @@ pub fn is_deceptive(c: char) -> bool {
             | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
+/// Returns whether an address may be linked: `http` or `https`, no blanks, nothing deceiving, not endless.
+pub fn is_web_address(url: &str) -> bool {
+    let lower = url.get(..8).unwrap_or(url).to_ascii_lowercase();
+    let is_web = lower.starts_with("https://") || lower.starts_with("http://");
+    let is_plain = !url.chars().any(|c| is_deceptive(c) || c.is_whitespace());
+    is_web && is_plain && url.len() <= 2_000
+}
+
 /// Returns a text for terminals and messages: deceptive characters become `\u{…}`.
 pub fn escape(text: &str) -> String {
     replaced(text, |out, c| out.extend(c.escape_unicode()))

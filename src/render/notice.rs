@@ -75,6 +75,9 @@ impl Messages {
                 let args = [("service", code(service)), ("from", code(from)), ("to", code(to)), ("at", stamp(*at))];
                 self.message("notice.renamed", &args)
             }
+            Notice::DroppedLinks { links, first } => {
+                self.message("notice.dropped_links", &[("n", count(*links)), ("first", code(first))])
+            }
             Notice::New { service, targets, first, at } => self.lived("notice.new", service, *targets, first, *at),
             Notice::Gone { service, targets, first, at } => self.lived("notice.gone", service, *targets, first, *at),
         }

@@ -1,6 +1,6 @@
 //! Makes names from outside harmless: what could deceive the eye is spelled out, what is endless is shortened.
 
-use crate::model::sanitize::{is_deceptive, spell};
+use crate::model::sanitize::{is_web_address, spell};
 
 /// Longest name that is printed whole, in characters; longer ones hide more than they tell.
 const LONGEST: usize = 160;
@@ -13,13 +13,20 @@ pub(crate) fn name(raw: &str) -> String {
 
 fn shorten(raw: &str, longest: usize) -> String {
     let length = raw.chars().count();
+    let guard = if is_formula(raw) { "'" } else { "" };
     if length <= longest {
-        return spell(raw);
+        return format!("{guard}{}", spell(raw));
     }
     let keep = longest / 2 - 12;
     let head: String = raw.chars().take(keep).collect();
     let tail: String = raw.chars().skip(length - keep).collect();
-    format!("{}…⟨{length} chars⟩…{}", spell(&head), spell(&tail))
+    format!("{guard}{}…⟨{length} chars⟩…{}", spell(&head), spell(&tail))
+}
+
+/// Returns whether a spreadsheet would run a name that a table is copied into it with: it begins as a formula does, and
+/// calls something.
+fn is_formula(raw: &str) -> bool {
+    raw.starts_with(['=', '+', '-', '@']) && raw.contains(['(', '|', '!'])
 }
 
 /// Returns one line of a message as it may be shown; a name in it may be endless.
@@ -27,12 +34,9 @@ pub(crate) fn message(raw: &str) -> String {
     shorten(raw.trim(), 400)
 }
 
-/// Returns an address if it may be linked: `http` or `https`, no blanks, nothing deceiving.
+/// Returns an address if it may be linked.
 pub(crate) fn link(url: &str) -> Option<String> {
-    let lower = url.get(..8).unwrap_or(url).to_ascii_lowercase();
-    let is_web = lower.starts_with("https://") || lower.starts_with("http://");
-    let is_plain = !url.chars().any(|c| is_deceptive(c) || c.is_whitespace());
-    (is_web && is_plain && url.len() <= 2_000).then(|| url.to_owned())
+    is_web_address(url).then(|| url.to_owned())
 }
 
 #[cfg(test)]
@@ -43,6 +47,16 @@ mod tests {
     fn direction_marks_are_spelled_out() {
         assert_eq!(name("a\u{202E}b\u{1b}[31m"), "a⟨U+202E⟩b⟨U+001B⟩[31m");
         assert_eq!(name("決済 API"), "決済 API");
+    }
+
+    #[test]
+    fn a_formula_is_text_in_a_spreadsheet() {
+        for formula in ["=cmd|' /C calc'!A0", "=HYPERLINK(\"http://x\")", "+SUM(A1)", "-1+cmd|x", "@SUM(1)"] {
+            assert_eq!(name(formula), format!("'{formula}"));
+        }
+        for plain in ["@org/mail", "-", "=", "GET /a(b)", "+81"] {
+            assert_eq!(name(plain), plain);
+        }
     }
 
     #[test]

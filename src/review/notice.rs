@@ -128,6 +128,13 @@ pub enum Notice {
         /// Since when the first.
         at: Instant,
     },
+    /// Addresses of deploys, events or runbooks are none that may be linked.
+    DroppedLinks {
+        /// How many.
+        links: usize,
+        /// What the first belongs to: the id of an event, or a service.
+        first: String,
+    },
 }
 
 impl Notice {

@@ -125,6 +125,8 @@ fn names_that_mean_harm_stay_text() {
         assert!(!page.contains(harm), "{harm:?} is in the page");
     }
     assert!(!page.contains(&"x".repeat(5000)), "a name of 10 kB is shortened");
+    assert!(page.contains("1 link is left out") && run.talk().contains("1 link is left out"), "{}", run.talk());
+    assert!(!page.contains(">=HYPERLINK("), "a cell that a spreadsheet would run");
     let markdown = run.file("report.md");
     // Names stand in code spans, where markup is text; everything else must be escaped.
     let outside: String = markdown.lines().map(|line| line.split('`').step_by(2).collect::<String>()).collect();

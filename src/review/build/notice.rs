@@ -7,6 +7,7 @@ use super::Builder;
 use crate::detect::judgement::{SeriesSummary, UnattributedKind, UnitDoubt};
 use crate::model::event::Event;
 use crate::model::metric::Kind;
+use crate::model::sanitize::is_web_address;
 use crate::model::time::{DAY, HOUR, MINUTE};
 use crate::review::Notice;
 use crate::review::notice::near;
@@ -40,7 +41,20 @@ pub(super) fn all(builder: &Builder<'_>) -> Vec<Notice> {
     notices.extend(hours_off(builder));
     notices.extend(units(builder));
     notices.extend(targets(builder));
+    notices.extend(dropped_links(builder));
     notices
+}
+
+/// Counts addresses that the page does not link: `javascript:`, paths, what has blanks.
+fn dropped_links(builder: &Builder<'_>) -> Option<Notice> {
+    let period = builder.input.judgement.period;
+    let events =
+        builder.input.events.iter().filter(|event| event.window().overlaps(period) || period.contains(event.at));
+    let events = events.map(|event| (event.id.as_str(), event.url.as_str()));
+    let runbooks = builder.input.config.services.iter().map(|one| (one.name.as_str(), one.runbook.as_str()));
+    let mut dropped = events.chain(runbooks).filter(|(_, url)| !url.is_empty() && !is_web_address(url));
+    let (first, _) = dropped.next()?;
+    Some(Notice::DroppedLinks { links: dropped.count() + 1, first: first.to_owned() })
 }
 
 fn deploys(builder: &Builder<'_>) -> Vec<Notice> {
