@@ -149,16 +149,20 @@ fn check(case: &Case, got: &Judgement, made: &[Series], events: &[Event], words:
             };
             let fits = |finding: &&detect::Finding| {
                 finding.verdict.as_str() == *verdict
-                    && rest.iter().all(|word| match word.strip_prefix("targets=") {
-                        Some(count) => finding.targets.len() as i64 == whole(count),
+                    && rest.iter().all(|word| match word.split_once('=') {
+                        Some(("targets", count)) => finding.targets.len() as i64 == whole(count),
+                        Some(("waiting", wanted)) => within(finding.cost_s, wanted).is_ok(),
+                        Some((key, _)) => panic!("{}: no such key {key}", case.place),
                         None => *got.series[lead(finding).series].key.signal == **word,
                     })
             };
             if at_deploy().any(|finding| fits(&finding)) {
                 Ok(())
             } else {
-                let told =
-                    got.findings.iter().map(|f| format!("{} of {}", tell(got, events, lead(f)), f.targets.len()));
+                let told = got
+                    .findings
+                    .iter()
+                    .map(|f| format!("{} of {}, {} s", tell(got, events, lead(f)), f.targets.len(), f.cost_s));
                 Err(format!("findings: {:?}", told.collect::<Vec<_>>()))
             }
         }

@@ -21,7 +21,7 @@ const TOGETHER: i64 = 6 * HOUR;
 
 /// Fills the judgement's findings: worse by cost, then possibly worse, bursts, better, explained.
 pub fn tell(judgement: &mut Judgement) {
-    let mut causes = causes(without_repairs(judgement, targets(judgement)));
+    let mut causes = causes(judgement, without_repairs(judgement, targets(judgement)));
     join_datastores(&mut causes);
     let mut findings: Vec<Finding> =
         causes.into_iter().filter_map(|(cause, targets)| finding(judgement, cause, targets)).collect();
@@ -246,8 +246,9 @@ fn is_for_the_worse(judgement: &Judgement, index: usize) -> bool {
 /// When a target's old level was back, the deploy that did it, and the target.
 type TakenBack = (i64, Option<usize>, Moved);
 
-/// Joins the targets that one cause moved; the clearest and costliest first.
-fn causes(moved: Vec<Moved>) -> BTreeMap<Cause, Vec<Moved>> {
+/// Joins the targets that one cause moved; the clearest and costliest first. A load balancer comes after the endpoints
+/// behind it, whose requests it counts once more.
+fn causes(judgement: &Judgement, moved: Vec<Moved>) -> BTreeMap<Cause, Vec<Moved>> {
     let mut causes: BTreeMap<Cause, Vec<Moved>> = BTreeMap::new();
     let mut back: BTreeMap<(usize, Kind, Class, Side), Vec<TakenBack>> = BTreeMap::new();
     for one in moved {
@@ -286,8 +287,9 @@ fn causes(moved: Vec<Moved>) -> BTreeMap<Cause, Vec<Moved>> {
     for targets in causes.values_mut() {
         targets.sort_by(|a, b| {
             let sure = |one: &Moved| one.target.verdict != Verdict::Worse;
+            let front = |one: &Moved| judgement.series[judgement.comparisons[one.target.lead].series].key.front();
             let harm = b.weight.0.total_cmp(&a.weight.0).then(b.weight.1.total_cmp(&a.weight.1));
-            sure(a).cmp(&sure(b)).then(harm).then(a.target.lead.cmp(&b.target.lead))
+            sure(a).cmp(&sure(b)).then(front(a).cmp(&front(b))).then(harm).then(a.target.lead.cmp(&b.target.lead))
         });
     }
     causes
