@@ -81,7 +81,7 @@ fn ended(
     let (needed, optional): (Vec<_>, Vec<_>) = failures.iter().partition(|(source, _)| is_needed(source));
     for (source, failure) in &optional {
         let help = failure.help.join("; ");
-        let (id, reason) = (plain(&source.id), plain(&failure.reason()));
+        let (id, reason) = (plain(&source.id), plain(&failure.reason_alone()));
         // As an error, so that `--quiet` prints it: a source that fails every night must not go unnoticed.
         tracing::error!(source = %id, error = %reason, help = %plain(&help), "an optional source failed");
     }

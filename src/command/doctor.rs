@@ -76,6 +76,7 @@ fn ask(config: &Config, period: Window, now: i64, offline: bool, ui: &Ui) -> Res
         wanted_ms: period.length() + i64::from(config.judge.baseline_days) * DAY,
         patience: source_checks::PATIENCE,
         offline,
+        scrubber: config.scrubber(),
     };
     let clock = outcome::clock()?;
     let look = |name: &str| match std::env::var_os(name).filter(|value| !value.is_empty()) {

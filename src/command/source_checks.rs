@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 
 use crate::config::Source;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::scrub::{Field, Scrubber};
 use crate::model::time::{DAY, Window};
 use crate::render::doctor::{Check, Health};
 use crate::source::descriptor::{SourceSettings, Variable};
@@ -37,6 +38,8 @@ pub(super) struct Question {
     pub patience: Duration,
     /// Ask nothing over the network.
     pub offline: bool,
+    /// Takes personal data and credentials out of what the sources say.
+    pub scrubber: Scrubber,
 }
 
 /// Checks the sources that are no files, all at once; the checks are in the order of the config.
@@ -135,7 +138,7 @@ async fn ask(question: &Question, source: &Source, asked: &CollectedSource, if_e
     )
     .await;
     let mut checks: Vec<Check> = match looked {
-        Ok(found) => found.into_iter().map(|check| access(source, check)).collect(),
+        Ok(found) => found.into_iter().map(|check| access(question, source, check)).collect(),
         Err(_) => vec![silent("access", source, "its permissions were tried", question.patience)],
     };
     let is_broken = checks.iter().any(|check| check.health == Health::Fail);
@@ -150,13 +153,15 @@ async fn ask(question: &Question, source: &Source, asked: &CollectedSource, if_e
     checks
 }
 
-fn access(source: &Source, check: SourceCheck) -> Check {
+fn access(question: &Question, source: &Source, check: SourceCheck) -> Check {
     let health = match check.health {
         SourceHealth::Ok => Health::Ok,
         SourceHealth::Warn => Health::Warn,
         SourceHealth::Fail => Health::Fail,
     };
-    let found = format!("{}: {}", check.name, check.found);
+    // Names that a source has are not yet what the store makes of them.
+    let found = question.scrubber.scrub(Field::Text, &check.found).text;
+    let found = format!("{}: {found}", check.name);
     let mut help = check.help;
     if health != Health::Ok && help.is_empty() {
         help.push(format!("see docs/collect.md for what the source `{}` needs", source.id));
@@ -199,7 +204,7 @@ fn failed(check: &'static str, source: &Source, mut diagnostic: Diagnostic) -> C
     if diagnostic.help.is_empty() {
         diagnostic.help.push(format!("check the keys of the source `{}` in the config", source.id));
     }
-    Check::fail(check, &source.id, diagnostic.reason(), diagnostic.help)
+    Check::fail(check, &source.id, diagnostic.reason_alone(), diagnostic.help)
 }
 
 fn silent(check: &'static str, source: &Source, what: &str, patience: Duration) -> Check {

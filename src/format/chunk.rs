@@ -8,7 +8,7 @@ use crate::model::time::Window;
 
 use super::interner::{ABSENT, Interner};
 use super::{LONGEST_TEXT_BY, RowError, TEXT_COLUMNS, TIME_LIMITS, shown_key};
-use crate::model::sanitize::excerpt;
+use crate::model::scrub::excerpt;
 
 /// Rows of a full chunk: what most writers of Parquet put into a row group.
 const FULL_ROWS: u64 = 1 << 20;

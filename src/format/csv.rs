@@ -9,7 +9,7 @@ use super::chunk::{COLUMNS, Chunk, Column, Rows};
 use super::interner::Interner;
 use super::text::read_error;
 use super::{LONGEST_TEXT_BY, RecordError, RowError, TEXT_COLUMNS, parse_time};
-use crate::model::sanitize::excerpt;
+use crate::model::scrub::excerpt;
 
 /// Lines handed over at once.
 const BATCH_ROWS: usize = 8192;

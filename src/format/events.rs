@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::model::event::{Event, EventKind, Origin};
-use crate::model::sanitize::excerpt;
+use crate::model::scrub::excerpt;
 use crate::model::time::rfc3339;
 
 use super::csv::failure;

@@ -58,7 +58,7 @@ mod spill;
 mod text;
 
 use crate::model::metric::{Series, SeriesKey};
-use crate::model::sanitize::excerpt;
+use crate::model::scrub::excerpt;
 
 pub use error::{RecordError, RowError};
 pub use file::RecordedFile;

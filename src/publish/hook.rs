@@ -10,8 +10,8 @@ use super::PublishError;
 use super::channel::{Delivered, Entry, Notice, Sent};
 use super::shelf::sha256;
 use crate::config::{ConfigError, EntryTable, Language};
-use crate::model::sanitize;
 use crate::model::secret::Secret;
+use crate::model::{sanitize, scrub};
 use crate::source::http::{Http, Limits, RealTime, Reply};
 
 /// How often a refusal that says "later" is followed.
@@ -165,7 +165,7 @@ impl Hook {
                     let source = crate::source::http::HttpError::Status {
                         status: reply.status,
                         tries: 1,
-                        words: sanitize::excerpt(&reply.text),
+                        words: scrub::excerpt(&reply.text),
                     };
                     return Err(PublishError::Unreached { channel: channel.to_owned(), source });
                 }
@@ -176,7 +176,7 @@ impl Hook {
 }
 
 fn refused(channel: &str, reply: &Reply) -> PublishError {
-    let reason = format!("HTTP status {}: {}", reply.status, sanitize::excerpt(reply.text.trim()));
+    let reason = format!("HTTP status {}: {}", reply.status, scrub::excerpt(reply.text.trim()));
     let help = match reply.status {
         401 | 403 => "the address or its key is not valid any more: make a new one and put it into the variable",
         404 | 410 => "the address is gone, or its channel is archived: make a new one and put it into the variable",

@@ -131,7 +131,7 @@ pub fn events(config: &Config) -> CollectedEvents {
                     None => {
                         known.insert(event.id.clone(), event);
                     }
-                    Some(_) => repeated.get_or_insert_with(|| (0, crate::model::sanitize::excerpt(&event.id))).0 += 1,
+                    Some(_) => repeated.get_or_insert_with(|| (0, crate::model::scrub::excerpt(&event.id))).0 += 1,
                 }
             }
             let repeated = repeated.map(|(count, first)| counted(&source.id, "event_in_two_sources", count, first));

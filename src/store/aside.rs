@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveDate;
 
 use crate::model::diagnostic::{Diagnostic, Stage};
-use crate::model::sanitize::excerpt;
+use crate::model::scrub::excerpt;
 
 use super::StoreError;
 use super::layout::{source_of_segment, write_whole};

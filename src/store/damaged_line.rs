@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::model::sanitize::excerpt;
+use crate::model::scrub::excerpt;
 
 /// Lines that are named; more are counted.
 const NAMED: usize = 5;

@@ -1,5 +1,7 @@
 //! Personal data and credentials in events and in names of series reach no output, no store and no message.
 
+mod sources;
+
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -143,6 +145,25 @@ fn the_store_keeps_none() {
     assert_folder_is_clean(&folder.path().join(".fortnight"));
     for name in stored_names(&folder.path().join(".fortnight")) {
         assert_clean("a segment", &name);
+    }
+}
+
+#[test]
+fn a_broken_row_is_named_without_what_it_holds() {
+    let folder = folder();
+    let [card, mail, password] = secrets();
+    let good = std::fs::read_to_string(folder.path().join("series.csv")).expect("there");
+    for row in [
+        format!("1795392000,api,operation,GET /,latency_p95,ms,{card}x"),
+        format!("{mail},api,operation,GET /,latency_p95,ms,1"),
+        format!("1795300000,api,operation,GET /x,latency_p95,token={password},1"),
+        format!("1795300000,api,{card},GET /x,latency_p95,ms,1"),
+    ] {
+        write(&folder, "series.csv", &format!("{good}{row}\n"));
+        let output = run(&folder, &["-vv", "report", "--from", "2026-11-09", "--to", "2026-11-23", "--out", "out"]);
+        assert_ne!(code(&output), 0, "{row}");
+        assert!(stderr(&output).contains("series.csv"), "the file is named: {}", stderr(&output));
+        assert_clean("an error", &format!("{}{}", stdout(&output), stderr(&output)));
     }
 }
 

@@ -89,7 +89,7 @@ fn source(context: &CheckContext<'_>, state: &SourceState) -> Vec<Check> {
     let is_optional =
         context.config.sources.iter().find(|source| source.id == state.id).is_some_and(|source| source.optional);
     if let Some(failure) = state.failure() {
-        let mut check = Check::fail("source", &state.id, failure.reason(), failure.help.clone());
+        let mut check = Check::fail("source", &state.id, failure.reason_alone(), failure.help.clone());
         if check.help.is_empty() {
             check.help.push("mend the file, or leave it out of `series` and `deploys`".to_owned());
         }

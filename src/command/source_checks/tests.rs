@@ -75,8 +75,13 @@ fn look(mood: Mood, set: &[&str], offline: bool) -> Vec<Check> {
 fn look_at(text: &str, mood: Mood, set: &[&str], offline: bool) -> Vec<Check> {
     let config = Config::parse(text, Path::new("x.toml")).expect("valid");
     let sources: Vec<&Source> = config.sources.iter().collect();
-    let question =
-        Question { now: 20_000 * DAY + 5, wanted_ms: 42 * DAY, patience: Duration::from_millis(50), offline };
+    let question = Question {
+        now: 20_000 * DAY + 5,
+        wanted_ms: 42 * DAY,
+        patience: Duration::from_millis(50),
+        offline,
+        scrubber: Scrubber::default(),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("built");
     let checks = runtime.block_on(all(
         &question,

@@ -53,11 +53,14 @@ mod tests;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use regex::Regex;
 
 use span::Span;
 use view::View;
+
+use super::sanitize;
 
 pub use names::{fall_together, numbered};
 
@@ -197,6 +200,20 @@ pub struct Scrubber {
 struct Own {
     mark: String,
     pattern: Regex,
+}
+
+/// What cleans words that no configuration is at hand for.
+static COMMON: LazyLock<Scrubber> = LazyLock::new(Scrubber::default);
+
+/// Returns words of a server, or a part of a file, without personal data and credentials, for messages. Patterns of one's
+/// own are not known here; names have passed them already.
+pub fn words(text: &str) -> String {
+    COMMON.scrub(Field::Text, text).text.into_owned()
+}
+
+/// Returns the beginning of such words, escaped, so that a message stays one readable line.
+pub fn excerpt(text: &str) -> String {
+    sanitize::excerpt(&words(text))
 }
 
 impl Scrubber {

@@ -331,7 +331,7 @@ impl Account {
                 |query: &resources::Query| format!("{}: {} every {} s", region.region, query.shown(), width / 1000);
             estimate.asks.extend(asks.map(line));
             let of_tag =
-                |key: &String| format!("{}: {} {}", region.region, tags::GET, crate::model::sanitize::excerpt(key));
+                |key: &String| format!("{}: {} {}", region.region, tags::GET, crate::model::scrub::excerpt(key));
             estimate.asks.extend(self.settings.service_tag.iter().map(of_tag));
         }
         estimate.cost_usd = Some(billed as f64 * USD_PER_METRIC);

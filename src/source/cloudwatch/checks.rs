@@ -13,7 +13,7 @@ use super::resources::{Listed, Plan, Query, Resource};
 use super::tags::{self, Tags};
 use super::{events, lists, period, requests};
 use crate::model::diagnostic::{Diagnostic, Stage};
-use crate::model::sanitize::excerpt;
+use crate::model::scrub::excerpt;
 use crate::model::time::{HOUR, Window};
 use crate::source::{SourceCheck, SourceHealth};
 

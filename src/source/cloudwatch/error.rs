@@ -16,7 +16,7 @@ use super::fault::{Fault, bounded};
 use super::lists::ListError;
 use super::retry;
 use crate::model::diagnostic;
-use crate::model::sanitize::excerpt;
+use crate::model::scrub::excerpt;
 
 /// Why an account cannot be asked, or did not answer as it should.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,7 @@
 //! Kinds of failure in Amazon's services, and how the words of a server are repeated: short, escaped, without keys.
 
+use crate::model::scrub;
+
 /// A kind of failure, each with its own words and its own way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -97,7 +99,7 @@ impl Fault {
 /// Cuts and escapes words from outside, without keys. Amazon's longest, those about policies, are about 300 signs.
 pub(super) fn bounded(text: &str) -> String {
     const LONGEST: usize = 320;
-    let text = without_keys(text);
+    let text = without_keys(&scrub::words(text));
     let (cut, rest) = match text.char_indices().nth(LONGEST) {
         Some((end, _)) => (text.get(..end).unwrap_or_default(), "…"),
         None => (text.as_str(), ""),

@@ -91,7 +91,7 @@ impl PartialResult {
             (_, Some(StatusCode::PartialData)) => QueryStatus::Partial,
             (_, other) => {
                 let word = other.map_or("no status", StatusCode::as_str);
-                return Err(format!("unknown status {:?}", crate::model::sanitize::excerpt(word)));
+                return Err(format!("unknown status {:?}", crate::model::scrub::excerpt(word)));
             }
         };
         Ok(())

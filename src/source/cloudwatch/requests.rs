@@ -17,7 +17,7 @@ use super::fault::bounded;
 use super::parse::{Buckets, Grid, PartialResult, QueryStatus};
 use super::period::{LIST_GAP, cost};
 use super::resources::{Listed, Query};
-use crate::model::sanitize::excerpt;
+use crate::model::scrub::excerpt;
 use crate::source::http::RealTime;
 
 /// Amazon's limits of one request.

@@ -161,7 +161,7 @@ fn is_measured(metric: &Metric, listed: &BTreeSet<&str>) -> bool {
 impl Query {
     /// Names it in a message or an estimate.
     pub fn shown(&self) -> String {
-        use crate::model::sanitize::excerpt;
+        use crate::model::scrub::excerpt;
         let dimensions: Vec<String> =
             self.dimensions.iter().map(|(name, value)| format!("{}={}", excerpt(name), excerpt(value))).collect();
         format!("{} {} {}, {}", excerpt(&self.namespace), excerpt(&self.metric), self.stat, dimensions.join(", "))

@@ -19,6 +19,7 @@ use super::period::TAG_GAP;
 use super::resources::Resource;
 use crate::model::event::Event;
 use crate::model::sanitize::{escape, excerpt};
+use crate::model::scrub;
 use crate::source::http::RealTime;
 
 /// Resources a page and types in a request, Amazon's limits, and pages after which a server is not believed to come to
@@ -102,7 +103,7 @@ impl Tags {
         if is_name(value) {
             self.services.entry(name).or_insert_with(|| value.into());
         } else {
-            let example = format!("{region}: {}: {}", excerpt(&name), excerpt(value));
+            let example = format!("{region}: {}: {}", scrub::excerpt(&name), scrub::excerpt(value));
             self.unusable.get_or_insert((0, example)).0 += 1;
         }
     }

@@ -26,8 +26,8 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LO
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use crate::model::sanitize;
 use crate::model::secret::Secret;
+use crate::model::{sanitize, scrub};
 
 pub use error::HttpError;
 pub use rate_limiter::RateLimiter;
@@ -403,7 +403,7 @@ pub(crate) fn excerpt(bytes: &[u8], secrets: &[(&'static str, &Secret)]) -> Stri
     for (_, secret) in secrets {
         text = secret.blot(&text);
     }
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = scrub::words(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     let shown: String = line.chars().take(SHOWN).collect();
     let shown = sanitize::escape(&shown);
     match (shown.is_empty(), line.chars().count() > SHOWN) {

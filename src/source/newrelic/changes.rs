@@ -9,7 +9,7 @@ use super::entities::{Entity, Found, service_of};
 use super::error::NewRelicError;
 use super::graph::{Graph, documents, shape};
 use crate::model::event::{Event, EventKind};
-use crate::model::sanitize::excerpt;
+use crate::model::scrub::excerpt;
 use crate::model::time::{DAY, MINUTE, Window};
 
 /// Changes of one answer at most, and deployments.

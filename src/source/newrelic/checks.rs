@@ -11,7 +11,7 @@ use super::graph::{Reply, documents};
 use super::query::Purpose;
 use super::query_files;
 use crate::model::diagnostic::{Diagnostic, Stage};
-use crate::model::sanitize::excerpt;
+use crate::model::scrub::excerpt;
 use crate::model::time::{DAY, HOUR, MINUTE, Window};
 use crate::source::{Checked, Estimate, Estimated, SourceCheck, SourceError, SourceHealth};
 

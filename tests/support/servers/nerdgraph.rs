@@ -241,7 +241,18 @@ impl Answering {
         // The newest come first, and only so many.
         let marked = deploys.iter().rev().filter(|deploy| deploy.service.starts_with("app")).take(limit as usize);
         let events: Vec<Value> = marked
-            .map(|deploy| {
+            .enumerate()
+            .map(|(k, deploy)| {
+                let planted = |field: usize, text: &str| self.world.with_planted(k + field, text.to_owned());
+                if !self.world.planted.is_empty() {
+                    return json!({"changeTrackingId": planted(0, &format!("ct-{}", deploy.version)), "category": "DEPLOYMENT",
+                        "type": "Basic", "shortDescription": planted(1, "Add limits"), "description": planted(2, "For"),
+                        "timestamp": deploy.at, "user": planted(3, "dev"), "groupId": planted(4, "g"),
+                        "customAttributes": {"ticket": planted(5, "T")}, "commit": planted(6, "4f2c9e1"),
+                        "entity": {"guid": deploy.guid, "name": deploy.service, "accountId": self.world.account},
+                        "version": planted(7, &deploy.version), "changelog": planted(0, "See"),
+                        "deepLink": format!("https://git.example/pr/1?note={}", planted(1, ""))});
+                }
                 json!({"changeTrackingId": format!("ct-{}-{}", deploy.service, deploy.version), "category": "DEPLOYMENT",
                     "type": "Basic", "shortDescription": format!("{} {}", deploy.service, deploy.version), "description": null,
                     "timestamp": deploy.at, "user": "dev@example.com", "groupId": null, "customAttributes": {},

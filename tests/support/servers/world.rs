@@ -30,12 +30,23 @@ pub struct World {
     pub stands_still: bool,
     /// The account in which all this is.
     pub account: i64,
+    /// Texts that stand in every name and every field of a change, one after the other: what must reach no output.
+    pub planted: Vec<String>,
 }
 
 impl Default for World {
     fn default() -> Self {
         // 2026-11-23T00:00:00Z
-        Self { applications: 3, transactions: 4, otel: 1, routes: 3, now: super::TODAY, stands_still: true, account: 1 }
+        Self {
+            applications: 3,
+            transactions: 4,
+            otel: 1,
+            routes: 3,
+            now: super::TODAY,
+            stands_still: true,
+            account: 1,
+            planted: Vec::new(),
+        }
     }
 }
 
@@ -61,6 +72,22 @@ pub struct Deploy {
 }
 
 impl World {
+    /// Puts a planted text behind a name, if there is any.
+    pub fn with_planted(&self, k: usize, name: String) -> String {
+        match self.planted.get(k % self.planted.len().max(1)) {
+            Some(planted) => format!("{name} {planted}"),
+            None => name,
+        }
+    }
+
+    fn app(&self, k: usize) -> String {
+        self.with_planted(k, format!("app-{k}"))
+    }
+
+    fn otel_service(&self, k: usize) -> String {
+        self.with_planted(k + 1, format!("otel-{k}"))
+    }
+
     /// The header that tells the server's time, if it is not the machine's.
     pub fn date(&self) -> Option<String> {
         let now = chrono::DateTime::from_timestamp_millis(self.now).filter(|_| self.stands_still)?;
@@ -69,8 +96,8 @@ impl World {
 
     /// Names of all services with their entity's GUID, domain and type.
     pub fn entities(&self) -> Vec<(String, String, &'static str, &'static str)> {
-        let apm = (0..self.applications).map(|k| (format!("app-{k}"), format!("GUID-APM-{k}"), "APM", "APPLICATION"));
-        let otel = (0..self.otel).map(|k| (format!("otel-{k}"), format!("GUID-OTEL-{k}"), "EXT", "SERVICE"));
+        let apm = (0..self.applications).map(|k| (self.app(k), format!("GUID-APM-{k}"), "APM", "APPLICATION"));
+        let otel = (0..self.otel).map(|k| (self.otel_service(k), format!("GUID-OTEL-{k}"), "EXT", "SERVICE"));
         apm.chain(otel).collect()
     }
 
@@ -104,9 +131,9 @@ impl World {
             things.push(Thing { attributes, service: service.to_owned(), number, level, per_minute });
         };
         for k in 0..self.applications {
-            let app = format!("app-{k}");
+            let app = self.app(k);
             for t in 0..self.transactions {
-                let name = format!("WebTransaction/Go/GET /v{k}/thing-{t}");
+                let name = self.with_planted(k + t, format!("WebTransaction/Go/GET /v{k}/thing-{t}"));
                 let (level, rate) = (0.04 + 0.03 * t as f64, 600.0 / (t + 1) as f64);
                 let base = [("appName", app.clone()), ("transactionType", "Web".to_owned())];
                 let with = |key: &'static str| [base[0].clone(), base[1].clone(), (key, name.clone())];
@@ -123,20 +150,27 @@ impl World {
                             base[0].clone(),
                             database[0].clone(),
                             database[1].clone(),
-                            ("table", format!("table_{t}")),
+                            ("table", self.with_planted(t, format!("table_{t}"))),
                         ];
                         add(&app, t, level / 4.0, rate * 2.0, &table);
                     }
                     ("Metric", metric) if metric.starts_with("apm.service.external") && t == 0 => {
-                        add(&app, t, 0.08, 60.0, &[base[0].clone(), ("external.host", "pay.example".to_owned())]);
+                        add(
+                            &app,
+                            t,
+                            0.08,
+                            60.0,
+                            &[base[0].clone(), ("external.host", self.with_planted(k, "pay.example".to_owned()))],
+                        );
                     }
                     ("SystemSample", _) if t == 0 => {
                         let names = ("apmApplicationNames", format!("|{app}|shared-{k}|"));
-                        add(&app, t, 40.0, 4.0, &[names, ("hostname", format!("host-{k}"))]);
+                        add(&app, t, 40.0, 4.0, &[names, ("hostname", self.with_planted(k, format!("host-{k}")))]);
                     }
                     ("Span", _) if t == 0 => {
                         let span = [("entity.name", app.clone()), ("category", "datastore".to_owned())];
-                        let statement = ("db.statement", format!("SELECT * FROM table_{k} WHERE id = ?"));
+                        let statement =
+                            ("db.statement", self.with_planted(k, format!("SELECT * FROM table_{k} WHERE id = ?")));
                         add(&app, t, level / 4.0, rate, &[span[0].clone(), span[1].clone(), statement]);
                     }
                     _ => {}
@@ -144,9 +178,9 @@ impl World {
             }
         }
         for k in 0..self.otel {
-            let service = format!("otel-{k}");
+            let service = self.otel_service(k);
             for r in 0..self.routes {
-                let route = format!("/otel/{k}/{r}/{{id}}");
+                let route = self.with_planted(r, format!("/otel/{k}/{r}/{{id}}"));
                 let (level, rate) = (0.03 + 0.02 * r as f64, 300.0 / (r + 1) as f64);
                 let base = ("service.name", service.clone());
                 match (from, metric) {
@@ -162,7 +196,7 @@ impl World {
                             r,
                             level / 4.0,
                             rate,
-                            &[base, database, operation, ("db.collection.name", format!("t{r}"))],
+                            &[base, database, operation, ("db.collection.name", self.with_planted(r, format!("t{r}")))],
                         );
                     }
                     ("Span", _) => {
