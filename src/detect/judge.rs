@@ -263,9 +263,16 @@ fn compare_all(
                         let load = &input.load.log;
                         let check = Check { subject, place: &place, moments, course, load, calendar };
                         let levels = [comparison.before, comparison.after];
-                        let doubt = check.doubt(comparison.verdict, effect.estimate, effect.limit, levels);
+                        let limit = effect.limit;
+                        let doubt = check.doubt(comparison.verdict, effect.estimate, limit, levels);
                         comparison.reason = comparison.reason.or(doubt);
                         comparison.withhold();
+                        if let Some(Pattern::Recovered { until, .. }) = comparison.pattern
+                            && comparison.verdict != Verdict::Better
+                            && check.returns(calendar.bucket(until), limit)
+                        {
+                            comparison.pattern = Some(Pattern::Sustained);
+                        }
                     }
                     comparison
                 }

@@ -136,26 +136,30 @@ impl Check<'_> {
         if self.changes_later(&harm, limit) {
             return Some(Reason::LaterChange);
         }
-        let blocks = self.blocks();
+        let blocks = self.blocks(self.place.moment.to, self.place.end());
         if leads_beyond(&blocks, estimate.value, limit, &harm) {
             return Some(Reason::Slope);
         }
         if let Some(reason) = some_part(&blocks, PARTS, |block| Some(block.part), limit, &harm, true) {
             return Some(reason);
         }
-        let loads: Vec<f64> = blocks.iter().map(|block| block.load).filter(|load| load.is_finite()).collect();
-        if let Some([low, high]) = describe::quantiles(&loads, [1.0 / 3.0, 2.0 / 3.0]).filter(|[low, high]| low < high)
-        {
-            let third = |block: &Block| {
-                let above = usize::from(block.load > low) + usize::from(block.load > high);
-                block.load.is_finite().then_some(above)
-            };
-            if some_part(&blocks, 3, third, limit, &harm, false).is_some() {
-                return Some(Reason::UnderLoad);
-            }
+        if some_load(&blocks, limit, &harm) {
+            return Some(Reason::UnderLoad);
         }
         // Where no direction is bad, a busy quarter hour is no spell of anything.
         (direction != Polarity::Neutral && has_spells(&blocks, limit, direction)).then_some(Reason::Spells)
+    }
+
+    /// Returns whether harm comes back at some hours, under load or in spells although the level is the old one from a
+    /// bucket on: then the change is not over.
+    pub fn returns(&self, from: usize, limit: f64) -> bool {
+        let direction = self.subject.direction;
+        let harm = |size: f64| if direction == Polarity::Higher { -size } else { size };
+        let next = self.moments.iter().map(|moment| moment.from).filter(|next| *next > from).min();
+        let blocks = self.blocks(from, next.unwrap_or(self.course.0.len()).min(self.course.0.len()));
+        some_part(&blocks, PARTS, |block| Some(block.part), limit, &harm, false).is_some()
+            || some_load(&blocks, limit, &harm)
+            || has_spells(&blocks, limit, direction)
     }
 
     /// Returns whether the level says nothing of the mean: many values are zero and others are not.
@@ -179,10 +183,11 @@ impl Check<'_> {
         })
     }
 
-    fn blocks(&self) -> Vec<Block> {
-        let DeployWindow { from, to } = self.place.moment;
+    /// Returns the blocks before the deploy, and those of a stretch after it.
+    fn blocks(&self, after: usize, until: usize) -> Vec<Block> {
+        let DeployWindow { from, .. } = self.place.moment;
         let mut blocks = Vec::new();
-        for (begin, end, is_after) in [(self.place.begin(), from, false), (to, self.place.end(), true)] {
+        for (begin, end, is_after) in [(self.place.begin(), from, false), (after, until, true)] {
             let mut at = begin;
             while at < end {
                 let key = |bucket: usize| self.calendar.slot.get(bucket).map(|slot| slot / BLOCK_SLOTS);
@@ -312,6 +317,18 @@ fn some_part(
         }
     }
     None
+}
+
+/// Returns whether harm shows in a third of the load.
+fn some_load(blocks: &[Block], limit: f64, harm: &impl Fn(f64) -> f64) -> bool {
+    let loads: Vec<f64> = blocks.iter().map(|block| block.load).filter(|load| load.is_finite()).collect();
+    let thirds = describe::quantiles(&loads, [1.0 / 3.0, 2.0 / 3.0]).filter(|[low, high]| low < high);
+    let Some([low, high]) = thirds else { return false };
+    let third = |block: &Block| {
+        let above = usize::from(block.load > low) + usize::from(block.load > high);
+        block.load.is_finite().then_some(above)
+    };
+    some_part(blocks, 3, third, limit, harm, false).is_some()
 }
 
 /// Returns whether blocks with a bad quarter hour became more than chance makes of those before.
