@@ -48,7 +48,7 @@ fn mark(report: &ArchivedReport) -> Mark {
         () if report.is_partial || report.coverage.is_none() => {
             Mark { class: "inconclusive", glyph: "?", key: "archive.mark_partial" }
         }
-        () if has(Topic::PossiblyWorse) || has(Topic::Burst) => {
+        () if has(Topic::PossiblyWorse) || has(Topic::Burst) || report.has_lost_traffic => {
             Mark { class: "possibly_worse", glyph: "△", key: "archive.mark_possibly" }
         }
         () if report.ruled_out == 0 => Mark { class: "inconclusive", glyph: "?", key: "archive.mark_unsettled" },

@@ -4,6 +4,7 @@ use super::calendar;
 use super::i18n::{Arg, Phrase};
 use super::message::Messages;
 use super::{number, sanitize};
+use crate::model::metric::Unit;
 use crate::review::{Instant, Notice};
 
 impl Messages {
@@ -74,6 +75,26 @@ impl Messages {
             Notice::Renamed { service, from, to, at } => {
                 let args = [("service", code(service)), ("from", code(from)), ("to", code(to)), ("at", stamp(*at))];
                 self.message("notice.renamed", &args)
+            }
+            Notice::TrafficLost { service, number, targets, first, levels, unit } => {
+                let unit = Unit::parse(unit);
+                let levels = levels.zip(unit).map_or_else(String::new, |([before, after], unit)| {
+                    number::levels(Some(before * unit.factor), Some(after * unit.factor), unit)
+                });
+                let args = [
+                    ("service", code(service)),
+                    ("deploy", Arg::Flag(*number)),
+                    ("first", code(first)),
+                    ("levels", levels.clone().into()),
+                    ("n", count(targets.saturating_sub(1))),
+                ];
+                let key = match (levels.is_empty(), *targets > 1) {
+                    (false, false) => "notice.traffic_lost",
+                    (false, true) => "notice.traffic_lost_more",
+                    (true, false) => "notice.data_lost",
+                    (true, true) => "notice.data_lost_more",
+                };
+                self.message(key, &args)
             }
             Notice::DroppedLinks { links, first } => {
                 self.message("notice.dropped_links", &[("n", count(*links)), ("first", code(first))])

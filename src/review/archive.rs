@@ -53,6 +53,9 @@ pub struct ArchivedReport {
     pub coverage: Option<f64>,
     /// A source failed: what it would have shown is missing.
     pub is_partial: bool,
+    /// Traffic or data of a service were lost at a deploy.
+    #[serde(default)]
+    pub has_lost_traffic: bool,
     /// What became worse, possibly worse or better.
     pub findings: Vec<ArchivedFinding>,
     /// Names of its files in its folder.
@@ -154,6 +157,7 @@ impl ArchivedReport {
             waiting_ms: added_waiting(&all),
             coverage: review.coverage(),
             is_partial: review.has_failed_source(),
+            has_lost_traffic: review.notices.iter().any(|notice| notice.lost_service().is_some()),
             findings: findings.map(|(index, finding)| ArchivedFinding::of(finding, headline(index))).collect(),
             files,
             sha256,

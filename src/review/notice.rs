@@ -12,7 +12,7 @@ use super::Instant;
 const ALIKE: f64 = 0.85;
 
 /// What a reader should know of the input before the findings. Names come from outside: escape them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Notice {
     /// Deploys name a service that has no series.
@@ -128,6 +128,21 @@ pub enum Notice {
         /// Since when the first.
         at: Instant,
     },
+    /// Traffic fell away at a deploy, or the data of a target ended with it.
+    TrafficLost {
+        /// The service.
+        service: String,
+        /// Number of the deploy's group on the page.
+        number: usize,
+        /// How many targets.
+        targets: usize,
+        /// The name of the first.
+        first: String,
+        /// Typical requests of the first before and after, in `unit`; nothing where its data ended.
+        levels: Option<[f64; 2]>,
+        /// The unit that is written; empty where the data ended.
+        unit: String,
+    },
     /// Addresses of deploys, events or runbooks are none that may be linked.
     DroppedLinks {
         /// How many.
@@ -141,6 +156,21 @@ impl Notice {
     /// Returns whether it asks for something to be mended; a new endpoint does not.
     pub fn is_mistake(&self) -> bool {
         !matches!(self, Self::Renamed { .. } | Self::New { .. } | Self::Gone { .. })
+    }
+}
+
+impl Notice {
+    /// Returns whether traffic or data were lost at a group of deploys.
+    pub fn is_lost_at(&self, group: usize) -> bool {
+        matches!(self, Self::TrafficLost { number, .. } if *number == group)
+    }
+
+    /// Returns the service that lost traffic at a deploy, if that is what is said.
+    pub fn lost_service(&self) -> Option<&str> {
+        match self {
+            Self::TrafficLost { service, .. } => Some(service),
+            _ => None,
+        }
     }
 }
 

@@ -257,3 +257,43 @@ fn a_quiet_input_has_no_notice() {
     let (report, out) = bench.report("en");
     assert!(kinds(&report).is_empty(), "{out}");
 }
+
+#[test]
+fn traffic_or_data_that_end_with_a_deploy_are_said_first() {
+    let at = instant(start(), 20, 11);
+    let traffic = |service: &str, seed: u64| Spec {
+        season: 0.2,
+        ..Spec::new([service, "POST /hook", "throughput"], "requests/min", 180.0, seed)
+    };
+    let slower = |service: &str, seed: u64| Spec {
+        season: 0.2,
+        ..Spec::new([service, "POST /hook", "latency_p95"], "ms", 130.0, seed)
+    };
+    let bench = Bench::new()
+        .series(traffic("faint", 1), |now, value| Some(if now >= at { value * 0.03 } else { value }))
+        .series(slower("faint", 2), |_, value| Some(value))
+        .series(traffic("zero", 3), |now, value| Some(if now >= at { 0.0 } else { value }))
+        .series(slower("gone", 4), |now, value| (now < at).then_some(value))
+        .series(traffic("gone", 5), |now, value| (now < at).then_some(value))
+        .series(traffic("well", 6), |_, value| Some(value))
+        .deploy("faint-1", "faint", at)
+        .deploy("zero-1", "zero", at + 60_000)
+        .deploy("gone-1", "gone", at - 10 * MINUTE)
+        .deploy("well-1", "well", at);
+    let (report, out) = bench.report("en");
+    let lost: Vec<&str> = kinds(&report).into_iter().take_while(|kind| *kind == "traffic_lost").collect();
+    assert_eq!(lost.len(), 3, "{:#}", report["notices"]);
+    assert!(!kinds(&report).contains(&"gone"), "what is lost is not only gone");
+    let out = joined(&out);
+    for said in
+        ["faint has hardly any traffic", "zero has hardly any traffic", "POST /hook of gone has no data since deploy #"]
+    {
+        assert!(out.contains(said), "{said} is not in {out}");
+    }
+    assert!(!out.contains("of well"), "{out}");
+    let page = bench.written("html");
+    assert!(page.contains("3 services lost traffic or data at a deploy: faint, gone, zero."), "the headline");
+    assert!(!page.contains("Nothing became materially worse"));
+    bench.report("ja");
+    assert!(bench.written("html").contains("3サービスのリクエストまたはデータが失われました"));
+}

@@ -126,11 +126,14 @@ fn sentence(context: &ViewContext<'_>) -> Phrase {
         ("total", review.services.len().into()),
         ("names", names(context, &affected).into()),
     ];
+    let lost: BTreeSet<&str> = review.notices.iter().filter_map(Notice::lost_service).collect();
+    let lost_args = [("n", lost.len().into()), ("names", names(context, &lost).into())];
     let over_args = [("n", review.counts.findings.over.into()), ("names", names(context, &over).into())];
     let suspects = review.counts.findings.possibly_worse;
     match () {
         () if review.series.is_empty() => context.label("answer.no_series"),
         () if !affected.is_empty() => context.message("answer.worse", &args),
+        () if !lost.is_empty() => context.message("answer.traffic_lost", &lost_args),
         () if !over.is_empty() => context.message("answer.all_over", &over_args),
         () if suspects > 0 => context.message("answer.suspects", &[("n", suspects.into())]),
         () if review.unattributed.iter().any(|change| change.worse) && !review.groups.is_empty() => {

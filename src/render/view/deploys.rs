@@ -75,6 +75,8 @@ fn row(context: &ViewContext<'_>, group: &Group, own: &[&Comparison]) -> DeployR
         }
         None => first.and_then(|(_, finding)| largest(context, finding)).unwrap_or_default(),
     };
+    let lost = context.review.notices.iter().find(|notice| notice.is_lost_at(group.number)).filter(|_| first.is_none());
+    let effect = lost.map_or(effect, |notice| context.notice(notice));
     let ready = ready(context, own).filter(|_| first.or(repaired).is_none());
     DeployRow {
         number: group.number,

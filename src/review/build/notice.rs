@@ -9,6 +9,7 @@ use crate::model::event::Event;
 use crate::model::metric::Kind;
 use crate::model::sanitize::is_web_address;
 use crate::model::time::{DAY, HOUR, MINUTE};
+use crate::model::verdict::Reason;
 use crate::review::Notice;
 use crate::review::notice::near;
 
@@ -37,7 +38,8 @@ const LEFT_OUT: u64 = 10;
 
 /// Returns the notices, those that change most of what can be said first.
 pub(super) fn all(builder: &Builder<'_>) -> Vec<Notice> {
-    let mut notices = deploys(builder);
+    let mut notices = traffic_lost(builder);
+    notices.extend(deploys(builder));
     notices.extend(hours_off(builder));
     notices.extend(units(builder));
     notices.extend(targets(builder));
@@ -269,12 +271,73 @@ fn targets(builder: &Builder<'_>) -> Vec<Notice> {
         let (service, name) = (first.service.to_owned(), first.target.to_owned());
         notices.push(Notice::New { service, targets: new.len(), first: name, at: builder.instant(first.first) });
     }
+    // A service all of whose targets ended with a deploy lost its data; a single endpoint may have been taken out.
+    let is_alive = |service: &str| {
+        lived.iter().any(|one| one.service == service && !gone.iter().any(|other| std::ptr::eq(*other, one)))
+    };
+    let (ended, gone): (Vec<&Lived<'_>>, Vec<&Lived<'_>>) =
+        gone.iter().partition(|one| !is_alive(one.service) && ended_with(builder, one).is_some());
+    for own in ended.chunk_by(|a, b| ended_with(builder, a) == ended_with(builder, b)) {
+        let Some((first, number)) = own.first().and_then(|one| Some((one, ended_with(builder, one)?))) else {
+            continue;
+        };
+        notices.insert(
+            0,
+            Notice::TrafficLost {
+                service: first.service.to_owned(),
+                number,
+                targets: own.len(),
+                first: first.target.to_owned(),
+                levels: None,
+                unit: String::new(),
+            },
+        );
+    }
     if let Some(first) = gone.first() {
         let (service, name) = (first.service.to_owned(), first.target.to_owned());
         let at = builder.instant(first.last + HOUR);
         notices.push(Notice::Gone { service, targets: gone.len(), first: name, at });
     }
     notices
+}
+
+/// Returns the number of the deploy group of its service with which the data of a target ended.
+fn ended_with(builder: &Builder<'_>, one: &Lived<'_>) -> Option<usize> {
+    let end = one.last + HOUR;
+    let groups = builder.input.judgement.groups.iter().filter(|group| group.service == one.service);
+    let mut near = groups.filter(|group| (group.window.start - HOUR..=group.window.end + 2 * HOUR).contains(&end));
+    near.next().map(|group| group.number)
+}
+
+/// Finds targets whose traffic fell to nearly nothing at a deploy.
+fn traffic_lost(builder: &Builder<'_>) -> Vec<Notice> {
+    let judgement = builder.input.judgement;
+    let lost = judgement.comparisons.iter().filter(|one| one.reason == Some(Reason::TrafficLost));
+    let mut found: BTreeMap<(usize, &str), (usize, Notice)> = BTreeMap::new();
+    for comparison in lost {
+        let (Some(series), Some(group)) =
+            (judgement.series.get(comparison.series), judgement.groups.get(comparison.group))
+        else {
+            continue;
+        };
+        let level = |level: Option<f64>| (level.unwrap_or(0.0) / series.unit.factor).max(0.0);
+        let notice = Notice::TrafficLost {
+            service: series.key.service.to_string(),
+            number: group.number,
+            targets: 0,
+            first: series.key.target.to_string(),
+            levels: Some([level(comparison.before), level(comparison.after)]),
+            unit: series.unit.symbol.to_owned(),
+        };
+        found.entry((comparison.group, &series.key.service)).or_insert((0, notice)).0 += 1;
+    }
+    let counted = |(count, mut notice): (usize, Notice)| {
+        if let Notice::TrafficLost { targets, .. } = &mut notice {
+            *targets = count;
+        }
+        notice
+    };
+    found.into_values().map(counted).collect()
 }
 
 /// Returns what tells endpoints apart: without method and leading slash, which many have in common.
