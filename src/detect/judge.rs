@@ -22,7 +22,7 @@ use super::shard::{ComparisonResult, GroupResult, SeriesResult, ServiceResult, S
 use crate::model::event::{DeployGroup, Event};
 use crate::model::metric::{Class, Polarity, Series};
 use crate::model::time::Window;
-use crate::model::verdict::Verdict;
+use crate::model::verdict::{Reason, Verdict};
 use crate::stats::distribution;
 use crate::stats::structural::Scratch;
 
@@ -266,6 +266,14 @@ fn compare_all(
                         let limit = effect.limit;
                         let doubt = check.doubt(comparison.verdict, effect.estimate, limit, levels);
                         comparison.reason = comparison.reason.or(doubt);
+                        // What falls at a restart and is full again by itself did not become better.
+                        if subject.class == Class::Saturation
+                            && comparison.verdict == Verdict::Better
+                            && (matches!(comparison.pattern, Some(Pattern::Recovered { by: None, .. }))
+                                || check.fills_up(limit))
+                        {
+                            comparison.reason = Some(Reason::Slope);
+                        }
                         comparison.withhold();
                         if let Some(Pattern::Recovered { until, .. }) = comparison.pattern
                             && comparison.verdict != Verdict::Better

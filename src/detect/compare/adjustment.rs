@@ -62,7 +62,9 @@ impl Comparison {
 
     /// Makes no claim of absence while a check of the shape leaves harm open.
     pub fn withhold(&mut self) {
-        if self.reason.is_some() && matches!(self.verdict, Verdict::NoMaterialChange | Verdict::NotWorse) {
+        let is_absence = matches!(self.verdict, Verdict::NoMaterialChange | Verdict::NotWorse);
+        let is_lost = self.verdict == Verdict::Better && self.reason == Some(Reason::Slope);
+        if self.reason.is_some() && (is_absence || is_lost) {
             self.verdict = Verdict::Inconclusive;
         }
     }

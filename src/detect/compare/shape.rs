@@ -55,7 +55,11 @@ const RARE: f64 = 0.01;
 const BAD: f64 = 0.995;
 
 /// A series beside its usual course, with the hours that the level leaves out put back.
-pub struct Course(Vec<f64>);
+pub struct Course {
+    beside: Vec<f64>,
+    /// The values as they are, on the scale of the judge.
+    plain: Vec<f64>,
+}
 
 impl Course {
     /// Puts back what was measured. `raw`: values, NaN where nobody measured or an event covers the hours.
@@ -75,7 +79,7 @@ impl Course {
             let end = moment.to.min(values.len());
             values.get_mut(moment.from..end).unwrap_or(&mut []).fill(f64::NAN);
         }
-        Self(values)
+        Self { beside: values, plain: input.grid.value.clone() }
     }
 }
 
@@ -133,10 +137,13 @@ impl Check<'_> {
         if self.is_mostly_zero() {
             return Some(Reason::MostlyZero);
         }
+        let blocks = self.blocks(self.place.moment.to, self.place.end());
+        if verdict == Verdict::Better && (climbs_back(&blocks, limit, &harm, false) || self.is_filling(limit, &harm)) {
+            return Some(Reason::Slope);
+        }
         if self.changes_later(&harm, limit) {
             return Some(Reason::LaterChange);
         }
-        let blocks = self.blocks(self.place.moment.to, self.place.end());
         if leads_beyond(&blocks, estimate.value, limit, &harm) {
             return Some(Reason::Slope);
         }
@@ -150,13 +157,49 @@ impl Check<'_> {
         (direction != Polarity::Neutral && has_spells(&blocks, limit, direction)).then_some(Reason::Spells)
     }
 
+    /// Returns whether what a restart freed is full again: on the last day before the next deploy the values are no better
+    /// than on the day before this one by the limit, however the climb is cut into steps.
+    ///
+    /// The usual course is not taken out: where every restart is on a Wednesday, the weekend is usually full.
+    pub fn fills_up(&self, limit: f64) -> bool {
+        const DAY: usize = 24 * PER_HOUR;
+        let DeployWindow { from, to } = self.place.moment;
+        let next = self.next_deploy(to);
+        let day = |end: usize| {
+            let known = self.course.plain.get(end.saturating_sub(DAY)..end)?.iter().filter(|value| value.is_finite());
+            let known: Vec<f64> = known.copied().collect();
+            (known.len() > DAY / 2).then(|| known.iter().sum::<f64>() / known.len() as f64)
+        };
+        let change = day(next).zip(day(from)).map(|(last, before)| last - before).filter(|_| next >= to + 2 * DAY);
+        let harm = |size: f64| if self.subject.direction == Polarity::Higher { -size } else { size };
+        change.is_some_and(|change| harm(change) > -limit)
+    }
+
+    /// Returns whether what a restart freed is being filled: the values climb by more than they vary in a day.
+    fn is_filling(&self, limit: f64, harm: &impl Fn(f64) -> f64) -> bool {
+        let DeployWindow { from, to } = self.place.moment;
+        let plain = &self.course.plain;
+        let day: Vec<f64> = plain.get(from.saturating_sub(24 * PER_HOUR)..from).unwrap_or(&[]).to_vec();
+        let day: Vec<f64> = day.into_iter().filter(|value| value.is_finite()).collect();
+        let Some([low, high]) = describe::quantiles(&day, [0.05, 0.95]) else { return false };
+        let blocks = self.blocks_of(plain, to, self.place.end());
+        let means: Vec<f64> = blocks.iter().filter(|block| block.is_after).map(|block| harm(block.mean)).collect();
+        let climb = means.last().zip(means.first()).map_or(0.0, |(last, first)| last - first);
+        self.subject.class == Class::Saturation && climb > high - low && climbs_back(&blocks, limit, harm, true)
+    }
+
+    /// Returns the bucket of the next deploy after one, or the end of the series.
+    fn next_deploy(&self, after: usize) -> usize {
+        let next = self.moments.iter().map(|moment| moment.from).filter(|next| *next > after).min();
+        next.unwrap_or(self.course.beside.len()).min(self.course.beside.len())
+    }
+
     /// Returns whether harm comes back at some hours, under load or in spells although the level is the old one from a
     /// bucket on: then the change is not over.
     pub fn returns(&self, from: usize, limit: f64) -> bool {
         let direction = self.subject.direction;
         let harm = |size: f64| if direction == Polarity::Higher { -size } else { size };
-        let next = self.moments.iter().map(|moment| moment.from).filter(|next| *next > from).min();
-        let blocks = self.blocks(from, next.unwrap_or(self.course.0.len()).min(self.course.0.len()));
+        let blocks = self.blocks(from, self.next_deploy(from));
         some_part(&blocks, PARTS, |block| Some(block.part), limit, &harm, false).is_some()
             || some_load(&blocks, limit, &harm)
             || has_spells(&blocks, limit, direction)
@@ -185,6 +228,10 @@ impl Check<'_> {
 
     /// Returns the blocks before the deploy, and those of a stretch after it.
     fn blocks(&self, after: usize, until: usize) -> Vec<Block> {
+        self.blocks_of(&self.course.beside, after, until)
+    }
+
+    fn blocks_of(&self, values: &[f64], after: usize, until: usize) -> Vec<Block> {
         let DeployWindow { from, .. } = self.place.moment;
         let mut blocks = Vec::new();
         for (begin, end, is_after) in [(self.place.begin(), from, false), (after, until, true)] {
@@ -192,16 +239,16 @@ impl Check<'_> {
             while at < end {
                 let key = |bucket: usize| self.calendar.slot.get(bucket).map(|slot| slot / BLOCK_SLOTS);
                 let until = (at + 1..end).find(|bucket| key(*bucket) != key(at)).unwrap_or(end);
-                blocks.extend(self.block(at, until, is_after));
+                blocks.extend(self.block(values, at, until, is_after));
                 at = until;
             }
         }
         blocks
     }
 
-    fn block(&self, begin: usize, end: usize, is_after: bool) -> Option<Block> {
+    fn block(&self, values: &[f64], begin: usize, end: usize, is_after: bool) -> Option<Block> {
         let (mut count, mut sum, mut most) = (0_usize, 0.0, 0.0_f64);
-        for value in self.course.0.get(begin..end)?.iter().filter(|value| value.is_finite()) {
+        for value in values.get(begin..end)?.iter().filter(|value| value.is_finite()) {
             count += 1;
             sum += value;
             most = if value.abs() > most.abs() { *value } else { most };
@@ -223,25 +270,44 @@ impl Check<'_> {
     }
 }
 
+/// A straight line through blocks.
+struct Line {
+    mean: f64,
+    slope: f64,
+    error: f64,
+    /// From the middle to the last block.
+    half: f64,
+    /// Standard errors that the slope is from 0.
+    z: f64,
+}
+
+impl Line {
+    /// Fits it by least squares; `None` for less than a day.
+    fn through(blocks: &[&Block]) -> Option<Self> {
+        if blocks.len() < LEAST_FOR_SLOPE {
+            return None;
+        }
+        let count = blocks.len() as f64;
+        let middle = blocks.iter().map(|block| block.at).sum::<f64>() / count;
+        let mean = blocks.iter().map(|block| block.mean).sum::<f64>() / count;
+        let spread: f64 = blocks.iter().map(|block| (block.at - middle).powi(2)).sum();
+        let slope =
+            blocks.iter().map(|block| (block.at - middle) * (block.mean - mean)).sum::<f64>() / spread.max(1e-12);
+        let rest: Vec<f64> = blocks.iter().map(|block| block.mean - mean - slope * (block.at - middle)).collect();
+        let square: f64 = rest.iter().map(|rest| rest * rest).sum();
+        let neighbours = rest.windows(2).map(|two| two[0] * two[1]).sum::<f64>() / square.max(1e-300);
+        // Blocks that move together say less: the variance of a mean of an autoregression.
+        let together = ((1.0 + neighbours) / (1.0 - neighbours).max(0.1)).clamp(1.0, 6.0);
+        let error = (square / (count - 2.0) * together / spread.max(1e-12)).sqrt();
+        let half = blocks.last().map_or(0.0, |last| last.at - middle);
+        Some(Self { mean, slope, error, half, z: (slope / error.max(1e-300)).abs() })
+    }
+}
+
 /// Returns whether a straight line through the blocks after the deploy ends beyond the limit.
 fn leads_beyond(blocks: &[Block], level: f64, limit: f64, harm: &impl Fn(f64) -> f64) -> bool {
     let after: Vec<&Block> = blocks.iter().filter(|block| block.is_after).collect();
-    if after.len() < LEAST_FOR_SLOPE {
-        return false;
-    }
-    let count = after.len() as f64;
-    let middle = after.iter().map(|block| block.at).sum::<f64>() / count;
-    let mean = after.iter().map(|block| block.mean).sum::<f64>() / count;
-    let spread: f64 = after.iter().map(|block| (block.at - middle).powi(2)).sum();
-    let slope = after.iter().map(|block| (block.at - middle) * (block.mean - mean)).sum::<f64>() / spread.max(1e-12);
-    let rest: Vec<f64> = after.iter().map(|block| block.mean - mean - slope * (block.at - middle)).collect();
-    let square: f64 = rest.iter().map(|rest| rest * rest).sum();
-    let neighbours = rest.windows(2).map(|two| two[0] * two[1]).sum::<f64>() / square.max(1e-300);
-    // Blocks that move together say less: the variance of a mean of an autoregression.
-    let together = ((1.0 + neighbours) / (1.0 - neighbours).max(0.1)).clamp(1.0, 6.0);
-    let error = (square / (count - 2.0) * together / spread.max(1e-12)).sqrt();
-    let half = after.last().map_or(0.0, |last| last.at - middle);
-    let z = (slope / error.max(1e-300)).abs();
+    let Some(Line { mean, slope, error, half, z }) = Line::through(&after) else { return false };
     // A leak passes for slow noise in part, so the level may show less of it than the blocks do.
     let before: Vec<f64> = blocks.iter().filter(|block| !block.is_after).map(|block| block.mean).collect();
     let plain = mean - before.iter().sum::<f64>() / (before.len() as f64).max(1.0);
@@ -249,6 +315,18 @@ fn leads_beyond(blocks: &[Block], level: f64, limit: f64, harm: &impl Fn(f64) ->
     let end = level + slope * half;
     let reach = harm(end) + 1.96 * error * half;
     harm(slope * half) > 0.0 && ((z >= SLOPE_BEYOND && harm(end) > limit) || (z >= SLOPE && reach > limit))
+}
+
+/// Returns whether an improvement is being used up: a straight line through the blocks after the deploy comes back to within
+/// the limit of the level before, or, of what fills (`fills`), by a third of the way. What fills up again after a restart
+/// did not become better, also if the next deploy comes first.
+fn climbs_back(blocks: &[Block], limit: f64, harm: &impl Fn(f64) -> f64, fills: bool) -> bool {
+    let before: Vec<f64> = blocks.iter().filter(|block| !block.is_after).map(|block| block.mean).collect();
+    let after: Vec<&Block> = blocks.iter().filter(|block| block.is_after).collect();
+    let Some(line) = Line::through(&after).filter(|_| !before.is_empty()) else { return false };
+    let middle = line.mean - before.iter().sum::<f64>() / before.len() as f64;
+    let [start, end] = [-1.0, 1.0].map(|side| harm(middle + side * line.slope * line.half));
+    end > start && line.z >= SLOPE && (end > -limit || fills && end - start > -start / 3.0)
 }
 
 /// Returns why a part of the hours may hide harm; `None` if none can.
@@ -389,6 +467,19 @@ mod tests {
         let climb = |daily: f64| leads_beyond(&blocks(|_, day| daily * day), daily * 3.5, 0.1, &f64::abs);
         assert!(!climb(0.0) && !climb(0.005), "within the limit at its end");
         assert!(climb(0.03));
+    }
+
+    #[test]
+    fn what_fills_up_again_did_not_become_better() {
+        let limit = 0.1;
+        let tooth = |daily: f64, fills: bool| {
+            climbs_back(&blocks(|_, day| (daily * day - 0.4).min(0.0)), limit, &|size| size, fills)
+        };
+        assert!(!tooth(0.0, false) && !tooth(0.0, true), "it stays");
+        assert!(!tooth(0.01, true) && !tooth(0.03, false), "most of it stays");
+        assert!(tooth(0.03, true), "half of the memory is used again");
+        assert!(tooth(0.06, false), "a week later it is full again");
+        assert!(!climbs_back(&blocks(|_, day| -0.06 * day), limit, &|size| size, true), "it becomes better and better");
     }
 
     #[test]
