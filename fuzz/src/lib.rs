@@ -28,16 +28,16 @@ pub fn as_file(name: &str, bytes: &[u8], read: impl FnOnce(&Path)) {
     read(&path);
 }
 
-/// A source whose every request is answered with the same bytes.
-pub struct Answered {
+/// A server that answers every request with the same bytes.
+pub struct Server {
     body: Arc<Mutex<Vec<u8>>>,
-    source: CollectedSource,
-    runtime: tokio::runtime::Runtime,
+    /// Its address.
+    pub url: String,
 }
 
-impl Answered {
-    /// Starts the server and opens the source; `more`: further lines of its configuration.
-    pub fn new(kind: &str, more: &str, head: &'static str) -> Self {
+impl Server {
+    /// Starts it; `head`: further lines of the head of its answers.
+    pub fn start(head: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let body = Arc::new(Mutex::new(Vec::new()));
@@ -51,18 +51,40 @@ impl Answered {
                 let _ = stream.write_all(&[head.as_bytes(), &body].concat());
             }
         });
-        let text = format!("[[source]]\nkind = \"{kind}\"\nendpoint = \"{url}\"\n{more}");
+        Self { body, url }
+    }
+
+    /// Sets what it answers.
+    pub fn answers(&self, body: &[u8]) {
+        *self.body.lock().expect("not poisoned") = body.to_vec();
+    }
+}
+
+/// The day that sources are asked for.
+pub const ASKED: Window = Window { start: 20_779 * DAY, end: 20_780 * DAY };
+
+/// A source of the configuration at such a server.
+pub struct Answered {
+    server: Server,
+    source: CollectedSource,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Answered {
+    /// Starts the server and opens the source; `more`: further lines of its configuration.
+    pub fn new(kind: &str, more: &str, head: &'static str) -> Self {
+        let server = Server::start(head);
+        let text = format!("[[source]]\nkind = \"{kind}\"\nendpoint = \"{}\"\n{more}", server.url);
         let config = Config::parse(&text, Path::new("fortnight.toml")).expect("valid");
         let source = registry::open(&config, &config.sources[0], Clock::Fixed(20_781 * DAY)).expect("opens").expect("over the network");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        Self { body, source, runtime }
+        Self { server, source, runtime }
     }
 
     /// Asks for a day and for its deploys.
     pub fn ask(&self, answer: &[u8]) {
-        *self.body.lock().expect("not poisoned") = answer.to_vec();
-        let window = Window::new(20_779 * DAY, 20_780 * DAY);
-        let _ = self.runtime.block_on(self.source.series(window));
-        let _ = self.runtime.block_on(self.source.events(window));
+        self.server.answers(answer);
+        let _ = self.runtime.block_on(self.source.series(ASKED));
+        let _ = self.runtime.block_on(self.source.events(ASKED));
     }
 }
