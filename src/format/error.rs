@@ -37,6 +37,14 @@ pub enum RecordError {
         /// The column.
         column: &'static str,
     },
+    /// A file of deploys lacks a column.
+    #[error("{file}: column `{column}` is missing")]
+    MissingEventColumn {
+        /// The file.
+        file: String,
+        /// The column.
+        column: &'static str,
+    },
     /// A column holds something else than the contract says.
     #[error("{file}: column `{column}` holds {found}, not {wanted}")]
     ColumnType {
@@ -132,6 +140,9 @@ impl RecordError {
             Self::Damaged { .. } => "copy or write the file again",
             Self::MissingColumn { .. } | Self::ColumnType { .. } => {
                 "the columns are time, service, kind, target, signal, unit, value; others are ignored"
+            }
+            Self::MissingEventColumn { .. } => {
+                "deploys and other events need id, service and at; until, revision, title, url, author and kind may be left out"
             }
             Self::Temporary(_) => "free some space, name another folder in TMPDIR, or raise `memory_mb`",
             Self::Conflict { .. } => "keep one of the two rows",

@@ -165,7 +165,7 @@ fn read_csv(reader: impl Read, name: &str) -> Result<Vec<(u64, Event)>, RecordEr
     let find = |column: &str| header.iter().position(|title| title.trim_ascii() == column.as_bytes());
     for column in ["id", "service", "at"] {
         if find(column).is_none() {
-            return Err(RecordError::MissingColumn { file: name.to_owned(), column });
+            return Err(RecordError::MissingEventColumn { file: name.to_owned(), column });
         }
     }
     let mut events = Vec::new();

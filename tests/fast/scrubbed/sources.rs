@@ -12,11 +12,11 @@ use crate::support::servers::{NOW, TODAY};
 use tempfile::TempDir;
 
 /// What is planted: the text, and the part of it that must be gone. Put together here, so that no whole one stands in this
-/// file.
+/// file. UUIDs and long numbers are not among it: ids of events are made of them.
 fn planted() -> Vec<(String, String)> {
     let own = |before: &str, gone: &str| (format!("{before}{gone}"), gone.to_owned());
     vec![
-        own("", &["4111", "1111", "1111", "1111"].concat()),
+        own("", &["4012", "8888", "8888", "1881"].concat()),
         own("", &["5555-5555", "-5555-4444"].concat()),
         own("", &format!("hanako.sato{}example.co.jp", '@')),
         own("", &["AK", "IA", "MADEUPFORTESTS00"].concat()),
@@ -24,7 +24,22 @@ fn planted() -> Vec<(String, String)> {
         own("password=", "hunter2hunter2"),
         own("", &["eyJhbGciOiJub25l", "In0.eyJzdWIiOiJ0ZXN0", "In0.c2lnbmF0dXJl"].concat()),
         own("https://admin:", "s3cr3tpassw0rd").with("@db.example.com/x"),
+        own("", &["3782-822463", "-10005"].concat()),
+        own("aws_secret_access_key=", &tail(40)),
+        own("", &["gh", "p_", &tail(36)].concat()),
+        own("", &["gl", "pat-", &tail(20)].concat()),
+        own("", &["xo", "xb-1234-", &tail(24)].concat()),
+        own("", &["sk_", "live_", &tail(24)].concat()),
+        own("", &["AI", "za", &tail(35)].concat()),
+        own("", &["NR", "AK-", "MADEUPFORTESTS0MADEUPFORTES"].concat()),
+        own("Basic ", "dGVzdDpodW50ZXIy"),
+        own("/reset?a=1&token=", "hunter3hunter3").with("&b=2"),
     ]
+}
+
+/// Letters and digits that follow the prefix of a key.
+fn tail(length: usize) -> String {
+    "Made0Up1For2Tests3Only4".chars().cycle().take(length).collect()
 }
 
 trait With {
@@ -55,8 +70,8 @@ impl Place {
         let texts: Vec<String> = planted().into_iter().map(|(text, _)| text).collect();
         let world = World {
             applications: texts.len(),
-            transactions: 2,
-            otel: 2,
+            transactions: 1,
+            otel: 1,
             routes: 2,
             now: NOW,
             planted: texts.clone(),
@@ -126,12 +141,13 @@ impl Place {
         command.output().expect("runs")
     }
 
-    /// Runs a command at every level of the log and checks what it says; returns what it prints.
+    /// Runs a command at the lowest and the highest level of the log, which has what all between them have, and checks what
+    /// it says; returns what it prints.
     fn says(&self, args: &[&str]) -> String {
         let mut said = String::new();
-        for level in [&["--quiet"][..], &[], &["-v"], &["-vvv"]] {
-            let output = self.run(&[args, level].concat());
-            assert_clean(&format!("{args:?} {level:?}"), &format!("{}{}", stdout(&output), stderr(&output)));
+        for level in ["--quiet", "-vvv"] {
+            let output = self.run(&[args, &[level]].concat());
+            assert_clean(&format!("{args:?} {level}"), &format!("{}{}", stdout(&output), stderr(&output)));
             said = format!("{}{}", stdout(&output), stderr(&output));
             assert!(!said.contains("failed to read the config") && !said.contains("Usage:"), "{said}");
         }
@@ -158,7 +174,7 @@ fn what_is_planted_in_any_field_of_any_source_reaches_no_output() {
     let add = ["marker", "add", "--service", "own", "--at", "2026-11-20T10:00:00Z"];
     let more = ["--title", marker.as_str(), "--author", marker.as_str(), "--revision", "4f2c9e1"];
     place.says(&[&add[..], &more].concat());
-    place.says(&["collect", "--since", "2026-11-13"]);
+    place.says(&["collect", "--since", "2026-11-19"]);
     assert!(place.newrelic.asked().len() > 10 && !place.cloudwatch.asked().is_empty(), "both were asked");
     let period = ["--from", "2026-11-16", "--to", "2026-11-23"];
     place.says(&[&["report", "--format", "html,json,md", "--out", "out"][..], &period].concat());
