@@ -144,7 +144,7 @@ impl Check<'_> {
         if self.changes_later(&harm, limit) {
             return Some(Reason::LaterChange);
         }
-        if leads_beyond(&blocks, estimate.value, limit, &harm) {
+        if leads_beyond(&blocks, estimate.value, limit, &harm) || self.goes_on(&blocks, limit, &harm) {
             return Some(Reason::Slope);
         }
         if let Some(reason) = some_part(&blocks, PARTS, |block| Some(block.part), limit, &harm, true) {
@@ -173,6 +173,21 @@ impl Check<'_> {
         let change = day(next).zip(day(from)).map(|(last, before)| last - before).filter(|_| next >= to + 2 * DAY);
         let harm = |size: f64| if self.subject.direction == Polarity::Higher { -size } else { size };
         change.is_some_and(|change| harm(change) > -limit)
+    }
+
+    /// Returns whether a climb that began with the deploy has gone beyond the limit by the last day before the next one,
+    /// though the compared hours end earlier: a leak passes for a step somewhere on its way.
+    fn goes_on(&self, blocks: &[Block], limit: f64, harm: &impl Fn(f64) -> f64) -> bool {
+        let to = self.place.moment.to;
+        let own: Vec<&Block> = blocks.iter().filter(|block| block.is_after).collect();
+        let Some(line) = Line::through(&own).filter(|line| line.z >= SLOPE) else { return false };
+        let whole = self.blocks(to, self.next_deploy(to));
+        let mean = |blocks: &[&Block]| blocks.iter().map(|block| block.mean).sum::<f64>() / blocks.len() as f64;
+        let (after, before): (Vec<&Block>, Vec<&Block>) = whole.iter().partition(|block| block.is_after);
+        let last = after.len().checked_sub(LEAST_FOR_SLOPE).and_then(|first| after.get(first..));
+        let Some(last) = last.filter(|_| !before.is_empty() && after.len() > own.len()) else { return false };
+        let end = mean(last) - mean(&before);
+        end * line.slope > 0.0 && harm(end) > limit
     }
 
     /// Returns whether what a restart freed is being filled: the values climb by more than they vary in a day.
