@@ -67,7 +67,10 @@ impl Ui {
             );
         } else if self.summary {
             // If writing to stderr fails there is nothing else to do: the report is written.
-            let mut summary = terminal::summary(review, Language::En, self.style);
+            // What is not read on a terminal keeps one line a finding.
+            let width = terminal_size::terminal_size_of(std::io::stderr());
+            let width = width.map_or(usize::MAX, |(width, _)| usize::from(width.0).max(40));
+            let mut summary = terminal::summary_within(review, Language::En, self.style, width);
             if let Some(next) = next {
                 summary.push_str(&format!("next: {next}\n"));
             }

@@ -33,10 +33,15 @@ const WIDTH: usize = 80;
 /// Longest shown name of a target, characters: a line with it still fits on a usual terminal.
 const TARGET_WIDTH: usize = 44;
 
-/// Writes the summary: period, counts, sources in trouble, and the first findings.
+/// Writes the summary: period, counts, sources in trouble, and the first findings, each on one line.
 pub fn summary(review: &Review, language: Language, style: Style) -> String {
+    summary_within(review, language, style, usize::MAX)
+}
+
+/// Writes the same for a terminal of so many columns: where a line would be longer, findings stand on two.
+pub fn summary_within(review: &Review, language: Language, style: Style, width: usize) -> String {
     let messages = Messages { words: Translator::new(&[language]), zone: review.period.zone() };
-    Writer { review, messages, language, style }.write()
+    Writer { review, messages, language, style, width }.write()
 }
 
 struct Writer<'a> {
@@ -44,11 +49,12 @@ struct Writer<'a> {
     messages: Messages,
     language: Language,
     style: Style,
+    width: usize,
 }
 
 impl Writer<'_> {
     fn write(&self) -> String {
-        let mut lines = vec![self.head()];
+        let mut lines = wrap(&self.head(), self.width);
         let [findings, checks] =
             [&self.messages.finding_tiles(&self.review.counts), &self.messages.check_tiles(&self.review.counts)]
                 .map(|tiles| self.tiles(tiles));
@@ -56,11 +62,11 @@ impl Writer<'_> {
         let moved = moved_leads(&self.review.unattributed, &self.review.series);
         match moved.0.len() + moved.1.len() {
             n if n > 0 && !has_checks => {
-                lines.push(self.tiles(&self.messages.moved_tiles(moved.0.len(), moved.1.len())));
+                lines.extend(self.tiles(&self.messages.moved_tiles(moved.0.len(), moved.1.len())));
             }
-            _ => lines.push(findings),
+            _ => lines.extend(findings),
         }
-        lines.extend(Some(checks).filter(|_| has_checks));
+        lines.extend(checks.into_iter().filter(|_| has_checks));
         lines.extend(self.failures());
         lines.extend(self.notices());
         lines.extend(self.messages.near_limit(&self.review.series).iter().flat_map(|near| self.marked("- ", near)));
@@ -69,7 +75,11 @@ impl Writer<'_> {
         let rows = if rows.is_empty() && self.review.counts.checks.total == 0 { self.moved() } else { rows };
         let shown = rows.get(..SHOWN).unwrap_or(&rows);
         lines.extend((!shown.is_empty()).then(String::new));
-        lines.extend(shown.iter().map(|row| row.line(shown, self.style)));
+        let fits = shown.iter().all(|row| row.line(shown, self.style).1 <= self.width);
+        lines.extend(shown.iter().flat_map(|row| match fits {
+            true => vec![row.line(shown, self.style).0],
+            false => row.lines(shown, self.style, self.width),
+        }));
         if rows.len() > shown.len() {
             let left = rows.len() - shown.len();
             lines.push(self.text(&self.messages.message("terminal.more", &[("n", left.into())])));
@@ -96,17 +106,33 @@ impl Writer<'_> {
         self.text(&self.messages.message("terminal.head", &args))
     }
 
-    /// Writes counts: `▲ Worse: 4 findings   ▼ Better: 2 findings`.
-    fn tiles(&self, tiles: &[Tile]) -> String {
+    /// Writes counts: `▲ Worse: 4 findings   ▼ Better: 2 findings`, on as many lines as they need.
+    fn tiles(&self, tiles: &[Tile]) -> Vec<String> {
         let part = |tile: &Tile| {
             let note = self.text(&tile.note);
             let note = if note.is_empty() { note } else { format!(" ({note})") };
             let words = format!("{}: {} {}{note}", self.text(&tile.chip.word), tile.count, self.text(&tile.unit));
             let part = if self.style.signs { format!("{} {words}", tile.chip.glyph) } else { words };
-            if tile.is_zero { part } else { paint(tile.chip.class, &part, self.style) }
+            let wide = columns(&part);
+            (if tile.is_zero { part } else { paint(tile.chip.class, &part, self.style) }, wide)
         };
-        let parts: Vec<String> = tiles.iter().map(part).collect();
-        parts.join(if self.style.signs { "   " } else { ", " })
+        let between = if self.style.signs { "   " } else { ", " };
+        let mut lines: Vec<String> = Vec::new();
+        let mut used = 0;
+        for (part, wide) in tiles.iter().map(part) {
+            match lines.last_mut().filter(|_| used + columns(between) + wide <= self.width) {
+                Some(line) => {
+                    line.push_str(between);
+                    line.push_str(&part);
+                    used += columns(between) + wide;
+                }
+                None => {
+                    lines.push(part);
+                    used = wide;
+                }
+            }
+        }
+        lines
     }
 
     fn failures(&self) -> Vec<String> {
@@ -125,7 +151,7 @@ impl Writer<'_> {
 
     /// Writes a text wrapped, with a mark before its first line.
     fn marked(&self, mark: &str, text: &Phrase) -> Vec<String> {
-        let lines = wrap(&self.text(text), WIDTH - 2).into_iter().enumerate();
+        let lines = wrap(&self.text(text), self.width.clamp(40, WIDTH) - 2).into_iter().enumerate();
         lines.map(|(index, line)| format!("{}{line}", if index == 0 { mark } else { "  " })).collect()
     }
 
@@ -219,18 +245,36 @@ struct Row {
 }
 
 impl Row {
-    /// Writes the row with every column as wide as its widest neighbour.
-    fn line(&self, all: &[Self], style: Style) -> String {
+    /// Writes what it is about, and below it what was measured.
+    fn lines(&self, all: &[Self], style: Style, width: usize) -> Vec<String> {
+        let [label, id, service, about, signal, levels, change, deploys] = &self.columns;
+        let indent = all.iter().map(|row| columns(&row.columns[0])).max().unwrap_or(0) + 2;
+        let room = width.saturating_sub(indent).max(20);
+        let padded = format!("{label}{}", " ".repeat(indent - columns(label)));
+        let first = shorten(&format!("{id}  {service}  {about}"), room, style);
+        let second = [signal, levels, change, deploys].map(String::as_str);
+        let second: Vec<&str> = second.into_iter().filter(|text| !text.is_empty()).collect();
+        let second = wrap(&second.join("  "), room).into_iter().map(|line| format!("{}{line}", " ".repeat(indent)));
+        std::iter::once(format!("{}{first}", paint(self.class, &padded, style))).chain(second).collect()
+    }
+
+    /// Writes the row with every column as wide as its widest neighbour; returns how many columns it takes as well.
+    fn line(&self, all: &[Self], style: Style) -> (String, usize) {
         let mut line = String::new();
+        let (mut used, mut wide) = (0, 0);
         for (index, text) in self.columns.iter().enumerate() {
             let widths = all.iter().filter_map(|row| row.columns.get(index)).map(|text| columns(text));
             let padding = widths.max().unwrap_or(0).saturating_sub(columns(text));
             let padded = format!("{text}{}", " ".repeat(padding));
+            if !text.is_empty() {
+                wide = used + columns(text);
+            }
+            used += columns(text) + padding + 2;
             line.push_str(&if index == 0 { paint(self.class, &padded, style) } else { padded });
             line.push_str("  ");
         }
         line.truncate(line.trim_end().len());
-        line
+        (line, wide)
     }
 }
 
@@ -317,6 +361,32 @@ mod tests {
         assert!(text.contains("184 -> 230 ms  +46 ms until 11-12 00:00  #1 d1, d2"), "{text}");
         let rich = summary(&crate::review::sample::rich(&[Language::En]).review(), Language::En, style);
         assert!(rich.contains("184 -> 230 ms  +25% [+19 to +32%]"), "{rich}");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let review = crate::review::sample::rich(&[Language::En, Language::Ja]).review();
+        for language in [Language::En, Language::Ja] {
+            for width in [40, 60, 80, 100, 300] {
+                for signs in [true, false] {
+                    let style = Style { colour: false, signs };
+                    let text = summary_within(&review, language, style, width);
+                    for line in text.lines() {
+                        assert!(columns(line) <= width, "{} of {width}: {line}", columns(line));
+                    }
+                    for finding in review.findings.iter().filter(|one| one.topic() != Topic::Explained) {
+                        assert!(text.contains(&finding.id), "{} at {width}", finding.id);
+                    }
+                }
+            }
+            let style = Style { colour: true, signs: true };
+            let plain = |text: String| {
+                ["0", "1;31", "33", "36"].iter().fold(text, |text, code| text.replace(&format!("\u{1b}[{code}m"), ""))
+            };
+            let coloured = summary_within(&review, language, style, 200);
+            let bare = summary_within(&review, language, Style { colour: false, signs: true }, 200);
+            assert_eq!(plain(coloured), bare, "colour takes no columns");
+        }
     }
 
     #[test]
