@@ -42,7 +42,7 @@ pub(super) fn explain(args: &ExplainArgs, global: &Global, ui: &Ui) -> Result<Ex
     };
     let of_config = || config.as_ref().and_then(|config| config.languages.first().copied());
     let language = args.lang.or_else(of_config).unwrap_or(Language::En);
-    let look = Look { language, zone, bold: ui.colour_data };
+    let look = Look { language, zone, bold: ui.colour_data, width: ui.width() };
     let Some(text) = text::render(&document.explained(finding), look) else {
         return Err(Failure {
             exit: Exit::Failed,

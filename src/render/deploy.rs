@@ -367,7 +367,9 @@ impl<'a> Writer<'a> {
         let facts = facts.map_or(&[] as &[Fact], |own| &own.facts);
         let line = |fact: &Fact| {
             let unit = crate::model::metric::Unit::parse(&fact.unit);
-            let change = fact.change.zip(unit).map(|(change, unit)| Readable::change(change, unit).value());
+            let change = fact.change.zip(unit);
+            let change =
+                change.map(|(change, unit)| Readable::change(change, unit).at_level(fact.level_before(unit)).value());
             let [word, fit] = fact_words(fact);
             let args = [
                 ("what", Arg::from(self.messages.label(word))),

@@ -189,7 +189,10 @@ impl Writer<'_> {
             Cell::text(self.label(word)),
             Cell::text(self.label(fit)),
             Cell::text(self.code(&fact.target)),
-            self.change_cell(fact.change.map(|change| Readable::change(change, unit)), Polarity::Neutral),
+            self.change_cell(
+                fact.change.map(|change| Readable::change(change, unit).at_level(fact.level_before(unit))),
+                Polarity::Neutral,
+            ),
         ]
     }
 }

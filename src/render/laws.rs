@@ -22,7 +22,7 @@ fn rendered(review: &Review) -> Vec<(String, String)> {
             forms.push((format!("terminal {language:?} {signs}"), summary(review, language, style)));
         }
         for finding in &review.findings {
-            let look = Look { language, zone: review.period.zone(), bold: true };
+            let look = Look { language, zone: review.period.zone(), bold: true, width: 100 };
             let text = explain::render(&Explained::new(&review.period, &review.deploys, finding), look);
             forms.push((format!("explain {language:?} {}", finding.id), text.expect("explained")));
         }
@@ -56,7 +56,7 @@ fn a_difference_is_in_the_unit_of_its_series_in_every_form() {
         let mut forms = vec![html::render(&page).expect("rendered"), markdown::render(&page)];
         let style = Style { colour: false, signs: true };
         forms.push(summary(&review, languages[0], style));
-        let look = Look { language: languages[0], zone: review.period.zone(), bold: false };
+        let look = Look { language: languages[0], zone: review.period.zone(), bold: false, width: 100 };
         let explained = |index: usize| Explained::new(&review.period, &review.deploys, &review.findings[index]);
         forms.push((0..2).filter_map(|index| explain::render(&explained(index), look)).collect());
         for form in &forms {
@@ -77,7 +77,7 @@ fn a_difference_is_in_the_unit_of_its_series_in_every_form() {
 #[test]
 fn a_report_of_an_older_version_is_explained_from_its_findings_alone() {
     let review = sample::rich(&[Language::En]).review();
-    let look = Look { language: Language::En, zone: review.period.zone(), bold: false };
+    let look = Look { language: Language::En, zone: review.period.zone(), bold: false, width: 100 };
     let text = |review: &Review| {
         let explained = Explained::new(&review.period, &review.deploys, &review.findings[0]);
         explain::render(&explained, look).expect("explained")

@@ -33,7 +33,7 @@ fn a_finding_is_told_in_full_by_id_prefix_or_number() {
         "L +26% > 0, E +27% ≥ δ 10%",
         "So: Worse.",
         "What else could explain it",
-        "Left out: deploys and settling",
+        "Left out: deploys and",
         "Failover of the card",
         "2026-11-03 文化の日",
         "p25",

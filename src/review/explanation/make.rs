@@ -204,6 +204,7 @@ fn fact(judgement: &Judgement, hint: Hint, shown: usize) -> Option<Fact> {
         signal: series.key.signal.to_string(),
         unit: series.unit.symbol.to_owned(),
         change: change_of(comparison, series.unit),
+        before: comparison.before.and_then(|level| finite(level / series.unit.factor)),
     })
 }
 

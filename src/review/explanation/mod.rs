@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{Change, Scale};
 use super::instant::{Instant, Span};
-use crate::model::metric::{Class, Polarity};
+use crate::model::metric::{Class, Polarity, Unit};
 
 /// How the verdict of a finding's leading comparison came about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -359,6 +359,16 @@ pub struct Fact {
     pub unit: String,
     /// Its change at the same deploy.
     pub change: Option<Change>,
+    /// Its level before, in `unit`. Null in reports of versions that did not write it.
+    #[serde(default)]
+    pub before: Option<f64>,
+}
+
+impl Fact {
+    /// Returns the level before in the base unit.
+    pub fn level_before(&self, unit: Unit) -> Option<f64> {
+        self.before.map(|level| level * unit.factor)
+    }
 }
 
 /// A comparison that moved.
