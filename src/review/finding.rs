@@ -50,6 +50,10 @@ pub struct Finding {
     pub until: Option<Instant>,
     /// With `recovered`: id of the deploy that took it back, if one did.
     pub by: Option<Arc<str>>,
+    /// It is over: a deploy took it back, or the old level was back by itself for a day or more at the end of the period.
+    /// False in reports of versions that did not write it.
+    #[serde(default)]
+    pub over: bool,
     /// Typical level before.
     pub before: Option<f64>,
     /// Typical level after.
@@ -218,10 +222,9 @@ impl Finding {
         }
     }
 
-    /// Returns whether what it reports is over: the old level was back before the end of the data.
+    /// Returns whether what it reports is over. What explains a change, and a burst, have their own words for it.
     pub fn is_over(&self) -> bool {
-        let can_end = matches!(self.topic(), Topic::Worse | Topic::PossiblyWorse | Topic::Better);
-        can_end && self.pattern == Some(Pattern::Recovered) && self.until.is_some()
+        self.over && matches!(self.topic(), Topic::Worse | Topic::PossiblyWorse | Topic::Better)
     }
 
     /// Returns what its leading series is of.

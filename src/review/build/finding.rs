@@ -37,6 +37,7 @@ fn finding(builder: &Builder<'_>, comparisons: &[Comparison], own: &detect::Find
         pattern: own.pattern.map(comparison::pattern),
         until,
         by: by.and_then(|by| builder.groups.get(by)).and_then(|ids| ids.first()).cloned(),
+        over: is_over(own.pattern, judgement.period.end),
         before: leading.before,
         after: leading.after,
         ratio: leading.ratio,
@@ -55,6 +56,16 @@ fn finding(builder: &Builder<'_>, comparisons: &[Comparison], own: &detect::Find
         by_number: by.and_then(|by| judgement.groups.get(by)).map(|group| group.number),
         comparison: Some(Box::new(leading.clone())),
     })
+}
+
+/// Returns whether a change of this shape is over at the end of the period. One that went away by itself a few hours ago may
+/// come back.
+fn is_over(pattern: Option<detect::Pattern>, end: i64) -> bool {
+    match pattern {
+        Some(detect::Pattern::Recovered { by: Some(_), .. }) => true,
+        Some(detect::Pattern::Recovered { until, by: None }) => until + DAY <= end,
+        _ => false,
+    }
 }
 
 fn target(builder: &Builder<'_>, own: &detect::Target, felt: Window) -> Option<Target> {
@@ -142,4 +153,20 @@ fn change(builder: &Builder<'_>, own: &detect::Unattributed) -> Option<Unattribu
         worse: own.is_worse,
         series: own.series,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::HOUR;
+
+    #[test]
+    fn what_went_away_by_itself_is_over_after_a_day() {
+        let recovered = |until: i64, by: Option<usize>| Some(detect::Pattern::Recovered { until, by });
+        let end = 10 * DAY;
+        assert!(is_over(recovered(end - HOUR, Some(3)), end), "a deploy took it back");
+        assert!(!is_over(recovered(end - 23 * HOUR, None), end), "it may come back");
+        assert!(is_over(recovered(end - DAY, None), end));
+        assert!(!is_over(Some(detect::Pattern::Sustained), end) && !is_over(None, end));
+    }
 }
