@@ -266,12 +266,8 @@ fn compare_all(
                         let limit = effect.limit;
                         let doubt = check.doubt(comparison.verdict, effect.estimate, limit, levels);
                         comparison.reason = comparison.reason.or(doubt);
-                        // What falls at a restart and is full again by itself did not become better.
-                        if subject.class == Class::Saturation
-                            && comparison.verdict == Verdict::Better
-                            && (matches!(comparison.pattern, Some(Pattern::Recovered { by: None, .. }))
-                                || check.fills_up(limit))
-                        {
+                        let is_back = matches!(comparison.pattern, Some(Pattern::Recovered { by: None, .. }));
+                        if comparison.verdict == Verdict::Better && check.fills_up(is_back, limit) {
                             comparison.reason = Some(Reason::Slope);
                         }
                         comparison.withhold();

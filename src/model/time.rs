@@ -36,6 +36,11 @@ impl Window {
         self.start < other.end && other.start < self.end
     }
 
+    /// Returns whether it holds something, and no weekday twice.
+    pub fn is_under_a_week(self) -> bool {
+        (1..7 * DAY).contains(&self.length())
+    }
+
     /// Returns the length in milliseconds.
     pub fn length(self) -> i64 {
         self.end - self.start

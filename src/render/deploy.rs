@@ -14,7 +14,7 @@ use super::table::Chip;
 use super::terminal::{Style, ascii, paint, plain, shorten};
 use super::{calendar, number};
 use crate::config::Language;
-use crate::model::time::{DAY, Window};
+use crate::model::time::Window;
 use crate::model::verdict::Verdict;
 use crate::review::explanation::Fact;
 use crate::review::{Comparison, Deploy, OneDeploy};
@@ -189,8 +189,7 @@ impl<'a> Writer<'a> {
             ("after", Arg::from(calendar::span(longest, self.look.zone))),
             ("before", number::span(before.length()).into()),
         ];
-        let is_thin = before.length() < 7 * DAY;
-        let key = if is_thin { "one_deploy.compared_with_day" } else { "one_deploy.compared_with" };
+        let key = if before.is_under_a_week() { "one_deploy.compared_with_day" } else { "one_deploy.compared_with" };
         is_any.then(|| self.message(key, &args))
     }
 

@@ -161,7 +161,10 @@ impl Check<'_> {
     /// than on the day before this one by the limit, however the climb is cut into steps.
     ///
     /// The usual course is not taken out: where every restart is on a Wednesday, the weekend is usually full.
-    pub fn fills_up(&self, limit: f64) -> bool {
+    ///
+    /// `is_back`: the old level was located again, at no deploy. Only of what fills, such as memory: of everything else an
+    /// improvement that went is one that lasted for a while.
+    pub fn fills_up(&self, is_back: bool, limit: f64) -> bool {
         const DAY: usize = 24 * PER_HOUR;
         let DeployWindow { from, to } = self.place.moment;
         let next = self.next_deploy(to);
@@ -172,7 +175,7 @@ impl Check<'_> {
         };
         let change = day(next).zip(day(from)).map(|(last, before)| last - before).filter(|_| next >= to + 2 * DAY);
         let harm = |size: f64| if self.subject.direction == Polarity::Higher { -size } else { size };
-        change.is_some_and(|change| harm(change) > -limit)
+        self.subject.class == Class::Saturation && (is_back || change.is_some_and(|change| harm(change) > -limit))
     }
 
     /// Returns whether a climb that began with the deploy has gone beyond the limit by the last day before the next one,
@@ -194,8 +197,8 @@ impl Check<'_> {
     fn is_filling(&self, limit: f64, harm: &impl Fn(f64) -> f64) -> bool {
         let DeployWindow { from, to } = self.place.moment;
         let plain = &self.course.plain;
-        let day: Vec<f64> = plain.get(from.saturating_sub(24 * PER_HOUR)..from).unwrap_or(&[]).to_vec();
-        let day: Vec<f64> = day.into_iter().filter(|value| value.is_finite()).collect();
+        let day = plain.get(from.saturating_sub(24 * PER_HOUR)..from).unwrap_or(&[]).iter();
+        let day: Vec<f64> = day.copied().filter(|value| value.is_finite()).collect();
         let Some([low, high]) = describe::quantiles(&day, [0.05, 0.95]) else { return false };
         let blocks = self.blocks_of(plain, to, self.place.end());
         let means: Vec<f64> = blocks.iter().filter(|block| block.is_after).map(|block| harm(block.mean)).collect();

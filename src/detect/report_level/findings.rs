@@ -2,8 +2,8 @@
 //!
 //! First the signals of a target are one thing, then the targets that moved alike at one deploy are. A database that
 //! became slower behind slower operations is told with them, as evidence. Operations whose changes took different
-//! courses (one stayed, one was taken back by another deploy) are told apart. What only took a regression back is the end
-//! of that finding, no finding of its own.
+//! courses (one stayed, one was taken back by another deploy) are told apart. An improvement that
+//! only undoes a regression ends that finding and is none of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -185,8 +185,8 @@ fn without_repairs(judgement: &Judgement, moved: Vec<Moved>) -> Vec<Moved> {
     kept
 }
 
-/// Tells whether an improvement leaves a target better than it was before an earlier regression, by more than the limit.
-/// Both changes are counted from the level in between, on the signal that the regression was told by.
+/// Returns whether an improvement leaves a target better than it was before an earlier regression, by more than the limit.
+/// Both changes are counted from the level in between, on the signal that led the regression.
 fn goes_beyond(judgement: &Judgement, broken: usize, better: &Target) -> bool {
     let broken = &judgement.comparisons[broken];
     let members = better.members.iter().map(|index| &judgement.comparisons[*index]);

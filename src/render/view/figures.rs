@@ -22,8 +22,8 @@ const LEAD_DAYS: i64 = 3;
 /// Returns the days that a comparison has before the deploy, as the place `days`, if they are fewer than a week: then no
 /// weekday is there twice, and hours of the day are compared.
 pub(super) fn only_days(comparison: &Comparison) -> Option<[(&'static str, Arg); 1]> {
-    let length = comparison.before_window.window().length();
-    (length > 0 && length < 7 * DAY).then(|| [("days", number::span(length).into())])
+    let before = comparison.before_window.window();
+    before.is_under_a_week().then(|| [("days", number::span(before.length()).into())])
 }
 
 /// Draws one week: usual before, typical after.

@@ -129,7 +129,8 @@ fn since(context: &ViewContext<'_>, finding: &Finding, comparison: &Comparison, 
 /// Writes who feels it: requests since the deploy, and the waiting that they added.
 fn felt(context: &ViewContext<'_>, finding: &Finding) -> Fact {
     let requests = targets::sum(context, finding, |target, _| target.requests);
-    let keys = match finding.is_over() {
+    // Counted until the old level was back, also where it is too early to call the finding over.
+    let keys = match finding.pattern == Some(Pattern::Recovered) {
         true => ("fact.requests_while", "fact.requests_until"),
         false => ("fact.requests", "fact.requests_since"),
     };
