@@ -28,6 +28,16 @@ pub enum Pattern {
     Burst,
     /// Only the high percentiles moved.
     TailOnly,
+    /// The new level was reached bit by bit.
+    Gradual {
+        /// From when on the new level stood, UTC ms.
+        until: i64,
+    },
+    /// The old level held on for a while after the deploy.
+    Delayed {
+        /// By when it was given up, UTC ms.
+        until: i64,
+    },
 }
 
 impl Pattern {
@@ -36,6 +46,8 @@ impl Pattern {
         match self {
             Self::Sustained => "sustained",
             Self::Recovered { .. } => "recovered",
+            Self::Gradual { .. } => "gradual",
+            Self::Delayed { .. } => "delayed",
             Self::Burst => "burst",
             Self::TailOnly => "tail_only",
         }

@@ -351,7 +351,12 @@ impl Messages {
             (Some(Pattern::Burst), Some(until)) if until.ms() > 0 => {
                 sentences.push(self.message("pattern.burst_until", &[("until", self.stamp(until.ms()).into())]));
             }
-            (Some(Pattern::Recovered), None) | (None, _) => {}
+            (Some(pattern @ (Pattern::Gradual | Pattern::Delayed)), Some(until)) => {
+                let key = format!("pattern.{}", pattern.as_str());
+                sentences.push(self.message(&key, &[("until", self.stamp(until.ms()).into())]));
+                sentences.push(self.label("pattern.sustained"));
+            }
+            (Some(Pattern::Recovered | Pattern::Gradual | Pattern::Delayed), None) | (None, _) => {}
             (Some(pattern), _) => sentences.push(self.label(&format!("pattern.{}", pattern.as_str()))),
         }
         self.words.sentences(&sentences)

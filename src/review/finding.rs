@@ -46,7 +46,7 @@ pub struct Finding {
     /// Shape of the change.
     #[schemars(with = "Option<String>", extend("enum" = PATTERNS))]
     pub pattern: Option<Pattern>,
-    /// With `recovered` and `burst`: when the old level was back.
+    /// With `recovered` and `burst`: when the old level was back; with `gradual` and `delayed`: when the new one was there.
     pub until: Option<Instant>,
     /// With `recovered`: id of the deploy that took it back, if one did.
     pub by: Option<Arc<str>>,

@@ -7,8 +7,15 @@ use serde::{Deserialize, Serialize};
 pub(super) const KINDS: [&str; 3] = ["operation", "datastore", "resource"];
 
 /// Every pattern.
-pub(super) const PATTERNS: [Option<&str>; 5] =
-    [Some("sustained"), Some("recovered"), Some("burst"), Some("tail_only"), None];
+pub(super) const PATTERNS: [Option<&str>; 7] = [
+    Some("sustained"),
+    Some("recovered"),
+    Some("burst"),
+    Some("tail_only"),
+    Some("gradual"),
+    Some("delayed"),
+    None,
+];
 
 /// Every verdict.
 pub(super) const VERDICTS: [&str; 9] = [
@@ -39,6 +46,10 @@ pub enum Pattern {
     Burst,
     /// Only the high percentiles moved.
     TailOnly,
+    /// The new level was reached bit by bit; `until` says by when.
+    Gradual,
+    /// The old level held on until some time after the deploy; `until` says until when.
+    Delayed,
 }
 
 impl Pattern {
@@ -49,6 +60,8 @@ impl Pattern {
             Self::Recovered => "recovered",
             Self::Burst => "burst",
             Self::TailOnly => "tail_only",
+            Self::Gradual => "gradual",
+            Self::Delayed => "delayed",
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The posterior probability that a step began with each deploy, or at any other moment near it.
 
+use std::collections::BTreeMap;
+
 use crate::detect::input::calendar::PER_HOUR;
 use crate::detect::input::deploy_window::DeployWindow;
+use crate::detect::model::transition::{self, Transition, TransitionKind};
 
 /// Share of the deploys that change a series: the prior.
 ///
@@ -48,6 +51,48 @@ pub struct Attribution<'a> {
     pub known: &'a [usize],
     /// How many such moves the series makes by itself in the whole history, as expected and as seen; above 0.
     pub by_itself: f64,
+    /// Changes that took their time; `None` where only steps at deploys are weighed.
+    pub ways: Option<&'a [Ramp]>,
+}
+
+/// A straight way from one level to another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ramp {
+    /// The deploy group that it began with; `None` for one that began by itself.
+    pub group: Option<usize>,
+    /// First bucket of the way.
+    pub begin: usize,
+    /// First bucket of the new level.
+    pub end: usize,
+    /// Log-likelihood, as that of a step.
+    pub gain: f64,
+}
+
+/// Shares of the changes at deploys that are a step at the deploy, a step some time later, and a way of up to six hours.
+///
+/// Rollouts in steps, caches that run out and pools that fill make about half of what harms. The shares matter little: what
+/// is clear is clear with any of them.
+const SHAPES: [f64; 3] = [0.5, 0.35, 0.15];
+
+/// The share of late steps up to so many buckets after the deploy.
+const LATE: [(usize, f64); 3] = [(4 * PER_HOUR, 0.8), (6 * PER_HOUR, 0.1), (12 * PER_HOUR, 0.1)];
+
+/// How often a level moves by itself on a way of hours, against a step.
+const WAYS_BY_ITSELF: f64 = 0.25;
+
+/// Below this share of its probability is a deploy's change no step at the deploy.
+const LEAST_STEP: f64 = 0.4;
+
+/// Returns the share of the late steps that begin in one bucket, so many after the deploy.
+fn late(after: usize) -> f64 {
+    let mut from = 0;
+    for (to, share) in LATE {
+        if after <= to {
+            return share / (to - from) as f64;
+        }
+        from = to;
+    }
+    0.0
 }
 
 /// Who bears the blame for a step.
@@ -57,6 +102,26 @@ pub struct Posterior {
     pub onset: (usize, usize),
     /// Groups that share the blame, with their shares; what is missing to 1 lies at no deploy.
     pub groups: Vec<(usize, f64)>,
+    /// The way to the new level, for a change at the likeliest group that was no step at the deploy.
+    pub transition: Option<Transition>,
+}
+
+/// What happened at a moment, with its deploy if one made it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Shape {
+    Itself,
+    Step(usize),
+    Late(usize),
+    Way(usize, usize),
+}
+
+impl Shape {
+    fn group(self) -> Option<usize> {
+        match self {
+            Self::Itself => None,
+            Self::Step(group) | Self::Late(group) | Self::Way(group, _) => Some(group),
+        }
+    }
 }
 
 impl Posterior {
@@ -76,22 +141,42 @@ impl Attribution<'_> {
     /// series changes by itself; a series that keeps doing so makes a deploy a less likely cause.
     pub fn share(&self, likelihood: impl Fn(usize) -> f64, is_there: impl Fn(usize) -> bool) -> Option<Posterior> {
         // Up to the neighbouring steps: beyond them the data speak of another change.
-        let Self { moments, len, at, known, by_itself } = *self;
+        let Self { moments, len, at, known, by_itself, .. } = *self;
         let first = known.iter().copied().filter(|known| *known < at).max().map_or(0, |known| known + 1);
         let last = known.iter().copied().filter(|known| *known > at).min().unwrap_or(len);
         let (first, last) = (first.max(at.saturating_sub(REACH)).max(1), last.min(at + REACH + 1).min(len));
         let odds = CAUSED * len as f64 / by_itself;
         let within = |moment: &DeployWindow| moment.to > first && moment.from < last && moment.to < len;
-        let mut weights: Vec<(usize, Option<usize>, f64)> = Vec::new();
+        let [at_once, later, way] = if self.ways.is_some() { SHAPES } else { [1.0, 0.0, 0.0] };
+        let mut weights: Vec<(usize, Shape, f64)> = Vec::new();
         for (group, moment) in moments.iter().enumerate().filter(|(_, moment)| within(moment)) {
-            weights.push((moment.to, Some(group), likelihood(moment.to) + odds.ln()));
+            weights.push((moment.to, Shape::Step(group), likelihood(moment.to) + (odds * at_once).ln()));
             // It may have changed by itself just then.
-            weights.push((moment.to, None, likelihood(moment.to) + ((moment.to - moment.from + 1) as f64).ln()));
+            let buckets = (moment.to - moment.from + 1) as f64;
+            weights.push((moment.to, Shape::Itself, likelihood(moment.to) + buckets.ln()));
         }
         for bucket in (first..last).filter(|bucket| is_there(*bucket)) {
-            if !moments.iter().any(|moment| moment.from <= bucket && bucket <= moment.to) {
-                weights.push((bucket, None, likelihood(bucket)));
+            if moments.iter().any(|moment| moment.from <= bucket && bucket <= moment.to) {
+                continue;
             }
+            let likelihood = likelihood(bucket);
+            weights.push((bucket, Shape::Itself, likelihood));
+            // Once the next deploy is there, a late change is the next one's.
+            let before = moments.partition_point(|moment| moment.from <= bucket);
+            if let Some((group, moment)) = before.checked_sub(1).and_then(|last| Some((last, moments.get(last)?)))
+                && within(moment)
+                && later * late(bucket - moment.to) > 0.0
+            {
+                weights.push((bucket, Shape::Late(group), likelihood + (odds * later * late(bucket - moment.to)).ln()));
+            }
+        }
+        for ramp in self.ways.unwrap_or(&[]) {
+            let (shape, weight) = match ramp.group {
+                Some(group) => (Shape::Way(group, ramp.end), odds * way / transition::LENGTHS.len() as f64),
+                None => (Shape::Itself, transition::OWN_EVERY as f64 * WAYS_BY_ITSELF / transition::OWN_LENGTHS.len() as f64),
+            };
+            let bucket = ramp.group.and_then(|group| moments.get(group)).map_or(ramp.begin, |moment| moment.to);
+            weights.push((bucket, shape, ramp.gain + weight.ln()));
         }
         let best = weights.iter().map(|(_, _, weight)| *weight).fold(f64::NEG_INFINITY, f64::max);
         if !best.is_finite() {
@@ -99,23 +184,26 @@ impl Attribution<'_> {
         }
         let total: f64 = weights.iter().map(|(_, _, weight)| (weight - best).exp()).sum();
         weights.sort_by_key(|(bucket, ..)| *bucket);
-        let mut blame = Posterior { onset: (at, at), groups: Vec::new() };
+        for (_, _, weight) in &mut weights {
+            *weight = ((*weight - best).exp() / total / GRAIN).round() * GRAIN;
+        }
+        let mut blame = Posterior { onset: (at, at), groups: Vec::new(), transition: None };
         let mut sum = 0.0;
-        for (bucket, group, weight) in weights {
-            let share = ((weight - best).exp() / total / GRAIN).round() * GRAIN;
+        let mut shares: BTreeMap<usize, f64> = BTreeMap::new();
+        for (bucket, shape, share) in &weights {
             if sum < 0.025 {
-                blame.onset.0 = bucket;
+                blame.onset.0 = *bucket;
             }
             if sum < 0.975 {
-                blame.onset.1 = bucket;
+                blame.onset.1 = *bucket;
             }
             sum += share;
-            if let Some(group) = group
-                && share >= LEAST_NAMED
-            {
-                blame.groups.push((group, share));
+            if let Some(group) = shape.group() {
+                *shares.entry(group).or_default() += share;
             }
         }
+        blame.groups = shares.into_iter().filter(|(_, share)| *share >= LEAST_NAMED).collect();
+        blame.transition = transition_of(&blame, &weights);
         // A deploy's own onset begins with its first minute, not with the end of settling.
         for moment in moments {
             if moment.to == blame.onset.0 {
@@ -126,6 +214,37 @@ impl Attribution<'_> {
     }
 }
 
+/// Returns the way to the new level at the likeliest group; `None` where it was a step at the deploy.
+fn transition_of(blame: &Posterior, weights: &[(usize, Shape, f64)]) -> Option<Transition> {
+    let (group, all) = blame.groups.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let sum = |is: &dyn Fn(Shape) -> bool| {
+        weights.iter().filter(|(_, shape, _)| is(*shape)).map(|(_, _, share)| share).sum::<f64>()
+    };
+    if sum(&|shape| shape == Shape::Step(group)) >= LEAST_STEP * all {
+        return None;
+    }
+    let is_late = |shape: Shape| shape == Shape::Late(group);
+    let is_way = |shape: Shape| matches!(shape, Shape::Way(own, _) if own == group);
+    let (late, way) = (sum(&is_late), sum(&is_way));
+    if late >= way {
+        // Until nearly all of it is sure to have happened.
+        let mut left = LEFT_OUT * late;
+        let last = weights.iter().rev().filter(|(_, shape, _)| is_late(*shape)).find(|(_, _, share)| {
+            left -= share;
+            left < 0.0
+        })?;
+        return Some(Transition { kind: TransitionKind::Delayed, end: last.0 });
+    }
+    let end_of = |(_, shape, share): &(usize, Shape, f64)| match shape {
+        Shape::Way(own, end) if *own == group && *share >= LEFT_OUT * way => Some(*end),
+        _ => None,
+    };
+    weights.iter().filter_map(end_of).max().map(|end| Transition { kind: TransitionKind::Gradual, end })
+}
+
+/// What is less likely than this share does not lengthen the hours that are left out.
+const LEFT_OUT: f64 = 0.1;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,7 +253,7 @@ mod tests {
     const MOMENTS: [DeployWindow; 2] = [DeployWindow { from: 500, to: 504 }, DeployWindow { from: 700, to: 704 }];
 
     fn blame(likelihood: impl Fn(usize) -> f64) -> Posterior {
-        let near = Attribution { moments: &MOMENTS, len: LEN, at: 504, known: &[], by_itself: 0.5 };
+        let near = Attribution { moments: &MOMENTS, len: LEN, at: 504, known: &[], by_itself: 0.5, ways: None };
         let is_there = |bucket: usize| !MOMENTS.iter().any(|moment| (moment.from..moment.to).contains(&bucket));
         near.share(likelihood, is_there).expect("something is likely")
     }

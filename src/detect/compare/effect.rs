@@ -11,6 +11,7 @@ use crate::detect::judgement::{Comparison, Pattern};
 use crate::detect::model::error_rates::ErrorRateModel;
 use crate::detect::model::series_model::LevelModel;
 use crate::detect::model::steps::Change;
+use crate::detect::model::transition::{self, TransitionKind};
 use crate::model::effect::{Effect, Estimate, Scale, ScaledEstimate};
 use crate::model::metric::{Class, Polarity};
 use crate::model::time::Window;
@@ -197,6 +198,11 @@ pub fn level(
 ) -> Comparison {
     let mut comparison = blank;
     let Some(before) = comparison.before else { return comparison };
+    if transition::covers(place.changes, place.moment.to) {
+        // The level was on its way because of an earlier deploy: nothing tells the two apart.
+        comparison.verdict = Verdict::Inconclusive;
+        return comparison;
+    }
     let chosen = if place.accepted().is_some() { SELECTION_INFLATION } else { 1.0 };
     let error = step.variance.sqrt() * track.inflation * chosen;
     if !error.is_finite() || error <= 0.0 {
@@ -313,7 +319,11 @@ fn mark(
     } else {
         comparison.pattern = Some(match undone(change, place.changes) {
             Some(last) => Pattern::Recovered { until: span(last.at), by: last.group },
-            None => Pattern::Sustained,
+            None => match change.transition {
+                Some(way) if way.kind == TransitionKind::Delayed => Pattern::Delayed { until: span(way.end) },
+                Some(way) => Pattern::Gradual { until: span(way.end) },
+                None => Pattern::Sustained,
+            },
         });
     }
 }

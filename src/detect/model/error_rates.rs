@@ -210,12 +210,12 @@ impl ErrorRateModel {
         let is_rise = rises(at);
         let known = steps::steps_of(&self.changes);
         let by_itself = BY_ITSELF * self.len() as f64 / FORTNIGHT;
-        let near = Attribution { moments, len: self.len(), at, known: &known, by_itself };
+        let near = Attribution { moments, len: self.len(), at, known: &known, by_itself, ways: None };
         let likelihood = |at: usize| if rises(at) == is_rise { gain(at) / 2.0 } else { 0.0 };
         let blame = near.share(likelihood, |bucket| self.requests[bucket + 1] > self.requests[bucket])?;
         let group = blame.told_at();
         let at = group.and_then(|group| moments.get(group)).map_or(at, |moment| moment.to);
-        Some(Change { at, group, onset: blame.onset, blame: blame.groups, step: Step::default() })
+        Some(Change { at, group, onset: blame.onset, blame: blame.groups, step: Step::default(), transition: None })
     }
 }
 

@@ -93,12 +93,12 @@ fn placed_by_all(
     let mut placed = Vec::new();
     for change in known {
         let others: Vec<Change> = known.iter().filter(|other| other.at != change.at).cloned().collect();
-        let profile = steps::profile(scratch, &residual, &noise, &steps::steps_of(&others));
+        let profile = search.profile(scratch, &noise, &others);
         let clearest = (change.onset.0..=change.onset.1.max(change.at))
             .chain([change.at])
             .filter(|at| steps::step_at(&profile, *at).size * change.step.size > 0.0)
             .max_by(|a, b| z(&profile, *a).total_cmp(&z(&profile, *b)));
-        placed.extend(clearest.and_then(|at| search.placed(&profile, &others, at)));
+        placed.extend(clearest.and_then(|at| search.placed(scratch, &noise, &profile, &others, at)));
     }
     Some(placed)
 }

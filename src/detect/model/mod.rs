@@ -15,3 +15,4 @@ pub mod noise;
 pub mod seasonality;
 pub mod series_model;
 pub mod steps;
+pub mod transition;

@@ -1,11 +1,14 @@
 //! One series judged over its whole history: usual course, noise, steps.
 
+use std::borrow::Cow;
+
 use super::drift::{self, Drift};
 use super::episodes::{self, Episode};
 use super::error_rates::ErrorRateModel;
 use super::noise::{self, Noise};
 use super::seasonality::{self, Seasonality};
 use super::steps::{self, Change, Clarity, Search};
+use super::transition;
 use crate::detect::input::calendar::{Calendar, PER_HOUR};
 use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::input::load::Behind;
@@ -167,6 +170,14 @@ impl LevelModel {
             self.noise = Some(straight.noise);
             (self.changes, self.profile) = (straight.changes, straight.profile);
         }
+        self.leave_out_transitions();
+    }
+
+    /// Makes the hours missing in which the level was on its way to another.
+    fn leave_out_transitions(&mut self) {
+        if let Cow::Owned(rest) = transition::left_out(&self.residual, &self.changes) {
+            self.residual = rest;
+        }
     }
 
     fn search<'a>(&'a self, moments: &'a [DeployWindow]) -> Search<'a> {
@@ -189,7 +200,8 @@ impl LevelModel {
         }
         self.jumps = episodes::jumps(&self.residual);
         self.leave_out_episodes(place.moments);
-        self.noise = self.noise_beside(&steps, input.behind());
+        let still = transition::left_out(&self.residual, &self.changes);
+        self.noise = noise::beside(&still, &steps, input.behind());
         self.noise.is_some()
     }
 
@@ -220,6 +232,7 @@ impl LevelModel {
                 return;
             }
         }
+        self.leave_out_transitions();
         self.take_back(input.behind(), scratch);
         self.measure_steps(scratch);
     }
@@ -292,11 +305,12 @@ impl LevelModel {
             with.insert(with.partition_point(|step| *step < at), at);
             let Some(calmer) = self.noise_beside(&with, behind) else { break };
             let profile = steps::profile(scratch, &self.residual, &calmer, &steps);
-            let placed = self.search(place.moments).placed(&profile, &self.changes, at);
+            let placed = self.search(place.moments).placed(scratch, &calmer, &profile, &self.changes, at);
             let Some(change) = placed else { continue };
             if change.group.is_some() && !steps.contains(&change.at) && self.p_value(change.step, df) <= LATE_P {
                 self.changes.push(change);
                 self.changes.sort_by_key(|change| change.at);
+                self.leave_out_transitions();
                 self.measure_steps(scratch);
             }
         }
@@ -345,6 +359,7 @@ impl LevelModel {
     /// Takes over the places that the signals of an operation agreed on, and measures the steps there.
     pub fn relocate(&mut self, changes: Vec<Change>, scratch: &mut Scratch) {
         self.changes = changes;
+        self.leave_out_transitions();
         self.measure_steps(scratch);
     }
 

@@ -5,6 +5,7 @@
 //! proportion to how well each explains the data.
 
 use super::noise::Noise;
+use super::transition::{self, Transition};
 use crate::detect::attribution::posterior::{Attribution, FORTNIGHT};
 use crate::detect::input::calendar::PER_HOUR;
 use crate::detect::input::deploy_window::DeployWindow;
@@ -72,6 +73,8 @@ pub struct Change {
     pub blame: Vec<(usize, f64)>,
     /// The step, knowing all other steps.
     pub step: Step,
+    /// The way to the new level, if it was no step at the deploy.
+    pub transition: Option<Transition>,
 }
 
 /// What steps are looked for in.
@@ -94,11 +97,11 @@ impl Search<'_> {
         let mut refused: Vec<usize> = Vec::new();
         let mut profile = profile(scratch, self.residual, noise, &[]);
         while changes.len() < MOST {
-            let Some(change) = self.clearest(&profile, &changes, &refused, clarity) else { break };
+            let Some(change) = self.clearest(scratch, noise, &profile, &changes, &refused, clarity) else { break };
             refused.push(change.at);
             changes.push(change);
             changes.sort_by_key(|change| change.at);
-            profile = self::profile(scratch, self.residual, noise, &steps_of(&changes));
+            profile = self.profile(scratch, noise, &changes);
         }
         if !changes.is_empty() {
             profile = self.prune(scratch, noise, clarity, profile, &mut changes);
@@ -120,14 +123,14 @@ impl Search<'_> {
             for index in 0..changes.len() {
                 let at = changes[index].at;
                 let others: Vec<Change> = changes.iter().filter(|change| change.at != at).cloned().collect();
-                let profile = profile(scratch, self.residual, noise, &steps_of(&others));
-                if let Some(moved) = self.placed(&profile, &others, at) {
+                let profile = self.profile(scratch, noise, &others);
+                if let Some(moved) = self.placed(scratch, noise, &profile, &others, at) {
                     changes[index] = moved;
                 }
             }
             changes.sort_by_key(|change| change.at);
             changes.dedup_by_key(|change| change.at);
-            whole = profile(scratch, self.residual, noise, &steps_of(changes));
+            whole = self.profile(scratch, noise, changes);
         }
         loop {
             for change in changes.iter_mut() {
@@ -141,7 +144,7 @@ impl Search<'_> {
             match weakest {
                 Some((index, strength)) if strength < 1.0 => {
                     changes.remove(index);
-                    whole = profile(scratch, self.residual, noise, &steps_of(changes));
+                    whole = self.profile(scratch, noise, changes);
                 }
                 _ => return whole,
             }
@@ -149,7 +152,15 @@ impl Search<'_> {
     }
 
     /// Returns the clearest step that is not known yet; `None` if none stands out.
-    fn clearest(&self, profile: &[Step], known: &[Change], refused: &[usize], clarity: Clarity) -> Option<Change> {
+    fn clearest(
+        &self,
+        scratch: &mut Scratch,
+        noise: &Noise,
+        profile: &[Step],
+        known: &[Change],
+        refused: &[usize],
+        clarity: Clarity,
+    ) -> Option<Change> {
         let Self { residual, moments, .. } = *self;
         let steps = steps_of(known);
         let free = |at: usize| !steps.iter().chain(refused).any(|known| known.abs_diff(at) < PER_HOUR / 2);
@@ -172,32 +183,65 @@ impl Search<'_> {
         if !z.is_finite() {
             return None;
         }
-        let change = self.placed(profile, known, at)?;
+        let change = self.placed(scratch, noise, profile, known, at)?;
         // A deploy that takes the blame for a step near it must itself stand out.
         (free(change.at) && change.step.z().abs() >= clarity.needed(&change)).then_some(change)
     }
 
+    /// Returns the step at every bucket, knowing some changes.
+    pub fn profile(&self, scratch: &mut Scratch, noise: &Noise, changes: &[Change]) -> Vec<Step> {
+        profile(scratch, &transition::left_out(self.residual, changes), noise, &steps_of(changes))
+    }
+
     /// Places the step that was seen around `at`: at the deploy with most of the blame, or at `at` if none has it.
-    pub fn placed(&self, profile: &[Step], known: &[Change], at: usize) -> Option<Change> {
-        let Self { residual, moments, jumps } = *self;
-        let size = step_at(profile, at).size;
+    ///
+    /// `profile`: the step at every bucket, knowing the changes of `known`.
+    pub fn placed(
+        &self,
+        scratch: &mut Scratch,
+        noise: &Noise,
+        profile: &[Step],
+        known: &[Change],
+        at: usize,
+    ) -> Option<Change> {
+        let Self { moments, jumps, .. } = *self;
+        let residual = transition::left_out(self.residual, known);
+        let clearest = step_at(profile, at);
+        let size = clearest.size;
         let alike = |other: &f64| (size.abs() / 2.0..size.abs() * 2.0).contains(other);
         let own = known.iter().filter(|change| change.group.is_none()).map(|change| change.step.size.abs());
         let seen = own.filter(alike).count().max(jumps.iter().filter(|jump| alike(jump)).count());
         let by_itself = BY_ITSELF * residual.len() as f64 / FORTNIGHT + seen as f64;
         let steps = steps_of(known);
-        let near = Attribution { moments, len: residual.len(), at, known: &steps, by_itself };
         let likelihood = |at: usize| {
             let step = step_at(profile, at);
             let z = step.z();
             if step.size * size.signum() > 0.0 && z.is_finite() { z * z / (2.0 * TEMPER) } else { 0.0 }
         };
-        let blame = near.share(likelihood, |bucket| !residual[bucket].is_nan())?;
+        let is_there = |bucket: usize| !residual[bucket].is_nan();
+        let near = Attribution { moments, len: residual.len(), at, known: &steps, by_itself, ways: Some(&[]) };
+        let mut blame = near.share(likelihood, is_there)?;
+        let most = blame.groups.iter().map(|(_, share)| *share).fold(0.0, f64::max);
+        if most < SURE || blame.transition.is_some() {
+            let mut ways = transition::ramps(self, &residual, noise, &steps, at, clearest, scratch);
+            ways.iter_mut().for_each(|way| way.gain /= TEMPER);
+            blame = Attribution { ways: Some(&ways), ..near }.share(likelihood, is_there)?;
+        }
         let group = blame.told_at();
         let at = group.and_then(|group| moments.get(group)).map_or(at, |moment| moment.to);
-        Some(Change { at, group, onset: blame.onset, blame: blame.groups, step: step_at(profile, at) })
+        let transition = blame.transition.filter(|way| group.is_some() && way.end > at);
+        let (onset, groups) = (blame.onset, blame.groups);
+        let mut change = Change { at, group, onset, blame: groups, step: step_at(profile, at), transition };
+        if transition.is_some() {
+            let rest = transition::left_out(&residual, std::slice::from_ref(&change));
+            change.step = Scan::run(scratch, &rest, &noise.white_noise_variance, noise.memory, &steps).step(at);
+        }
+        Some(change)
     }
 }
+
+/// A step at a deploy that bears this much of the blame is not asked whether it took its time.
+const SURE: f64 = 0.95;
 
 /// Returns the step at every bucket, knowing some steps.
 pub fn profile(scratch: &mut Scratch, residual: &[f64], noise: &Noise, steps: &[usize]) -> Vec<Step> {
@@ -241,7 +285,7 @@ pub fn agree(signals: &mut [Vec<Change>]) {
             let is_same = |other: &&Change| {
                 other.step.size * change.step.size > 0.0
                     && other.step.z().abs() > change.step.z().abs()
-                    && (within(change.onset, other.at) || within(other.onset, change.at))
+                    && (is_within(change, other) || is_within(other, change))
             };
             if let Some(clearer) = all.iter().find(is_same) {
                 *change = Change { step: change.step, ..clearer.clone() };
@@ -252,7 +296,8 @@ pub fn agree(signals: &mut [Vec<Change>]) {
     }
 }
 
-/// Tells whether a bucket lies in an onset, an hour of grace at either end.
-fn within(onset: (usize, usize), at: usize) -> bool {
-    onset.0 <= at + PER_HOUR && at <= onset.1 + PER_HOUR
+/// Tells whether one change may have begun where, or while, another came about; an hour of grace at either end.
+fn is_within(change: &Change, other: &Change) -> bool {
+    let end = other.transition.map_or(other.at, |way| way.end);
+    change.onset.0 <= end + PER_HOUR && other.at <= change.onset.1 + PER_HOUR
 }

@@ -18,7 +18,7 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
         ("verdict", verdicts()),
         ("meaning", verdicts()),
         ("reason", crate::model::verdict::Reason::ALL.map(|reason| reason.as_str().to_owned()).to_vec()),
-        ("pattern", of(&["sustained", "recovered", "recovered_by", "burst", "tail_only"])),
+        ("pattern", of(&["sustained", "recovered", "recovered_by", "burst", "tail_only", "gradual", "delayed"])),
         ("notice", of(&["new_more", "gone_more"])),
         ("rival", of(&["load", "fleet", "mix", "event"])),
         ("event", crate::model::event::EventKind::ALL.map(|(word, _)| word.to_owned()).to_vec()),

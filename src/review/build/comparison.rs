@@ -87,10 +87,12 @@ pub(super) fn pattern(pattern: detect::Pattern) -> Pattern {
         detect::Pattern::Recovered { .. } => Pattern::Recovered,
         detect::Pattern::Burst => Pattern::Burst,
         detect::Pattern::TailOnly => Pattern::TailOnly,
+        detect::Pattern::Gradual { .. } => Pattern::Gradual,
+        detect::Pattern::Delayed { .. } => Pattern::Delayed,
     }
 }
 
-/// Returns when the old level was back, and the group of deploys that took it back, as an index of the judgement.
+/// Returns when the old level was back, or until when the new one was not there, and the group of deploys that took it back, as an index of the judgement.
 pub(super) fn recovery(
     builder: &Builder<'_>,
     pattern: Option<detect::Pattern>,
@@ -99,6 +101,7 @@ pub(super) fn recovery(
     match pattern {
         Some(detect::Pattern::Burst) => (of.burst.map(|burst| builder.instant(burst.until)), None),
         Some(detect::Pattern::Recovered { until, by }) => (Some(builder.instant(until)), by),
+        Some(detect::Pattern::Gradual { until } | detect::Pattern::Delayed { until }) => (Some(builder.instant(until)), None),
         _ => (None, None),
     }
 }
