@@ -7,15 +7,8 @@ use serde::{Deserialize, Serialize};
 pub(super) const KINDS: [&str; 3] = ["operation", "datastore", "resource"];
 
 /// Every pattern.
-pub(super) const PATTERNS: [Option<&str>; 7] = [
-    Some("sustained"),
-    Some("recovered"),
-    Some("burst"),
-    Some("tail_only"),
-    Some("gradual"),
-    Some("delayed"),
-    None,
-];
+pub(super) const PATTERNS: [Option<&str>; 7] =
+    [Some("sustained"), Some("recovered"), Some("burst"), Some("tail_only"), Some("gradual"), Some("delayed"), None];
 
 /// Every verdict.
 pub(super) const VERDICTS: [&str; 9] = [

@@ -26,8 +26,9 @@ const LEAST_OF_DEPLOYS: f64 = 0.6;
 /// without a step; at 0.5 steps that two deploys share evenly would be alarms at neither.
 pub const LEAST_ATTRIBUTION: f64 = 0.47;
 
-/// A deploy is named alone only while no other has this share of its probability: a tie never names one.
-pub const RIVAL: f64 = 0.25;
+/// A deploy is named alone only while no other has this share of its probability: a tie never names one, and at
+/// least half is its own.
+pub const RIVAL: f64 = 0.45;
 
 /// Probabilities are rounded to this: dust of the arithmetic must not decide which of two equal deploys is named.
 const GRAIN: f64 = 1e-9;
@@ -173,7 +174,10 @@ impl Attribution<'_> {
         for ramp in self.ways.unwrap_or(&[]) {
             let (shape, weight) = match ramp.group {
                 Some(group) => (Shape::Way(group, ramp.end), odds * way / transition::LENGTHS.len() as f64),
-                None => (Shape::Itself, transition::OWN_EVERY as f64 * WAYS_BY_ITSELF / transition::OWN_LENGTHS.len() as f64),
+                None => (
+                    Shape::Itself,
+                    transition::OWN_EVERY as f64 * WAYS_BY_ITSELF / transition::OWN_LENGTHS.len() as f64,
+                ),
             };
             let bucket = ramp.group.and_then(|group| moments.get(group)).map_or(ramp.begin, |moment| moment.to);
             weights.push((bucket, shape, ramp.gain + weight.ln()));

@@ -65,10 +65,10 @@ const JUMP_SPAN: usize = PER_HOUR;
 /// Robust standard deviations of such moves that make one a jump.
 const JUMP_Z: f64 = 6.0;
 
-/// Returns the sizes of the sudden moves that lasted for hours and that noise does not make.
+/// Returns where the sudden moves were that lasted for hours and that noise does not make, and their sizes.
 ///
 /// `residual`: one a bucket, NaN is missing; missing buckets hide jumps, so that those at deploys are not counted.
-pub fn jumps(residual: &[f64]) -> Vec<f64> {
+pub fn jumps(residual: &[f64]) -> Vec<(usize, f64)> {
     let middle = |four: &[f64]| {
         let (mut sum, mut low, mut high) = (0.0, f64::INFINITY, f64::NEG_INFINITY);
         for value in four {
@@ -96,9 +96,9 @@ pub fn jumps(residual: &[f64]) -> Vec<f64> {
     lasting(&found)
 }
 
-/// Returns the sizes of the moves that were not taken back soon: a series that jumps up and comes back within hours has
+/// Returns the moves that were not taken back soon: a series that jumps up and comes back within hours has
 /// not shown that its level changes by itself.
-fn lasting(moves: &[(usize, f64)]) -> Vec<f64> {
+fn lasting(moves: &[(usize, f64)]) -> Vec<(usize, f64)> {
     let mut standing: Vec<(usize, f64)> = Vec::new();
     for (at, size) in moves.iter().copied() {
         let is_undone = |(begin, gone): &(usize, f64)| at - begin <= SOON && (-size / gone - 1.0).abs() <= MOST_LEFT;
@@ -107,7 +107,7 @@ fn lasting(moves: &[(usize, f64)]) -> Vec<f64> {
             None => standing.push((at, size)),
         }
     }
-    standing.into_iter().map(|(_, size)| size.abs()).collect()
+    standing.into_iter().map(|(at, size)| (at + JUMP_SPAN, size.abs())).collect()
 }
 
 /// A move is taken back if this share of it is left at most, or as much was taken back beyond it.
@@ -129,16 +129,20 @@ mod tests {
 
     #[test]
     fn a_jump_that_comes_back_within_hours_is_none() {
-        assert_eq!(jumps(&series(&[])), Vec::<f64>::new());
-        assert_eq!(jumps(&series(&[(300, 5.0), (312, -5.0), (700, -4.0), (708, 4.2)])), Vec::<f64>::new());
+        assert_eq!(jumps(&series(&[])), Vec::new());
+        assert_eq!(jumps(&series(&[(300, 5.0), (312, -5.0), (700, -4.0), (708, 4.2)])), Vec::new());
     }
 
     #[test]
     fn a_jump_that_lasts_is_told_by_its_size() {
         let told = jumps(&series(&[(300, 5.0), (400, -5.0), (900, -3.0)]));
         assert_eq!(told.len(), 3, "{told:?}");
-        assert!(told.iter().zip([5.0, 5.0, 3.0]).all(|(told, size)| (told - size).abs() < 0.3), "{told:?}");
+        let wanted = [(300, 5.0), (400, 5.0), (900, 3.0)];
+        let is_near = |(told, wanted): (&(usize, f64), (usize, f64))| {
+            told.0.abs_diff(wanted.0) <= JUMP_SPAN && (told.1 - wanted.1).abs() < 0.3
+        };
+        assert!(told.iter().zip(wanted).all(is_near), "{told:?}");
         let told = jumps(&series(&[(300, 5.0), (310, -1.5)]));
-        assert!(told.iter().any(|size| (size - 5.0).abs() < 0.3), "most of it stays: {told:?}");
+        assert!(told.iter().any(|(_, size)| (size - 5.0).abs() < 0.3), "most of it stays: {told:?}");
     }
 }

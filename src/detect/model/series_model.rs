@@ -83,8 +83,8 @@ pub struct LevelModel {
     pub residual: Vec<f64>,
     /// Hours far from the level that were left out.
     episodes: Vec<Episode>,
-    /// Sizes of the sudden moves that it made by itself and that lasted for hours.
-    jumps: Vec<f64>,
+    /// Sudden moves that lasted for hours: where, and their sizes.
+    jumps: Vec<(usize, f64)>,
     /// A straight climb or fall that was taken out.
     pub drift: Option<Drift>,
     /// How much wider errors are than the model's: standard errors are multiplied by it.

@@ -84,8 +84,8 @@ pub struct Search<'a> {
     pub residual: &'a [f64],
     /// The deploy groups, sorted.
     pub moments: &'a [DeployWindow],
-    /// Sizes of moves that the series made by itself and that were taken out before.
-    pub jumps: &'a [f64],
+    /// Where the series made sudden moves that lasted, and their sizes.
+    pub jumps: &'a [(usize, f64)],
 }
 
 impl Search<'_> {
@@ -210,7 +210,9 @@ impl Search<'_> {
         let size = clearest.size;
         let alike = |other: &f64| (size.abs() / 2.0..size.abs() * 2.0).contains(other);
         let own = known.iter().filter(|change| change.group.is_none()).map(|change| change.step.size.abs());
-        let seen = own.filter(alike).count().max(jumps.iter().filter(|jump| alike(jump)).count());
+        // The move that is asked about says nothing of how often the series moves by itself.
+        let others = jumps.iter().filter(|(jump, size)| jump.abs_diff(at) > SAME_MOVE && alike(size));
+        let seen = own.filter(alike).count().max(others.count());
         let by_itself = BY_ITSELF * residual.len() as f64 / FORTNIGHT + seen as f64;
         let steps = steps_of(known);
         let likelihood = |at: usize| {
@@ -239,6 +241,9 @@ impl Search<'_> {
         Some(change)
     }
 }
+
+/// A sudden move this near to the clearest moment of a step is that step, in buckets.
+const SAME_MOVE: usize = 2 * PER_HOUR;
 
 /// A step at a deploy that bears this much of the blame is not asked whether it took its time.
 const SURE: f64 = 0.95;

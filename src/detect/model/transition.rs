@@ -80,8 +80,7 @@ pub fn ramps(
     let last = known.iter().copied().filter(|known| *known > at).min().unwrap_or(len);
     let is_near = |from: usize| from >= first && from + REACH >= at && from <= at + PER_HOUR;
     let deploys = search.moments.iter().enumerate().rev().filter(|(_, moment)| is_near(moment.from));
-    let deploys: Vec<(usize, usize)> =
-        deploys.take(MOST_DEPLOYS).map(|(group, moment)| (group, moment.from)).collect();
+    let deploys: Vec<(usize, usize)> = deploys.take(MOST_DEPLOYS).map(|(group, moment)| (group, moment.from)).collect();
     if deploys.is_empty() || size == 0.0 {
         return Vec::new();
     }

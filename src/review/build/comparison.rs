@@ -101,7 +101,9 @@ pub(super) fn recovery(
     match pattern {
         Some(detect::Pattern::Burst) => (of.burst.map(|burst| builder.instant(burst.until)), None),
         Some(detect::Pattern::Recovered { until, by }) => (Some(builder.instant(until)), by),
-        Some(detect::Pattern::Gradual { until } | detect::Pattern::Delayed { until }) => (Some(builder.instant(until)), None),
+        Some(detect::Pattern::Gradual { until } | detect::Pattern::Delayed { until }) => {
+            (Some(builder.instant(until)), None)
+        }
         _ => (None, None),
     }
 }
