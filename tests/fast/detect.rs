@@ -9,6 +9,9 @@ use fortnight::model::event::{Event, EventKind};
 use fortnight::model::metric::{Kind, Series, UNITS};
 use fortnight::model::time::{self, HOUR, MINUTE, Window};
 
+/// The words for a pattern.
+const PATTERNS: [&str; 7] = ["sustained", "recovered", "burst", "tail_only", "gradual", "delayed", "no_pattern"];
+
 /// One case as its script says.
 struct Case {
     name: String,
@@ -212,9 +215,7 @@ fn property(got: &Judgement, events: &[Event], comparison: &Comparison, word: &s
             other => Err(format!("taken back by {other:?}")),
         },
         Some((key, _)) => panic!("no such key {key}"),
-        None if ["sustained", "recovered", "burst", "tail_only", "no_pattern"].contains(&word) => {
-            equal("pattern", pattern, word)
-        }
+        None if PATTERNS.contains(&word) => equal("pattern", pattern, word),
         None if word == "no_alarm" => equal("alarm", if comparison.verdict.is_alarm() { "alarm" } else { word }, word),
         None => {
             let verdict = comparison.verdict.as_str();
@@ -372,7 +373,13 @@ fn change(case: &Case, words: &[&str]) -> Result<Change, String> {
     Ok(match words[0] {
         "step" => match value("add") {
             Ok(by) => Change::Add { at: at("at")?, by: float(by) },
-            Err(_) => Change::Step { at: at("at")?, factor: factor(value("by")?) },
+            Err(_) => {
+                let (at, factor) = (at("at")?, factor(value("by")?));
+                match value("over") {
+                    Ok(over) => Change::Ramp { at, until: at + length(over), factor },
+                    Err(_) => Change::Step { at, factor },
+                }
+            }
         },
         "burst" => {
             let from = at("at")?;

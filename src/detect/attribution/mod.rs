@@ -3,3 +3,4 @@
 //! This room knows of no series; it is told how likely a step is at a bucket.
 
 pub mod posterior;
+pub mod transition;

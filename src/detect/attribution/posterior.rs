@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::transition::{self, Ramp, Transition, TransitionKind};
 use crate::detect::input::calendar::PER_HOUR;
 use crate::detect::input::deploy_window::DeployWindow;
-use crate::detect::model::transition::{self, Transition, TransitionKind};
 
 /// Share of the deploys that change a series: the prior.
 ///
@@ -56,24 +56,12 @@ pub struct Attribution<'a> {
     pub ways: Option<&'a [Ramp]>,
 }
 
-/// A straight way from one level to another.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ramp {
-    /// The deploy group that it began with; `None` for one that began by itself.
-    pub group: Option<usize>,
-    /// First bucket of the way.
-    pub begin: usize,
-    /// First bucket of the new level.
-    pub end: usize,
-    /// Log-likelihood, as that of a step.
-    pub gain: f64,
-}
-
-/// Shares of the changes at deploys that are a step at the deploy, a step some time later, and a way of up to six hours.
+/// Changes that deploys make later, up to twelve hours, and on a way of up to six hours, for each that they make at once.
 ///
-/// Rollouts in steps, caches that run out and pools that fill make about half of what harms. The shares matter little: what
-/// is clear is clear with any of them.
-const SHAPES: [f64; 3] = [0.5, 0.35, 0.15];
+/// Rollouts in steps, caches that run out and pools that fill. The numbers matter little: what is clear is clear with any of
+/// them.
+const LATER: f64 = 0.35;
+const ON_THE_WAY: f64 = 0.15;
 
 /// The share of late steps up to so many buckets after the deploy.
 const LATE: [(usize, f64); 3] = [(4 * PER_HOUR, 0.8), (6 * PER_HOUR, 0.1), (12 * PER_HOUR, 0.1)];
@@ -148,10 +136,10 @@ impl Attribution<'_> {
         let (first, last) = (first.max(at.saturating_sub(REACH)).max(1), last.min(at + REACH + 1).min(len));
         let odds = CAUSED * len as f64 / by_itself;
         let within = |moment: &DeployWindow| moment.to > first && moment.from < last && moment.to < len;
-        let [at_once, later, way] = if self.ways.is_some() { SHAPES } else { [1.0, 0.0, 0.0] };
+        let (later, way) = if self.ways.is_some() { (LATER, ON_THE_WAY) } else { (0.0, 0.0) };
         let mut weights: Vec<(usize, Shape, f64)> = Vec::new();
         for (group, moment) in moments.iter().enumerate().filter(|(_, moment)| within(moment)) {
-            weights.push((moment.to, Shape::Step(group), likelihood(moment.to) + (odds * at_once).ln()));
+            weights.push((moment.to, Shape::Step(group), likelihood(moment.to) + odds.ln()));
             // It may have changed by itself just then.
             let buckets = (moment.to - moment.from + 1) as f64;
             weights.push((moment.to, Shape::Itself, likelihood(moment.to) + buckets.ln()));
@@ -285,5 +273,41 @@ mod tests {
     fn hours_from_a_deploy_it_bears_nothing() {
         let told = blame(|bucket| if bucket == 520 { 20.0 } else { 0.0 });
         assert_eq!((told.groups, told.onset), (Vec::new(), (520, 520)));
+    }
+
+    fn with_ways(ways: &[Ramp], at: usize, likelihood: impl Fn(usize) -> f64) -> Posterior {
+        let near = Attribution { moments: &MOMENTS, len: LEN, at, known: &[], by_itself: 0.27, ways: Some(ways) };
+        let is_there = |bucket: usize| !MOMENTS.iter().any(|moment| (moment.from..moment.to).contains(&bucket));
+        near.share(likelihood, is_there).expect("something is likely")
+    }
+
+    #[test]
+    fn a_clear_step_up_to_four_hours_after_a_deploy_is_its_late_change() {
+        let told = with_ways(&[], 512, |bucket| if bucket == 512 { 30.0 } else { 0.0 });
+        // Odds of a deploy against one bucket: 0.02 * 1344 / 0.27, of them 0.35 * 0.8 / 16 in this bucket.
+        let odds = CAUSED * LEN as f64 / 0.27 * 0.35 * 0.8 / 16.0;
+        assert!((told.groups[0].1 - odds / (odds + 1.0)).abs() < 1e-3, "{:?}", told.groups);
+        assert_eq!(told.told_at(), Some(0));
+        assert_eq!(told.transition, Some(Transition { kind: TransitionKind::Delayed, end: 512 }));
+        let told = with_ways(&[], 540, |bucket| if bucket == 540 { 30.0 } else { 0.0 });
+        assert_eq!(told.told_at(), None, "nine hours later it is as likely to be something else");
+    }
+
+    #[test]
+    fn after_the_next_deploy_nothing_is_late_any_more() {
+        let told = with_ways(&[], 706, |bucket| if bucket == 706 { 30.0 } else { 0.0 });
+        assert_eq!(told.told_at(), Some(1), "{:?}", told.groups);
+        assert!(told.groups.iter().all(|(group, _)| *group == 1), "{:?}", told.groups);
+    }
+
+    #[test]
+    fn a_way_that_is_clearer_than_every_step_is_gradual() {
+        let way = |group, begin, end, gain| Ramp { group, begin, end, gain };
+        let step = |bucket: usize| if (508..514).contains(&bucket) { 30.0 } else { 0.0 };
+        let told = with_ways(&[way(Some(0), 500, 516, 60.0), way(Some(0), 500, 508, 40.0)], 511, step);
+        assert_eq!(told.transition, Some(Transition { kind: TransitionKind::Gradual, end: 516 }));
+        assert!(told.told_at() == Some(0) && told.onset == (500, 504), "{told:?}");
+        let told = with_ways(&[way(Some(0), 500, 516, 40.0), way(None, 506, 514, 60.0)], 511, step);
+        assert_eq!(told.told_at(), None, "another way, at no deploy, is clearer");
     }
 }

@@ -1,6 +1,7 @@
 //! One series against one deploy group: levels, estimate, interval, limit and what the rule says of them.
 
 use super::verdict;
+use crate::detect::attribution::transition::TransitionKind;
 use crate::detect::evidence::{AttributionEvidence, Bound, Evidence, GroupKey};
 use crate::detect::input::calendar::{BUCKET, PER_HOUR};
 use crate::detect::input::deploy_window::DeployWindow;
@@ -10,8 +11,7 @@ use crate::detect::input::usual_hours::UsualHours;
 use crate::detect::judgement::{Comparison, Pattern};
 use crate::detect::model::error_rates::ErrorRateModel;
 use crate::detect::model::series_model::LevelModel;
-use crate::detect::model::steps::Change;
-use crate::detect::model::transition::{self, TransitionKind};
+use crate::detect::model::steps::{self, Change};
 use crate::model::effect::{Effect, Estimate, Scale, ScaledEstimate};
 use crate::model::metric::{Class, Polarity};
 use crate::model::time::Window;
@@ -198,7 +198,7 @@ pub fn level(
 ) -> Comparison {
     let mut comparison = blank;
     let Some(before) = comparison.before else { return comparison };
-    if transition::covers(place.changes, place.moment.to) {
+    if steps::covers(place.changes, place.moment.to) {
         // The level was on its way because of an earlier deploy: nothing tells the two apart.
         comparison.verdict = Verdict::Inconclusive;
         return comparison;

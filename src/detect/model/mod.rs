@@ -12,7 +12,7 @@ pub mod episodes;
 pub mod error_rates;
 pub mod joint_localization;
 pub mod noise;
+pub mod ramps;
 pub mod seasonality;
 pub mod series_model;
 pub mod steps;
-pub mod transition;

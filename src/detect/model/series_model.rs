@@ -8,7 +8,6 @@ use super::error_rates::ErrorRateModel;
 use super::noise::{self, Noise};
 use super::seasonality::{self, Seasonality};
 use super::steps::{self, Change, Clarity, Search};
-use super::transition;
 use crate::detect::input::calendar::{Calendar, PER_HOUR};
 use crate::detect::input::deploy_window::DeployWindow;
 use crate::detect::input::load::Behind;
@@ -175,7 +174,7 @@ impl LevelModel {
 
     /// Makes the hours missing in which the level was on its way to another.
     fn leave_out_transitions(&mut self) {
-        if let Cow::Owned(rest) = transition::left_out(&self.residual, &self.changes) {
+        if let Cow::Owned(rest) = steps::left_out(&self.residual, &self.changes) {
             self.residual = rest;
         }
     }
@@ -200,7 +199,7 @@ impl LevelModel {
         }
         self.jumps = episodes::jumps(&self.residual);
         self.leave_out_episodes(place.moments);
-        let still = transition::left_out(&self.residual, &self.changes);
+        let still = steps::left_out(&self.residual, &self.changes);
         self.noise = noise::beside(&still, &steps, input.behind());
         self.noise.is_some()
     }

@@ -4,9 +4,12 @@
 //! on until no step stands out. A step's blame is then shared between the deploys and the moments around it in
 //! proportion to how well each explains the data.
 
+use std::borrow::Cow;
+
 use super::noise::Noise;
-use super::transition::{self, Transition};
+use super::ramps;
 use crate::detect::attribution::posterior::{Attribution, FORTNIGHT};
+use crate::detect::attribution::transition::{Transition, TransitionKind};
 use crate::detect::input::calendar::PER_HOUR;
 use crate::detect::input::deploy_window::DeployWindow;
 use crate::stats::structural::{Scan, Scratch, Step};
@@ -120,6 +123,7 @@ impl Search<'_> {
         changes: &mut Vec<Change>,
     ) -> Vec<Step> {
         if changes.len() > 1 {
+            self.join(scratch, noise, changes);
             for index in 0..changes.len() {
                 let at = changes[index].at;
                 let others: Vec<Change> = changes.iter().filter(|change| change.at != at).cloned().collect();
@@ -148,6 +152,34 @@ impl Search<'_> {
                 }
                 _ => return whole,
             }
+        }
+    }
+
+    /// Joins two steps, one soon after the other and the same way, where one way from the first level to the last is what
+    /// happened: a ramp looks like two steps while each is looked for by itself.
+    fn join(&self, scratch: &mut Scratch, noise: &Noise, changes: &mut Vec<Change>) {
+        let mut first = 0;
+        while let Some([one, other]) = changes.get(first..first + 2) {
+            let is_pair = one.step.size * other.step.size > 0.0
+                && (one.group.is_none() || other.group.is_none())
+                && other.at - one.at <= ramps::REACH;
+            if is_pair {
+                let (from, to) = (one.at, other.at);
+                let others: Vec<Change> =
+                    changes.iter().filter(|change| change.at != from && change.at != to).cloned().collect();
+                let profile = self.profile(scratch, noise, &others);
+                let strength = |at: &usize| step_at(&profile, *at).z().abs();
+                let clearest = (from..=to).filter(|at| strength(at).is_finite());
+                let clearest = clearest.max_by(|a, b| strength(a).total_cmp(&strength(b)));
+                let joined = clearest.and_then(|at| self.placed(scratch, noise, &profile, &others, at));
+                let is_ramp =
+                    |change: &Change| change.transition.is_some_and(|way| way.kind == TransitionKind::Gradual);
+                if let Some(joined) = joined.filter(is_ramp) {
+                    changes.splice(first..first + 2, [joined]);
+                    changes.sort_by_key(|change| change.at);
+                }
+            }
+            first += 1;
         }
     }
 
@@ -190,7 +222,7 @@ impl Search<'_> {
 
     /// Returns the step at every bucket, knowing some changes.
     pub fn profile(&self, scratch: &mut Scratch, noise: &Noise, changes: &[Change]) -> Vec<Step> {
-        profile(scratch, &transition::left_out(self.residual, changes), noise, &steps_of(changes))
+        profile(scratch, &left_out(self.residual, changes), noise, &steps_of(changes))
     }
 
     /// Places the step that was seen around `at`: at the deploy with most of the blame, or at `at` if none has it.
@@ -205,7 +237,7 @@ impl Search<'_> {
         at: usize,
     ) -> Option<Change> {
         let Self { moments, jumps, .. } = *self;
-        let residual = transition::left_out(self.residual, known);
+        let residual = left_out(self.residual, known);
         let clearest = step_at(profile, at);
         let size = clearest.size;
         let alike = |other: &f64| (size.abs() / 2.0..size.abs() * 2.0).contains(other);
@@ -221,13 +253,13 @@ impl Search<'_> {
             if step.size * size.signum() > 0.0 && z.is_finite() { z * z / (2.0 * TEMPER) } else { 0.0 }
         };
         let is_there = |bucket: usize| !residual[bucket].is_nan();
-        let near = Attribution { moments, len: residual.len(), at, known: &steps, by_itself, ways: Some(&[]) };
-        let mut blame = near.share(likelihood, is_there)?;
-        let most = blame.groups.iter().map(|(_, share)| *share).fold(0.0, f64::max);
-        if most < SURE || blame.transition.is_some() {
-            let mut ways = transition::ramps(self, &residual, noise, &steps, at, clearest, scratch);
-            ways.iter_mut().for_each(|way| way.gain /= TEMPER);
-            blame = Attribution { ways: Some(&ways), ..near }.share(likelihood, is_there)?;
+        let near = Attribution { moments, len: residual.len(), at, known: &steps, by_itself, ways: None };
+        let mut ways = ramps::weigh(moments, &residual, noise, &steps, at, clearest, scratch);
+        ways.iter_mut().for_each(|way| way.gain /= TEMPER);
+        let mut blame = Attribution { ways: Some(&ways), ..near }.share(likelihood, is_there)?;
+        // Where nobody can say within hours when it began, nobody can say that it began late.
+        if blame.onset.1 - blame.onset.0 > LONGEST_ONSET {
+            blame = near.share(likelihood, is_there)?;
         }
         let group = blame.told_at();
         let at = group.and_then(|group| moments.get(group)).map_or(at, |moment| moment.to);
@@ -235,18 +267,36 @@ impl Search<'_> {
         let (onset, groups) = (blame.onset, blame.groups);
         let mut change = Change { at, group, onset, blame: groups, step: step_at(profile, at), transition };
         if transition.is_some() {
-            let rest = transition::left_out(&residual, std::slice::from_ref(&change));
+            let rest = left_out(&residual, std::slice::from_ref(&change));
             change.step = Scan::run(scratch, &rest, &noise.white_noise_variance, noise.memory, &steps).step(at);
         }
         Some(change)
     }
 }
 
+/// A change that took its time must have begun within this many buckets.
+const LONGEST_ONSET: usize = 6 * PER_HOUR;
+
 /// A sudden move this near to the clearest moment of a step is that step, in buckets.
 const SAME_MOVE: usize = 2 * PER_HOUR;
 
-/// A step at a deploy that bears this much of the blame is not asked whether it took its time.
-const SURE: f64 = 0.95;
+/// Returns the series without the hours in which its level was on the way.
+pub fn left_out<'a>(residual: &'a [f64], changes: &[Change]) -> Cow<'a, [f64]> {
+    let mut rest = Cow::Borrowed(residual);
+    for change in changes {
+        if let Some(transition) = change.transition
+            && let Some(way) = rest.to_mut().get_mut(change.at..transition.end.min(residual.len()))
+        {
+            way.fill(f64::NAN);
+        }
+    }
+    rest
+}
+
+/// Tells whether the level was on its way to another at a bucket, because of a deploy before it.
+pub fn covers(changes: &[Change], at: usize) -> bool {
+    changes.iter().any(|change| change.transition.is_some_and(|way| change.at < at && at < way.end))
+}
 
 /// Returns the step at every bucket, knowing some steps.
 pub fn profile(scratch: &mut Scratch, residual: &[f64], noise: &Noise, steps: &[usize]) -> Vec<Step> {

@@ -18,6 +18,8 @@ use random::Random;
 pub enum Change {
     /// From `at` on the level is `factor` times as high.
     Step { at: i64, factor: f64 },
+    /// From `at` to `until` the level goes in a straight line to `factor` times itself.
+    Ramp { at: i64, until: i64, factor: f64 },
     /// From `at` on the level is higher by `by`, in the series' unit.
     Add { at: i64, by: f64 },
     /// Between the two the level is `factor` times as high.
@@ -147,6 +149,10 @@ impl Spec {
         for change in &self.changes {
             match *change {
                 Change::Step { at: from, factor } if at >= from => value *= factor,
+                Change::Ramp { at: from, until, factor } if at >= from => {
+                    let done = ((at - from) as f64 / (until - from) as f64).min(1.0);
+                    value *= 1.0 + (factor - 1.0) * done;
+                }
                 Change::Add { at: from, by } if at >= from => value += by,
                 Change::Burst { from, to, factor } if from <= at && at < to => value *= factor,
                 Change::Nightly { from, to, factor } if from <= minute && minute < to => value *= factor,

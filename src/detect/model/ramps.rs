@@ -1,42 +1,13 @@
-//! Changes that take their time: a rollout in steps, a cache that runs out hours after the deploy.
-
-use std::borrow::Cow;
+//! How likely it is that a level went to another bit by bit.
 
 use super::noise::Noise;
-use super::steps::{Change, Search};
-use crate::detect::attribution::posterior::Ramp;
+use crate::detect::attribution::transition::{LENGTHS, OWN_EVERY, OWN_LENGTHS, Ramp};
 use crate::detect::input::calendar::PER_HOUR;
+use crate::detect::input::deploy_window::DeployWindow;
 use crate::stats::structural::{Scan, Scratch, Step};
 
-/// How a level came to be another, where it was no step at the deploy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransitionKind {
-    /// The old level held on for a while.
-    Delayed,
-    /// It climbed or fell bit by bit.
-    Gradual,
-}
-
-/// The hours after a deploy that belong neither to the old level nor to the new one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Transition {
-    /// What happened in them.
-    pub kind: TransitionKind,
-    /// First bucket of the new level.
-    pub end: usize,
-}
-
-/// How long a change at a deploy may take, in buckets.
-pub const LENGTHS: [usize; 4] = [PER_HOUR, 2 * PER_HOUR, 4 * PER_HOUR, 6 * PER_HOUR];
-
-/// How long a change that no deploy made may take, in buckets.
-pub const OWN_LENGTHS: [usize; 3] = [2 * PER_HOUR, 4 * PER_HOUR, 6 * PER_HOUR];
-
-/// Such changes are looked for at moments as far apart, in buckets.
-pub const OWN_EVERY: usize = PER_HOUR;
-
 /// As far before the clearest moment of a step may the change have begun, in buckets.
-const REACH: usize = 7 * PER_HOUR;
+pub const REACH: usize = 7 * PER_HOUR;
 
 /// No more deploys than this are asked whether a change began with them and took its time.
 const MOST_DEPLOYS: usize = 3;
@@ -44,30 +15,12 @@ const MOST_DEPLOYS: usize = 3;
 /// A way whose log-likelihood is this much below that of the clearest step is out of the question.
 const CLOSE: f64 = 6.0;
 
-/// Returns the series without the hours in which its level was on the way.
-pub fn left_out<'a>(residual: &'a [f64], changes: &[Change]) -> Cow<'a, [f64]> {
-    let mut rest = Cow::Borrowed(residual);
-    for change in changes {
-        if let Some(transition) = change.transition
-            && let Some(way) = rest.to_mut().get_mut(change.at..transition.end.min(residual.len()))
-        {
-            way.fill(f64::NAN);
-        }
-    }
-    rest
-}
-
-/// Tells whether the level was on its way to another at a bucket, because of a deploy before it.
-pub fn covers(changes: &[Change], at: usize) -> bool {
-    changes.iter().any(|change| change.transition.is_some_and(|way| change.at < at && at < way.end))
-}
-
 /// Weighs straight ways from the old level to the new one: those that begin with the deploys before the moment at which
 /// a step is clearest, and those that begin at any hour.
 ///
 /// `step`: the step there. `known`: the other steps. The gain of a way is its log-likelihood against no change.
-pub fn ramps(
-    search: &Search<'_>,
+pub fn weigh(
+    moments: &[DeployWindow],
     residual: &[f64],
     noise: &Noise,
     known: &[usize],
@@ -79,7 +32,7 @@ pub fn ramps(
     let first = known.iter().copied().filter(|known| *known < at).max().unwrap_or(0);
     let last = known.iter().copied().filter(|known| *known > at).min().unwrap_or(len);
     let is_near = |from: usize| from >= first && from + REACH >= at && from <= at + PER_HOUR;
-    let deploys = search.moments.iter().enumerate().rev().filter(|(_, moment)| is_near(moment.from));
+    let deploys = moments.iter().enumerate().rev().filter(|(_, moment)| is_near(moment.from));
     let deploys: Vec<(usize, usize)> = deploys.take(MOST_DEPLOYS).map(|(group, moment)| (group, moment.from)).collect();
     if deploys.is_empty() || size == 0.0 {
         return Vec::new();
