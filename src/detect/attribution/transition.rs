@@ -34,7 +34,7 @@ pub struct Ramp {
 }
 
 /// How long a change at a deploy may take, in buckets.
-pub const LENGTHS: [usize; 4] = [PER_HOUR, 2 * PER_HOUR, 4 * PER_HOUR, 6 * PER_HOUR];
+pub const LENGTHS: [usize; 6] = [PER_HOUR, 2 * PER_HOUR, 3 * PER_HOUR, 4 * PER_HOUR, 5 * PER_HOUR, 6 * PER_HOUR];
 
 /// How long a change that no deploy made may take, in buckets.
 pub const OWN_LENGTHS: [usize; 3] = [2 * PER_HOUR, 4 * PER_HOUR, 6 * PER_HOUR];
