@@ -10,10 +10,16 @@ use crate::stats::structural::{Scan, Scratch, Step};
 pub const REACH: usize = 7 * PER_HOUR;
 
 /// No more deploys than this are asked whether a change began with them and took its time.
-const MOST_DEPLOYS: usize = 3;
+const MOST_DEPLOYS: usize = 2;
 
-/// A way whose log-likelihood is this much below that of the clearest step is out of the question.
-const CLOSE: f64 = 6.0;
+/// Ways whose log-likelihood is this much below that of the clearest step are out of the question.
+const CLOSE: f64 = 2.0;
+
+/// A step of fewer standard errors shows nothing of its course.
+const LEAST_Z: f64 = 3.3;
+
+/// Lengths that are weighed first, in buckets.
+const TYPICAL: [usize; 2] = [2 * PER_HOUR, 4 * PER_HOUR];
 
 /// Weighs straight ways from the old level to the new one: those that begin with the deploys before the moment at which
 /// a step is clearest, and those that begin at any hour.
@@ -34,7 +40,7 @@ pub fn weigh(
     let is_near = |from: usize| from >= first && from + REACH >= at && from <= at + PER_HOUR;
     let deploys = moments.iter().enumerate().rev().filter(|(_, moment)| is_near(moment.from));
     let deploys: Vec<(usize, usize)> = deploys.take(MOST_DEPLOYS).map(|(group, moment)| (group, moment.from)).collect();
-    if deploys.is_empty() || size == 0.0 {
+    if deploys.is_empty() || step.z().abs() < LEAST_Z {
         return Vec::new();
     }
     let mut fit = |values: &[f64]| Scan::run(scratch, values, &noise.white_noise_variance, noise.memory, known).fit();
@@ -56,17 +62,22 @@ pub fn weigh(
         if curvature > 0.0 && slope * size > 0.0 { slope * slope / (2.0 * curvature) } else { 0.0 }
     };
     let mut ramps = Vec::new();
-    for (group, begin) in &deploys {
-        for length in LENGTHS {
-            let end = begin + length;
-            if end <= last {
-                ramps.push(Ramp { group: Some(*group), begin: *begin, end, gain: gain(*begin, end) });
+    let mut best: f64 = 0.0;
+    for lengths in [&TYPICAL[..], &LENGTHS[..]] {
+        for (group, begin) in &deploys {
+            for end in lengths.iter().map(|length| begin + length).filter(|end| *end <= last) {
+                if ramps.iter().any(|ramp: &Ramp| (ramp.begin, ramp.end) == (*begin, end)) {
+                    continue;
+                }
+                let ramp = Ramp { group: Some(*group), begin: *begin, end, gain: gain(*begin, end) };
+                best = best.max(ramp.gain);
+                ramps.push(ramp);
             }
         }
-    }
-    let best = ramps.iter().map(|ramp| ramp.gain).fold(0.0, f64::max);
-    if best < step.z() * step.z() / 2.0 - CLOSE {
-        return ramps;
+        // A step that is clearer than every way needs no more of them.
+        if best < step.z() * step.z() / 2.0 - CLOSE {
+            return ramps;
+        }
     }
     let begins = (at.saturating_sub(REACH).max(first)..=at).step_by(OWN_EVERY);
     for begin in begins.filter(|begin| deploys.iter().all(|(_, deploy)| deploy.abs_diff(*begin) > PER_HOUR / 2)) {
