@@ -199,7 +199,7 @@ pub fn level(
     let mut comparison = blank;
     let Some(before) = comparison.before else { return comparison };
     if steps::covers(place.changes, place.moment.to) {
-        // The level was on its way because of an earlier deploy: nothing tells the two apart.
+        // The level was on its way because of an earlier deploy: the data cannot separate the two.
         comparison.verdict = Verdict::Inconclusive;
         return comparison;
     }

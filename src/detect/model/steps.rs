@@ -293,7 +293,7 @@ pub fn left_out<'a>(residual: &'a [f64], changes: &[Change]) -> Cow<'a, [f64]> {
     rest
 }
 
-/// Tells whether the level was on its way to another at a bucket, because of a deploy before it.
+/// Returns whether the level was on its way to another at a bucket, because of a deploy before it.
 pub fn covers(changes: &[Change], at: usize) -> bool {
     changes.iter().any(|change| change.transition.is_some_and(|way| change.at < at && at < way.end))
 }
@@ -351,7 +351,7 @@ pub fn agree(signals: &mut [Vec<Change>]) {
     }
 }
 
-/// Tells whether one change may have begun where, or while, another came about; an hour of grace at either end.
+/// Returns whether one change may have begun where, or while, another came about; an hour of grace at either end.
 fn is_within(change: &Change, other: &Change) -> bool {
     let end = other.transition.map_or(other.at, |way| way.end);
     change.onset.0 <= end + PER_HOUR && other.at <= change.onset.1 + PER_HOUR
